@@ -1,0 +1,87 @@
+"""Which numbers belong on one chart, and which charts belong together. Pure: no Streamlit, no store."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..storage.model import Run, Series
+from ..storage.names import MetricName, parse_name
+
+ABOUT_TRAINING = frozenset({"learning_rate", "gradient_norm", "step_time", "samples_per_second", "epoch"})
+"""What hooks log about the training itself, apart from what the model achieves."""
+SETTINGS = frozenset({"learning_rate", "epoch"})
+"""What is set and not measured: there is no noise in it to smooth away."""
+FIRST, LAST = ("metrics", "training"), ("system",)
+"""The sections at the beginning and at the end of the page."""
+_FIRST_METRICS = ("loss", "accuracy")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One series that belongs on a chart."""
+
+    run: Run
+    series: Series
+    name: MetricName
+
+    def words(self, run_name: str) -> str:
+        """Return what tells its line from the others on the chart: run, split, granularity, rank ..."""
+        context = [f"{key} {value}" for key, value in self.series.context.items() if key != "split"]
+        each = f"per {self.name.granularity}" if self.name.granularity else None
+        return " · ".join(part for part in [run_name, self.name.split, each, *context] if part)
+
+
+def by_metric(runs: Sequence[Run], series: Iterable[Series]) -> dict[str, list[Member]]:
+    """Return metric -> the series of one chart, those of the oldest run first.
+
+    Args:
+        runs: newest first.
+        series: scalars of these runs.
+    """
+    age = {run.run_id: (place, run) for place, run in enumerate(reversed(runs))}
+    metrics: dict[str, list[Member]] = {}
+    for one in sorted(series, key=lambda one: (age[one.run_id][0], len(one.context))):
+        name = parse_name(one.name, one.context)
+        metrics.setdefault(name.metric, []).append(Member(age[one.run_id][1], one, name))
+    return metrics
+
+
+def fitting(metrics: Mapping[str, list[Member]], wanted: str) -> dict[str, list[Member]]:
+    """Return the metrics that a regular expression finds, in the metric or in a name as it was logged.
+
+    Without a capital letter, both cases fit. Text that is no expression is looked for as it stands.
+    """
+    flags = re.NOFLAG if any(letter.isupper() for letter in wanted) else re.IGNORECASE
+    try:
+        pattern = re.compile(wanted, flags)
+    except re.error:
+        pattern = re.compile(re.escape(wanted), flags)
+    return {
+        metric: members
+        for metric, members in metrics.items()
+        if pattern.search(metric) or any(pattern.search(one.series.name) for one in members)
+    }
+
+
+def sections(metrics: Iterable[str]) -> dict[str, list[str]]:
+    """Group metrics by prefix: those without one first, the machine's own last."""
+    found: dict[str, list[str]] = {}
+    for metric in sorted(metrics, key=_order):
+        found.setdefault(section_of(metric), []).append(metric)
+    order = (*FIRST, *sorted(set(found) - {*FIRST, *LAST}), *LAST)
+    return {section: found[section] for section in order if section in found}
+
+
+def section_of(metric: str) -> str:
+    """Return the section of a metric: its prefix, or one of the two that are ours."""
+    prefix, slash, _ = metric.partition("/")
+    if prefix in ABOUT_TRAINING:
+        return "training"
+    return prefix if slash else "metrics"
+
+
+def _order(metric: str) -> tuple[int, str]:
+    head = metric.partition("/")[0]
+    return (_FIRST_METRICS.index(head) if head in _FIRST_METRICS else len(_FIRST_METRICS), metric)

@@ -1,0 +1,137 @@
+"""The dashboard's only way to the store, and its only cache.
+
+Every read is bounded. The arguments of cached functions say in which state the store or a series was: a
+line that did not grow is never read twice. What is cached as data holds arrays and builtins only.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from ..storage.errors import StepscopeError
+from ..storage.kinds.histogram import HistogramData
+from ..storage.location import locate
+from ..storage.model import Attempt, Points, Record, Run, Series
+from ..storage.read import Reader
+from .views.histogram import Histograms
+
+POINTS_A_LINE = 1000
+"""More than a chart has pixels to show; lines on a chart of many runs get half of it."""
+HISTOGRAMS_A_SERIES = 100
+RECORDS_A_SERIES = 200
+STATE_SECONDS = 10.0
+"""How long the state of a silent run may be out of date."""
+
+_POINT_FIELDS = tuple(field.name for field in fields(Points))
+
+
+def reader() -> Reader:
+    """Return the reader of the store that STEPSCOPE_STORE names, `./stepscope.db` without it.
+
+    Raises:
+        StoreError: the store cannot be read, with what to do.
+    """
+    return _open(*_place())
+
+
+def _place() -> tuple[str, int]:
+    """Return the store's URL and its file's identity: a file that was replaced needs another reader."""
+    location = locate()
+    try:
+        return location.url, location.path.stat().st_ino if location.path else 0
+    except OSError:
+        return location.url, 0
+
+
+def fingerprint() -> int:
+    """Return a number that changes when a run comes, goes or changes its state, or the store its health."""
+    try:
+        return hash(tuple((run.run_id, run.state, run.name) for run in runs()))
+    except StepscopeError as error:
+        return hash(str(error))
+
+
+def runs() -> list[Run]:
+    """Return all runs, newest first. Raises StoreError."""
+    # A run whose process is gone is seen to be so without a change of the store, after a while.
+    return _runs(*_place(), reader().version(), int(time.time() / STATE_SECONDS))
+
+
+def attempts(run_id: str) -> list[Attempt]:
+    """Return the attempts of a run, oldest first. Raises StoreError."""
+    return reader().attempts(run_id)
+
+
+def series(run_ids: Sequence[str], kind: str | None = None) -> list[Series]:
+    """Return the series of some runs, ordered by run and name. Raises StoreError."""
+    return reader().series(run_ids, kind=kind)
+
+
+def points(one: Series, most: int = POINTS_A_LINE) -> Points:
+    """Return the numbers of a series in at most `most` buckets. Raises StoreError."""
+    return Points(**_points(reader().url, one.run_id, one.series_id, _state(one), most, one))
+
+
+def histograms(one: Series, most: int = HISTOGRAMS_A_SERIES) -> Histograms:
+    """Return at most `most` histograms of a series, evenly chosen. Raises StoreError."""
+    return Histograms(**_histograms(reader().url, one.run_id, one.series_id, _state(one), most, one))
+
+
+def records(
+    one: Series, *, first_step: int | None = None, last_step: int | None = None, most: int = RECORDS_A_SERIES
+) -> list[Record]:
+    """Return at most `most` records of a series between two steps, evenly chosen. Raises StoreError."""
+    return reader().records(one, first_step=first_step, last_step=last_step, max_records=most)
+
+
+def load(one: Series, record: Record) -> Any:
+    """Return the value of a record: the data class of its kind. Raises StoreError."""
+    return reader().load(one, record)
+
+
+def _state(one: Series) -> tuple[int, int | None, float | None]:
+    return one.count, one.last_step, one.last_time
+
+
+def _close(opened: Reader) -> None:
+    opened.close()
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, on_release=_close)
+def _open(url: str, file_id: int) -> Reader:  # noqa: ARG001
+    return Reader.open(url)
+
+
+# By reference: copying what 2,000 runs captured would cost more than reading it. Nobody changes a Run.
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _runs(url: str, file_id: int, version: int, moment: int) -> list[Run]:  # noqa: ARG001
+    return reader().runs()
+
+
+# The arguments before the last one are the cache's key; Streamlit does not hash names that begin with "_".
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def _points(url: str, run_id: str, series_id: int, state: Any, most: int, _one: Series) -> dict[str, Any]:  # noqa: ARG001
+    found = reader().points(_one, max_points=most)
+    return {name: getattr(found, name) for name in _POINT_FIELDS}
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _histograms(url: str, run_id: str, series_id: int, state: Any, most: int, _one: Series) -> dict[str, Any]:  # noqa: ARG001
+    opened = reader()
+    chosen = opened.records(_one, max_records=most)
+    values: list[HistogramData] = [opened.load(_one, record) for record in chosen]
+    return {
+        "steps": np.array([record.step for record in chosen], dtype=np.int64),
+        "edges": [value.edges for value in values],
+        "counts": [value.counts for value in values],
+        "total": _one.count,
+        "odd": sum(value.nan_count + value.posinf_count + value.neginf_count for value in values),
+    }

@@ -1,0 +1,102 @@
+"""Graph: the model of a run, by module, with shapes and parameter counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from ...storage.kinds.graph import GraphData
+from ...storage.model import Series
+from .. import queries
+from ..views import graph
+from ..views.words import count, one_of, plain
+from ..widgets import chart, notices, page, table
+from ..widgets.run_picker import Choice, choose_one
+
+
+def show() -> None:
+    """Draw the page."""
+    page.of_runs(_draw, lambda: None)
+
+
+def _draw(chosen: Choice, _: None) -> None:
+    graphs = queries.series(chosen.run_ids, "graph")
+    having = {one.run_id for one in graphs}
+    if not having:
+        notices.nothing(
+            "The chosen runs have logged no graph. The hooks log one; see also `stepscope.Graph`."
+        )
+        return
+    run = choose_one(replace(chosen, runs=tuple(run for run in chosen.runs if run.run_id in having)))
+    found = [one for one in graphs if one.run_id == run.run_id]
+    one = found[0] if len(found) == 1 else _one_of_several(found)
+    with notices.guarded(f"graph {one.name} of run {run.name}"):
+        newest = queries.records(one, most=1)[-1]
+        _graph(queries.load(one, newest), one)
+
+
+def _one_of_several(found: list[Series]) -> Series:
+    names = [one.name for one in found]
+    return found[names.index(st.selectbox("Graph", names, width=360))]
+
+
+def _graph(data: GraphData, one: Series) -> None:
+    facts = [
+        one_of(data.parameters, "parameter"),
+        one_of(len(data.layers), "layer"),
+        one_of(len(data.nodes), "operation"),
+        f"from {data.source}",
+    ]
+    st.markdown(f"**{plain(data.name)}**  ·  {plain(data.framework)}  ·  {plain('  ·  '.join(facts))}")
+    drawn, told = st.columns([2, 3], gap="medium")
+    with drawn, notices.guarded(f"the drawing of graph {one.name}"):
+        _drawing(data, one)
+    with told, notices.guarded(f"the layers of graph {one.name}"):
+        _layers(data, one)
+
+
+def _drawing(data: GraphData, one: Series) -> None:
+    deepest = graph.depths(data)
+    depth = 0
+    if deepest:
+        depth = st.slider(
+            "Levels of modules that are opened", 0, deepest, 0, key="depth", bind="query-params"
+        )
+    boxes, _ = graph.boxes_of(data, depth)
+    if len(boxes) > graph.MOST_BOXES:
+        st.caption(
+            f"The first {graph.MOST_BOXES} of {count(len(boxes))} boxes. Open fewer levels to see the whole."
+        )
+    dark = st.context.theme.type == "dark"
+    with st.container(border=True, horizontal_alignment="center"):
+        dot = graph.drawing(data, depth, dark=dark)
+        # Its type names the optional package graphviz; a DOT string needs neither that nor a binary.
+        st.graphviz_chart(dot, alt=f"The modules of graph {one.name}")  # pyright: ignore[reportUnknownMemberType]
+
+
+def _layers(data: GraphData, one: Series) -> None:
+    rows = graph.rows(data)
+    if not rows:
+        notices.nothing("This graph tells operations only, no layers.")
+        return
+    layers = {
+        "Layer": [
+            "\u2003" * row.path.count("/") + (row.path.rpartition("/")[2] or data.name) for row in rows
+        ],
+        "Type": [row.type for row in rows],
+        "Output": [row.output for row in rows],
+        "Parameters": [row.parameters for row in rows],
+        "Trainable": [row.trainable for row in rows],
+        "Share": [row.share for row in rows],
+    }
+    config = {
+        "Parameters": st.column_config.NumberColumn(format="localized"),
+        "Trainable": st.column_config.NumberColumn(format="localized"),
+        "Share": st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0),
+    }
+    table.draw(layers, alt=f"The layers of graph {one.name}", config=config)
+    if data.parameters:
+        chart.draw(
+            graph.figure(data), key=f"treemap {one.run_id} {one.series_id}", alt=f"Parameters of {data.name}"
+        )

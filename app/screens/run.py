@@ -1,0 +1,180 @@
+"""Run: everything that was captured about one run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal, cast
+
+import streamlit as st
+
+from ...storage.model import Run, RunState
+from .. import queries
+from ..views import text
+from ..views.words import LONGEST_CAPTION, LONGEST_NAME, count, duration, flat, number, plain
+from ..widgets import notices, page, table
+from ..widgets.run_picker import Choice, choose_one
+
+STATE_COLOURS: dict[RunState, Literal["green", "blue", "red", "orange"]] = {
+    RunState.RUNNING: "green",
+    RunState.FINISHED: "blue",
+    RunState.FAILED: "red",
+    RunState.KILLED: "orange",
+}
+
+
+def show() -> None:
+    """Draw the page."""
+    page.of_runs(_draw, lambda: None)
+
+
+def _draw(chosen: Choice, _: None) -> None:
+    run = choose_one(chosen)
+    _head(run)
+    if run.error:
+        st.error("The run failed with an exception.", icon=":material/error:")
+        st.code(run.error, language="python")
+    if run.dropped:
+        reasons = "; ".join(f"{count(many)} because of {reason}" for reason, many in run.dropped.items())
+        st.warning(f"Not everything was stored: {plain(reasons)}.", icon=":material/warning:")
+    if run.notes:
+        with st.container(border=True):
+            st.markdown(text.figure(text.TextData(run.notes)))
+    for place, (title, draw) in zip(st.tabs(list(_TABS)), _TABS.items(), strict=True):
+        with place, notices.guarded(f"{title} of run {run.name}"):
+            draw(run)
+
+
+def _head(run: Run) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(plain(run.name, LONGEST_NAME), anchor=False, width="content")
+        st.badge(run.state, color=STATE_COLOURS[run.state])
+        for tag in run.tags:
+            st.badge(plain(tag, LONGEST_NAME), color="gray")
+    facts = {
+        "Project": run.project,
+        "Group": run.group,
+        "Framework": run.framework,
+        "Started": _time(run.created_at),
+        "Duration": duration(run.duration),
+        "Host": f"{run.host}, process {run.pid}" if run.host else None,
+        "Id": run.run_id,
+    }
+    _facts(facts)
+
+
+def _time(seconds: float | None) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S") if seconds else ""
+
+
+def _facts(facts: Mapping[str, object]) -> None:
+    with st.container(horizontal=True, gap="medium"):
+        for name, value in facts.items():
+            if value not in (None, ""):
+                st.markdown(
+                    f":small[:gray[{plain(name)}]]  \n{plain(str(value), LONGEST_CAPTION)}", width="content"
+                )
+
+
+def _metrics(run: Run) -> None:
+    found = queries.series([run.run_id], "scalar")
+    if not found:
+        notices.nothing("This run has logged no numbers yet.")
+        return
+    columns = {
+        "Name": [
+            " · ".join([one.name, *(f"{key} {value}" for key, value in one.context.items())]) for one in found
+        ],
+        "Last": [number(one.last_value) for one in found],
+        "Min": [number(one.min_value) for one in found],
+        "Max": [number(one.max_value) for one in found],
+        "Last step": [one.last_step for one in found],
+        "Points": [one.count for one in found],
+        "NaN or ∞": [one.nan_count + one.posinf_count + one.neginf_count for one in found],
+    }
+    config: dict[str, Any] = {
+        name: st.column_config.TextColumn(alignment="right") for name in ("Last", "Min", "Max")
+    }
+    for name in ("Last step", "Points", "NaN or ∞"):
+        config[name] = st.column_config.NumberColumn(format="localized")
+    table.draw(columns, alt=f"The metrics of run {run.name}", config=config)
+
+
+def _config(run: Run) -> None:
+    for title, values in (("Config", run.config), ("Summary", run.summary)):
+        if values:
+            st.caption(title)
+            _table(flat(values))
+    if not run.config and not run.summary:
+        notices.nothing("Nothing was set: pass `config={...}` to `init`, or set `run.summary[...]`.")
+
+
+def _environment(run: Run) -> None:
+    environment = dict(run.environment)
+    packages, command = _mapping(environment.pop("packages", None)), environment.pop("command", None)
+    environment.pop("git", None)
+    if command:
+        st.caption("Command")
+        st.code(
+            command if isinstance(command, str) else " ".join(map(str, command)),
+            language="sh",
+            wrap_lines=True,
+        )
+    if environment:
+        st.caption("Machine")
+        _table(flat(environment))
+    if packages:
+        st.caption(f"{count(len(packages))} packages")
+        _table(packages, most_rows=10)
+    if not (command or environment or packages):
+        notices.nothing("Nothing was captured of the machine.")
+
+
+def _code(run: Run) -> None:
+    git = _mapping(run.environment.get("git"))
+    if not git:
+        notices.nothing("The run was not started in a git repository.")
+        return
+    diff = git.pop("diff", None)
+    _table(flat(git))
+    if diff:
+        st.caption("Changes that were not committed")
+        st.code(str(diff), language="diff")
+
+
+def _attempts(run: Run) -> None:
+    found = queries.attempts(run.run_id)
+    columns = {
+        "Attempt": [one.attempt for one in found],
+        "Started": [_time(one.started_at) for one in found],
+        "First step": [one.first_step for one in found],
+        "Host": [one.host for one in found],
+        "Process": [one.pid for one in found],
+    }
+    table.draw(columns, alt=f"The attempts of run {run.name}")
+    st.caption(
+        "Each resume is an attempt. From its first step on, its values replace those of older attempts."
+    )
+
+
+def _table(values: Mapping[str, object], most_rows: int = 20) -> None:
+    texts = [
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        for value in values.values()
+    ]
+    table.draw({"Name": list(values), "Value": texts}, alt="Names and values", most_rows=most_rows)
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    """Return a mapping out of what was captured; empty when it is none."""
+    return dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else {}
+
+
+_TABS = {
+    "Metrics": _metrics,
+    "Config": _config,
+    "Environment": _environment,
+    "Code": _code,
+    "Attempts": _attempts,
+}

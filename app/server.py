@@ -1,0 +1,132 @@
+"""One ASGI application on one port: Streamlit's pages, TensorBoard and Visdom, and what they share."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import threading
+import webbrowser
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import streamlit as st
+import uvicorn
+from starlette.middleware import Middleware
+
+from ..storage.errors import StepscopeError, StoreNotFound
+from ..storage.location import STORE_VARIABLE, locate
+from ..storage.read import Reader
+from . import store_keeper, visdom_server
+from .loopback import LoopbackOnly
+from .mounts import mount
+from .streamlit_settings import apply_settings
+from .tensorboard_mount import TensorBoardMount
+from .visdom_proxy import VisdomProxy
+
+HOST = "127.0.0.1"
+MAIN_SCRIPT = Path(__file__).with_name("main.py")
+SHUTDOWN_SECONDS = 3
+"""How long requests that are under way may take once the dashboard is asked to stop."""
+
+
+class PortTaken(StepscopeError):
+    """Another program listens on the port."""
+
+
+def serve(store: str | None, port: int, *, open_browser: bool = False) -> None:
+    """Run the dashboard until Ctrl-C or SIGTERM, and print its address once it answers.
+
+    Args:
+        store: path or URL; None stands for STEPSCOPE_STORE or the default.
+        port: a port of 127.0.0.1; 0 takes any free one.
+        open_browser: also open a browser there.
+
+    Raises:
+        PortTaken: another program listens there.
+        StoreError: the store is there but cannot be read. One that is not there yet may come.
+    """
+    location = locate(store)
+    # Streamlit runs the pages in this process, but hands them no arguments.
+    os.environ[STORE_VARIABLE] = location.url
+    with _listen(port) as listener:
+        port = listener.getsockname()[1]
+        address = f"http://{HOST}:{port}"
+        hint = _look_at(location.url)
+
+        def announce() -> None:
+            print(f"{hint}Stepscope shows {location.display} on {address} (Ctrl-C stops it)", flush=True)
+            if open_browser:
+                # A browser of the terminal would otherwise hold up the server that it asks.
+                threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+
+        apply_settings(port)
+        config = uvicorn.Config(
+            build_app(location.url),
+            log_level="warning",
+            lifespan="on",
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )
+        _Server(config, announce).run(sockets=[listener])
+
+
+def build_app(store: str) -> st.App:
+    """Put the pages and the two mounts together. TensorBoard and Visdom start when first asked for."""
+    keeper = store_keeper.StoreKeeper(store)
+    visdom = visdom_server.VisdomServer(store)
+    tensorboard = TensorBoardMount(store)
+
+    @asynccontextmanager
+    async def lifespan(_app: st.App) -> AsyncGenerator[None]:
+        with store_keeper.serving(keeper), visdom_server.serving(visdom), tensorboard:
+            yield
+
+    return st.App(
+        MAIN_SCRIPT,
+        lifespan=lifespan,
+        routes=[*mount("/tensorboard", tensorboard), *mount(visdom_server.BASE_URL, VisdomProxy(visdom))],
+        middleware=[Middleware(LoopbackOnly)],
+    )
+
+
+class _Server(uvicorn.Server):
+    """Says where it answers, once it does."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._announce()
+
+
+def _listen(port: int) -> socket.socket:
+    """Take the port before anything else: whether it is free decides whether there is a dashboard."""
+    listener = socket.socket()
+    # Otherwise a dashboard that is started again has to wait for the last one's connections to expire.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+        # Not only bound: until a socket listens, Linux lets a second dashboard bind the same port.
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            raise
+        reason = "is taken" if error.errno == errno.EADDRINUSE else "is for administrators only"
+        raise PortTaken(
+            f"port {port} of {HOST} {reason}. Choose another one: stepscope ui --port {max(port + 1, 8501)}"
+        ) from None
+    return listener
+
+
+def _look_at(store: str) -> str:
+    """Return what to say about the store first. Raises StoreError when it is there but unreadable."""
+    try:
+        Reader.open(store).close()
+    except StoreNotFound as error:
+        return f"Nothing is logged yet: {error}\n"
+    return ""

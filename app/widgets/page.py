@@ -1,0 +1,65 @@
+"""The frame of a page that shows the chosen runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from ...storage.errors import StepscopeError
+from ...storage.model import Run
+from .. import queries, url_state
+from . import brand, live, notices, run_picker, welcome
+from .run_picker import Choice
+
+Options = TypeVar("Options")
+
+
+def frame() -> None:
+    """Begin a page: its style, and the choice of runs put back into the address."""
+    brand.show()
+    url_state.restore()
+
+
+def begin() -> Sequence[Run]:
+    """Begin a page and return all runs; none after a word about why there are none, watched for a change."""
+    frame()
+    everything: Sequence[Run] = ()
+    try:
+        everything = queries.runs()
+        if not everything:
+            welcome.show()
+    except StepscopeError as error:
+        notices.store_problem(error)
+    if not everything:
+        live.watch(every=live.LIVE_SECONDS)
+    return everything
+
+
+def of_runs(draw: Callable[[Choice, Options], None], controls: Callable[[], Options]) -> None:
+    """Show a page: the list of runs in the sidebar, the page's controls, then what it draws of the runs.
+
+    A store that is empty or cannot be read gets a sentence instead. While a chosen run trains, what `draw`
+    drew is kept current.
+
+    Args:
+        draw: draws the page's content from the choice and the options.
+        controls: draws what the viewer can set, and returns it.
+    """
+    everything = begin()
+    if not everything:
+        return
+    run_picker.choose(everything)
+    options = controls()
+    live.keep_current(lambda: _draw(draw, options), live=run_picker.choice_of(everything).live)
+
+
+def _draw(draw: Callable[[Choice, Options], None], options: Options) -> None:
+    try:
+        everything = queries.runs()
+        chosen = run_picker.choice_of(everything) if everything else None
+        if chosen is None or not chosen.runs:
+            notices.nothing("No run is chosen. Tick one in the list on the left, or press **Newest** there.")
+        else:
+            draw(chosen, options)
+    except StepscopeError as error:
+        notices.store_problem(error)

@@ -1,0 +1,167 @@
+"""Choosing runs: a list with colours in the sidebar, one run out of them on pages that show one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from ...storage.model import Run, RunState
+from .. import url_state
+from ..views.figures import run_colours
+from ..views.words import LONGEST_NAME, brief, count, plain
+
+SHOWN_AT_FIRST = 10
+"""As long as nobody chose, the newest runs of the newest run's project are shown."""
+LISTED = 40
+
+STATE_MARKS = {
+    RunState.RUNNING: ":green[:material/play_circle:]",
+    RunState.FINISHED: "",
+    RunState.FAILED: ":red[:material/error:]",
+    RunState.KILLED: ":orange[:material/cancel:]",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The runs that a page shows, newest first, with what tells them apart."""
+
+    runs: tuple[Run, ...]
+    colours: Mapping[str, str]
+    """run_id -> `#RRGGBB`, the same on every page."""
+    names: Mapping[str, str]
+    """run_id -> name, with a piece of the id where several runs share one."""
+
+    @property
+    def run_ids(self) -> list[str]:
+        """The ids of the chosen runs."""
+        return [run.run_id for run in self.runs]
+
+    @property
+    def live(self) -> bool:
+        """Whether any of them is still running."""
+        return any(run.state is RunState.RUNNING for run in self.runs)
+
+
+def choice_of(everything: Sequence[Run]) -> Choice:
+    """Return which runs the viewer chose; without a choice, the newest ones.
+
+    Args:
+        everything: all runs of the store, newest first.
+    """
+    wanted = url_state.read(url_state.RUNS)
+    if wanted is None:
+        chosen = [run for run in everything if run.project == everything[0].project][:SHOWN_AT_FIRST]
+    else:
+        chosen = [run for run in everything if run.run_id in wanted]
+    colours = run_colours([run.run_id for run in reversed(everything)])
+    return Choice(tuple(chosen), colours, _names(everything))
+
+
+def choose(everything: Sequence[Run]) -> None:
+    """Draw the list of runs in the sidebar."""
+    chosen = choice_of(everything)
+    with st.sidebar:
+        text = search_box()
+        found = [run for run in everything if matches(run, text)]
+        with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+            st.caption(f"{count(len(chosen.runs))} of {count(len(everything))} shown", width="stretch")
+            listed = [run.run_id for run in found[:LISTED]]
+            st.button(
+                "All", on_click=_set, args=(listed,), type="tertiary", help="Show every run of this list"
+            )
+            st.button("None", on_click=_set, args=([],), type="tertiary", help="Show no run")
+            st.button(
+                "Newest",
+                on_click=_set,
+                args=(None,),
+                type="tertiary",
+                help="Show the newest runs, also new ones",
+            )
+        with st.container(gap=None, key="run_list"):
+            _list(found[:LISTED], chosen)
+        if len(found) > LISTED:
+            st.caption(f"{count(len(found) - LISTED)} older runs are not listed: narrow the search.")
+
+
+def search_box() -> str:
+    """Draw the search for runs, the same on every page, and return what is looked for."""
+    text = st.text_input(
+        "Find runs",
+        key="find",
+        bind="query-params",
+        type="search",
+        placeholder="Find runs by name, project, tag",
+        label_visibility="collapsed",
+        live=True,
+    )
+    return text or ""
+
+
+def choose_one(chosen: Choice) -> Run:
+    """Let the viewer pick one of the chosen runs (at least one) and return it."""
+    ids = chosen.run_ids
+    focus = url_state.read(url_state.FOCUS)
+    at = ids.index(focus[0]) if focus and focus[0] in ids else 0
+    if len(ids) > 1:
+        st.session_state["focus_control"] = ids[at]
+        picked = st.selectbox(
+            "Run",
+            ids,
+            key="focus_control",
+            format_func=lambda run_id: chosen.names[run_id],
+            on_change=_focus,
+            label_visibility="collapsed",
+            width=360,
+        )
+        at = ids.index(picked) if picked in ids else at
+    return chosen.runs[at]
+
+
+def swatch(colour: str) -> str:
+    """Return a small area of a colour `#RRGGBB`, in Streamlit's Markdown."""
+    return f':color[\u00a0\u00a0]{{background="{colour}"}}'
+
+
+def matches(run: Run, text: str) -> bool:
+    """Return whether every word of the search is in what a person knows of the run."""
+    known = " ".join(
+        [run.name, run.project, run.group or "", run.framework or "", run.state, run.run_id, *run.tags]
+    )
+    return all(word in known.casefold() for word in text.casefold().split())
+
+
+def _list(found: Sequence[Run], chosen: Choice) -> None:
+    ticked = set(chosen.run_ids)
+    several = len({run.project for run in found}) > 1
+    project = None
+    for run in sorted(found, key=lambda run: run.project) if several else found:
+        if several and run.project != project:
+            project = run.project
+            st.caption(f"**{plain(project, LONGEST_NAME)}**")
+        key = f"pick_{run.run_id}"
+        st.session_state[key] = run.run_id in ticked
+        words = (swatch(chosen.colours[run.run_id]), plain(chosen.names[run.run_id]), STATE_MARKS[run.state])
+        st.checkbox(" ".join(words), key=key, on_change=_toggle, args=(run.run_id, chosen.run_ids))
+
+
+def _toggle(run_id: str, chosen: list[str]) -> None:
+    without = [one for one in chosen if one != run_id]
+    url_state.write(url_state.RUNS, without if run_id in chosen else [*chosen, run_id])
+
+
+def _set(run_ids: Sequence[str] | None) -> None:
+    url_state.write(url_state.RUNS, run_ids)
+
+
+def _focus() -> None:
+    url_state.write(url_state.FOCUS, [str(st.session_state["focus_control"])])
+
+
+def _names(everything: Sequence[Run]) -> dict[str, str]:
+    names = {run.run_id: brief(run.name, LONGEST_NAME) for run in everything}
+    often = Counter(names.values())
+    return {run_id: name if often[name] == 1 else f"{name} ({run_id[:4]})" for run_id, name in names.items()}

@@ -1,0 +1,122 @@
+"""The table of runs: what is the same for all of them stays out of it."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from ...storage.model import Run, RunState, Series
+from ...storage.names import parse_name
+from ..views.words import duration, flat
+from .run_picker import Choice
+
+METRIC_COLUMNS = 8
+CONFIG_COLUMNS = 8
+NOT_RESULTS = ("system", "learning_rate", "gradient_norm", "step_time", "samples_per_second", "epoch")
+"""What says how a run went on rather than how it ended; the Charts page shows it."""
+EXACT = 2**53
+"""Above it, a browser's numbers no longer hold every whole number; seeds are often larger."""
+STATE_WORDS = {
+    RunState.RUNNING: "▶ running",
+    RunState.FINISHED: "✔ finished",
+    RunState.FAILED: "✖ failed",
+    RunState.KILLED: "◼ killed",
+}
+
+
+def columns(runs: Sequence[Run], series: Sequence[Series], chosen: Choice) -> dict[str, list[Any]]:
+    """Return the columns of the table, one value for each run, in the given order.
+
+    Args:
+        runs: the runs.
+        series: the scalars of all of them.
+        chosen: colours and names.
+    """
+    return {
+        "": [_swatch(chosen.colours[run.run_id]) for run in runs],
+        "Run": [chosen.names[run.run_id] for run in runs],
+        "State": [STATE_WORDS[run.state] for run in runs],
+        "Started": [pd.Timestamp(run.created_at, unit="s", tz="UTC") for run in runs],
+        "Duration": [duration(run.duration) for run in runs],
+        **_metrics(runs, series),
+        **_config(runs),
+        **_facts(runs),
+    }
+
+
+def column_config(shown: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """Return how Streamlit shows the columns."""
+    numbers = {
+        name: st.column_config.NumberColumn(format="%.5g")
+        for name, values in shown.items()
+        if any(isinstance(value, float) for value in values)
+    }
+    return {
+        **numbers,
+        "": st.column_config.ImageColumn(width=34, pinned=True, help="The run's colour on every page"),
+        "Run": st.column_config.TextColumn(pinned=True),
+        "Started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+    }
+
+
+def _facts(runs: Sequence[Run]) -> dict[str, list[Any]]:
+    facts: dict[str, list[Any]] = {
+        "Project": [run.project for run in runs],
+        "Framework": [run.framework or "" for run in runs],
+        "Group": [run.group or "" for run in runs],
+    }
+    varying = {name: values for name, values in facts.items() if len(set(values)) > 1}
+    tags = [list(run.tags) for run in runs]
+    return {**varying, "Tags": tags} if any(tags) else varying
+
+
+def _metrics(runs: Sequence[Run], series: Sequence[Series]) -> dict[str, list[float | None]]:
+    """Return the last values of the metrics that most runs have; of batch and epoch, the epoch's."""
+    values: dict[str, dict[str, float | None]] = {}
+    exact: set[tuple[str, str]] = set()
+    for one in series:
+        name = parse_name(one.name, one.context)
+        if name.metric.partition("/")[0] in NOT_RESULTS or set(one.context) - {"split"}:
+            continue
+        column = f"{name.metric} · {name.split}" if name.split else name.metric
+        if name.granularity == "epoch" or (column, one.run_id) not in exact:
+            values.setdefault(column, {})[one.run_id] = one.last_value
+        if name.granularity == "epoch":
+            exact.add((column, one.run_id))
+    often = sorted(values, key=lambda column: (-len(values[column]), column))[:METRIC_COLUMNS]
+    return {column: [values[column].get(run.run_id) for run in runs] for column in sorted(often)}
+
+
+def _config(runs: Sequence[Run]) -> dict[str, list[Any]]:
+    """Return the config values that tell runs apart first, then others, as far as there is room."""
+    configs = [flat(run.config) for run in runs]
+    keys = Counter(key for config in configs for key in config)
+    differing = {key: len({str(config.get(key)) for config in configs}) > 1 for key in keys}
+    order = sorted(keys, key=lambda key: (not differing[key], -keys[key], key))[:CONFIG_COLUMNS]
+    return {f"config {key}": _column([config.get(key) for config in configs]) for key in order}
+
+
+def _column(values: Sequence[Any]) -> list[Any]:
+    """Return values of one type, as a table needs them: numbers, so that they sort, or else text."""
+    if all(value is None or _is_number(value) for value in values):
+        return list(values)
+    return ["" if value is None else str(value) for value in values]
+
+
+def _is_number(value: object) -> bool:
+    """Return whether a table shows the value as a number, every digit of a whole one."""
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) <= EXACT)
+
+
+def _swatch(colour: str) -> str:
+    """Return a picture of the colour; a cell of a table cannot have one otherwise."""
+    square = f'<rect x="3" y="3" width="14" height="14" rx="3" fill="{colour}"/>'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20">{square}</svg>'
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()

@@ -1,0 +1,252 @@
+"""A store's address -> a SQLAlchemy engine whose schema is the one this code knows."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from .errors import (
+    MissingExtra,
+    StoreDamaged,
+    StoreError,
+    StoreNotFound,
+    StoreNotWritable,
+    StoreTooNew,
+    StoreTooOld,
+)
+from .forks import forks
+from .location import StoreLocation
+from .migrations import HEAD
+
+T = TypeVar("T")
+
+_BUSY_SECONDS = 30.0
+"""How long a connection waits for another one's transaction before it gives up."""
+_SETUP_LOCK = 0x57E9_5C09
+"""The key of PostgreSQL's advisory lock that is held while the schema is made."""
+
+
+def open_for_writing(location: StoreLocation) -> sa.Engine:
+    """Connect, create the store or bring its schema up to date.
+
+    Raises:
+        StoreNotWritable: when the folder or the file refuses writes.
+        StoreTooNew: when a newer Stepscope wrote it.
+        StoreError: when the database cannot be reached.
+    """
+    if location.path is not None:
+        _check_writable(location.path)
+    engine = _connectable(location, read_only=False)
+    try:
+        translate_errors(location, lambda: _migrate(engine, location))
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def open_for_reading(location: StoreLocation) -> sa.Engine:
+    """Connect without the right to write or to migrate.
+
+    Raises:
+        StoreNotFound: when there is no such file.
+        StoreTooNew, StoreTooOld: when its schema is another one.
+        StoreDamaged: when the file is not a Stepscope store.
+    """
+    if location.path is not None and not location.path.is_file():
+        raise StoreNotFound(
+            f"there is no store at {location.path}. Log a run with "
+            f'stepscope.init(store="{location.path}"), or name another one with --store.'
+        )
+    engine = _connectable(location, read_only=True)
+
+    def check() -> None:
+        with engine.connect() as connection:
+            found = _revision(connection)
+        if found is None:
+            raise StoreDamaged(f"{location.display} is not a Stepscope store: it has no schema")
+        _check_revision(found, location)
+        if found != HEAD:
+            raise StoreTooOld(
+                f"{location.display} has schema {found}, this Stepscope reads {HEAD}. "
+                f"Run: stepscope upgrade --store {location.display}"
+            )
+
+    try:
+        translate_errors(location, check)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def translate_errors(location: StoreLocation, work: Callable[[], T]) -> T:
+    """Run `work`; say what the database's errors mean.
+
+    Raises:
+        StoreNotWritable, StoreDamaged, StoreError: with the database's own words at the end.
+    """
+    try:
+        if location.path is None:
+            return work()
+        with forks.connected():
+            return work()
+    except SQLAlchemyError as error:
+        raise _meaning(location, error) from error
+
+
+def _meaning(location: StoreLocation, error: SQLAlchemyError) -> StoreError:
+    words = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+    where = location.display
+    if "readonly" in words or "unable to open" in words:
+        return StoreNotWritable(f"{where} must be readable and writable, but: {words}")
+    if "disk is full" in words or "No space left" in words:
+        return StoreNotWritable(f"the disk that holds {where} is full. Free some space. ({words})")
+    if "not a database" in words or "malformed" in words or "no such table" in words:
+        return StoreDamaged(f"{where} is not a sound Stepscope store: {words}")
+    if "locked" in words:
+        return StoreError(
+            f"{where} was locked by another program for {_BUSY_SECONDS:.0f} seconds. "
+            f"Close that program; nothing is lost meanwhile. ({words})"
+        )
+    return StoreError(f"{where} cannot be used: {words}")
+
+
+def _check_writable(path: Path) -> None:
+    folder = path.parent
+    if not folder.is_dir():
+        raise StoreNotWritable(
+            f"the store {path} needs an existing folder, but {folder} is none. Create it first."
+        )
+    if path.is_dir():
+        raise StoreNotWritable(f"the store must be a file, but {path} is a folder. Name a file.")
+    target = path if path.exists() else folder
+    if not os.access(target, os.W_OK):
+        raise StoreNotWritable(
+            f"the store {path} must be writable, but {target} refuses writes. "
+            f"Change its permissions or pass another store=..."
+        )
+
+
+def _connectable(location: StoreLocation, *, read_only: bool) -> sa.Engine:
+    if location.path is None:
+        return _postgres(location, read_only=read_only)
+    url = _url_of_frozen(location.path) if read_only and _is_frozen(location.path) else _url_of(location.path)
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+
+    def on_connect(connection: Any, _record: Any) -> None:
+        # Transactions are opened by on_begin: the driver's own begin late and then fail as busy.
+        connection.isolation_level = None
+        if read_only:
+            connection.execute("PRAGMA query_only=1")
+            return
+        _with_patience(lambda: connection.execute("PRAGMA journal_mode=WAL"))
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    def on_begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    forks.watch(engine)
+    event.listen(engine, "connect", on_connect)
+    event.listen(engine, "begin", on_begin)
+    return engine
+
+
+def _url_of(path: Path) -> sa.URL:
+    # Not location.url: in a URL, a question mark would end the path.
+    return sa.URL.create("sqlite", database=str(path))
+
+
+def _is_frozen(path: Path) -> bool:
+    """Whether this user may write neither the store nor files beside it, as SQLite's readers need to."""
+    return not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+
+
+def _url_of_frozen(path: Path) -> sa.URL:
+    # Somebody who may write has it open if there is a shared-memory file: then SQLite reads along. If
+    # not, nothing will change, and it has to be told so, for it cannot make that file.
+    query = {"mode": "ro", "uri": "true"}
+    if not path.with_name(path.name + "-shm").exists():
+        query["immutable"] = "1"
+    return sa.URL.create("sqlite", database=f"file:{quote(str(path))}", query=query)
+
+
+def _postgres(location: StoreLocation, *, read_only: bool) -> sa.Engine:
+    options = "-c default_transaction_read_only=on" if read_only else ""
+    arguments = {"connect_timeout": 10, "options": options}
+    # What one reading finds belongs together: between two of its queries, chunks may be merged.
+    isolation = "REPEATABLE READ" if read_only else "READ COMMITTED"
+    try:
+        return sa.create_engine(
+            location.url, connect_args=arguments, pool_pre_ping=True, isolation_level=isolation
+        )
+    except ImportError as error:
+        raise MissingExtra("a PostgreSQL store", "postgres") from error
+
+
+def _with_patience(work: Callable[[], object]) -> None:
+    # Switching a new file to WAL does not wait for other connections by itself.
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            work()
+        except Exception as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _migrate(engine: sa.Engine, location: StoreLocation) -> None:
+    with engine.connect() as connection:
+        if _revision(connection) == HEAD:
+            return
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SETUP_LOCK)))
+        # Asked again inside the transaction: several processes may create one store at once.
+        found = _revision(connection)
+        if found is not None:
+            _check_revision(found, location)
+        elif location.path is not None and sa.inspect(connection).get_table_names():
+            raise StoreDamaged(
+                f"{location.display} is not a Stepscope store but the database of another program. "
+                f"Name another file."
+            )
+        if found != HEAD:
+            _upgrade(connection)
+
+
+def _upgrade(connection: sa.Connection) -> None:
+    # Imported here: it takes 0.1 s, and most processes find the schema as it should be.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    inspector = sa.inspect(connection)
+    if not inspector.has_table("alembic_version"):
+        return None
+    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _check_revision(found: str, location: StoreLocation) -> None:
+    if found > HEAD:
+        raise StoreTooNew(
+            f"{location.display} has schema {found}, but this Stepscope knows up to {HEAD}. "
+            f"Install a newer Stepscope: pip install --upgrade stepscope"
+        )

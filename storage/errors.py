@@ -1,0 +1,72 @@
+"""Every error that Stepscope raises.
+
+    StepscopeError
+    ├── BadInput            what was logged or asked for is not of the stated form (also a ValueError)
+    ├── MissingExtra        an optional package is not installed (also an ImportError)
+    ├── RunNotFound         no run has that id (also a LookupError)
+    ├── SeriesNotFound      the run has no series of that name (also a LookupError)
+    ├── ExportRefused       the place that a run is exported to does not take it
+    └── StoreError          the store cannot be used
+        ├── StoreNotFound       there is no store at that place
+        ├── StoreNotWritable    the folder or file refuses writes, or the disk is full
+        ├── StoreTooNew         written by a newer Stepscope
+        ├── StoreTooOld         needs `stepscope upgrade`
+        └── StoreDamaged        what was read is not what was written
+
+Messages say what was expected, what came and what to do.
+"""
+
+
+class StepscopeError(Exception):
+    """Base of every error that Stepscope raises."""
+
+
+class BadInput(StepscopeError, ValueError):
+    """What was logged or asked for is not of the stated form."""
+
+
+class MissingExtra(StepscopeError, ImportError):
+    """An optional package is not installed."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        """Name the feature that was asked for and the extra that brings it."""
+        super().__init__(
+            f"{feature} needs packages that are not installed. "
+            f'Install them with: pip install "stepscope[{extra}]"'
+        )
+
+
+class RunNotFound(StepscopeError, LookupError):
+    """No run has that id."""
+
+
+class SeriesNotFound(StepscopeError, LookupError):
+    """The run has no series of that name."""
+
+
+class ExportRefused(StepscopeError):
+    """The place that a run is exported to does not take it: a folder, a disk or a server."""
+
+
+class StoreError(StepscopeError):
+    """The store cannot be used."""
+
+
+class StoreNotFound(StoreError):
+    """There is no store at that place."""
+
+
+class StoreNotWritable(StoreError):
+    """The folder or file refuses writes, or the disk is full."""
+
+
+class StoreTooNew(StoreError):
+    """The store was written by a newer Stepscope."""
+
+
+class StoreTooOld(StoreError):
+    """The store has an older schema than this Stepscope reads."""
+
+
+class StoreDamaged(StoreError):
+    """What was read is not what was written."""

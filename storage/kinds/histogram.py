@@ -1,0 +1,190 @@
+"""Histograms with logarithmic bins: every bin is 2^(1/8) wide, 9 % of its value.
+
+Bins of all histograms lie on one grid, so histograms of different steps or ranks merge by adding
+counts, and small weights keep their shape where 30 linear bins would put them all into one. Count,
+minimum, maximum, mean and standard deviation are exact. The grid is that of DDSketch (Masson, Rim
+and Lee, VLDB 2019) with gamma = 2^(1/8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import BadInput, StoreDamaged
+from .base import EncodedValue, Kind, RawValue, Shape
+
+BINS_PER_OCTAVE = 8
+# Larger than 8 * 1022, so that every positive number has a positive key, its negative the opposite key,
+# and 0.0 the key 0. Subnormal numbers count as zeros: their bins would be narrower than two floats lie apart.
+_KEY_OFFSET = 16_384
+_SMALLEST_KEY = _KEY_OFFSET - 1022 * BINS_PER_OCTAVE
+_LARGEST_KEY = _KEY_OFFSET + 1024 * BINS_PER_OCTAVE - 1
+_LARGEST = float(np.finfo(np.float64).max)
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramData:
+    """A distribution of numbers."""
+
+    edges: NDArray[np.float64]
+    """Shape (k + 1,), ascending; bin i spans edges[i] to edges[i + 1]. Shape (0,) when empty."""
+    counts: NDArray[np.float64]
+    """Shape (k,)."""
+    count: int
+    """How many finite numbers there were; with the three counts below, how many in all."""
+    min: float
+    max: float
+    mean: float
+    std: float
+    """Population standard deviation."""
+    nan_count: int = 0
+    posinf_count: int = 0
+    neginf_count: int = 0
+
+
+def encode(raw: RawValue) -> EncodedValue:
+    """Bin an array of numbers, or keep the bins that the user made (meta "binned").
+
+    A binned value holds edges (k + 1) and then counts (k), float64.
+    """
+    values = raw.array().reshape(-1)
+    if raw.meta.get("binned"):
+        return _encode_binned(values)
+    # float16 and integers would overflow in the sums; bfloat16 never gets here (values.py).
+    numbers = values.astype(np.float64, copy=False)
+    finite = numbers[np.isfinite(numbers)]
+    # Every key lies within twice the offset of zero, so counting needs no sort.
+    per_key = np.bincount(_keys(finite) + 2 * _KEY_OFFSET, minlength=1)
+    filled = np.flatnonzero(per_key)
+    keys, counts = filled - 2 * _KEY_OFFSET, per_key[filled]
+    meta = {
+        **_moments(finite),
+        "nan": int(np.isnan(numbers).sum()),
+        "posinf": int(np.isposinf(numbers).sum()),
+        "neginf": int(np.isneginf(numbers).sum()),
+        "bins": len(keys),
+    }
+    return EncodedValue(keys.astype("<i4").tobytes() + counts.astype("<i8").tobytes(), meta)
+
+
+def decode(meta: Mapping[str, Any], data: bytes) -> HistogramData:
+    """Return edges and counts; empty bins between filled ones are joined to one."""
+    try:
+        edges, counts = _decode_bins(meta, data)
+        return HistogramData(
+            edges=edges,
+            counts=counts,
+            count=int(meta["count"]),
+            min=float(meta["min"]),
+            max=float(meta["max"]),
+            mean=float(meta["mean"]),
+            std=float(meta["std"]),
+            nan_count=int(meta.get("nan", 0)),
+            posinf_count=int(meta.get("posinf", 0)),
+            neginf_count=int(meta.get("neginf", 0)),
+        )
+    except (KeyError, ValueError, IndexError) as error:
+        raise StoreDamaged(f"a histogram of {len(data)} bytes does not fit {meta!r}") from error
+
+
+def _keys(finite: NDArray[np.float64]) -> NDArray[np.int64]:
+    magnitude = np.abs(finite)
+    with np.errstate(divide="ignore"):
+        octave = np.log2(magnitude, out=magnitude)
+    octave *= BINS_PER_OCTAVE
+    index = np.floor(octave, out=octave)
+    index += _KEY_OFFSET
+    index[index < _SMALLEST_KEY] = 0
+    # The logarithm of the largest floats is rounded up to 1024.
+    np.minimum(index, _LARGEST_KEY, out=index)
+    return np.copysign(index, finite).astype(np.int64)
+
+
+def _moments(finite: NDArray[np.float64]) -> dict[str, float | int]:
+    if finite.size == 0:
+        return {"count": 0, "min": 0.0, "max": 0.0, "mean": 0.0, "std": 0.0}
+    low, high = float(finite.min()), float(finite.max())
+    # The squares of huge numbers would overflow.
+    unit = max(-low, high) if max(-low, high) > 1e100 else 1.0
+    scaled = finite if unit == 1.0 else finite / unit
+    return {
+        "count": int(finite.size),
+        "min": low,
+        "max": high,
+        "mean": float(scaled.mean()) * unit,
+        "std": float(scaled.std()) * unit,
+    }
+
+
+def _encode_binned(values: NDArray[Any]) -> EncodedValue:
+    bins = (len(values) - 1) // 2
+    edges, counts = values[: bins + 1], values[bins + 1 :]
+    total = counts.sum()
+    if total <= 0:
+        raise BadInput(f"histogram: counts must add up to more than 0, but they add up to {total}")
+    # As for raw values: the squares of huge numbers would overflow.
+    unit = max(1.0, float(np.abs(edges).max()) / 1e100)
+    centers = edges[:-1] / unit / 2 + edges[1:] / unit / 2
+    mean = float((centers * counts).sum() / total)
+    spread = float((((centers - mean) ** 2) * counts).sum() / total) ** 0.5
+    meta = {
+        "binned": True,
+        "count": int(total),
+        "min": float(edges[0]),
+        "max": float(edges[-1]),
+        "mean": mean * unit,
+        "std": spread * unit,
+    }
+    return EncodedValue(values.astype("<f8").tobytes(), meta)
+
+
+def _decode_bins(meta: Mapping[str, Any], data: bytes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    if meta.get("binned"):
+        values = np.frombuffer(data, "<f8")
+        bins = (len(values) - 1) // 2
+        return values[: bins + 1], values[bins + 1 :]
+    bins = int(meta["bins"])
+    if len(data) != 12 * bins:
+        raise ValueError(f"expected {12 * bins} bytes for {bins} bins")
+    keys = np.frombuffer(data, "<i4", count=bins).astype(np.int64)
+    counts = np.frombuffer(data, "<i8", offset=4 * bins).astype(np.float64)
+    return _edges_of(keys, counts, float(meta["min"]), float(meta["max"]))
+
+
+def _edges_of(
+    keys: NDArray[np.int64], counts: NDArray[np.float64], low: float, high: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    if len(keys) == 0:
+        return np.empty(0), np.empty(0)
+    if low == high:
+        half = max(abs(low) / BINS_PER_OCTAVE / 2, 1e-12)
+        ends = (max(low - half, -_LARGEST), min(low + half, _LARGEST))
+        return np.array(ends), counts.sum(keepdims=True)
+    if not keys.any():
+        return np.array([low, high]), counts
+    magnitude = np.abs(keys) - _KEY_OFFSET
+    near, far = _grid(magnitude), _grid(magnitude + 1)
+    # The bin of zeros reaches to the smallest magnitude that the histogram holds.
+    tiny = float(near[keys != 0].min())
+    left = np.where(keys > 0, near, np.where(keys < 0, -far, -tiny))
+    right = np.where(keys > 0, far, np.where(keys < 0, -near, tiny))
+    edges = np.unique(np.concatenate([left, right]))
+    filled = np.zeros(len(edges) - 1)
+    filled[np.searchsorted(edges, left)] = counts
+    # The outer bins end at the true extremes, unless an extreme is the bin's inner edge itself.
+    edges[0] = low if low < edges[1] else edges[0]
+    edges[-1] = high if high > edges[-2] else edges[-1]
+    return edges, filled
+
+
+def _grid(index: NDArray[np.int64]) -> NDArray[np.float64]:
+    with np.errstate(over="ignore"):
+        return np.minimum(np.exp2(index / BINS_PER_OCTAVE), _LARGEST)
+
+
+KIND = Kind("histogram", Shape.ARRAY, "application/octet-stream", encode, decode)

@@ -1,0 +1,78 @@
+"""Where a store lies: the database, its spool of journals and its large files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from .errors import BadInput
+
+StoreArgument: TypeAlias = str | os.PathLike[str] | None
+"""A path, `sqlite:///...`, `postgresql+psycopg://...`, or None for the default."""
+
+DEFAULT_STORE = "stepscope.db"
+STORE_VARIABLE = "STEPSCOPE_STORE"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLocation:
+    """The places that belong to one store."""
+
+    url: str
+    """What SQLAlchemy connects to."""
+    path: Path | None
+    """The SQLite file; None for a server."""
+    spool: Path
+    """The folder of journals, one folder inside for each process that logs."""
+
+    @property
+    def files(self) -> Path | None:
+        """The folder of large blobs; None for a server, which keeps them all itself."""
+        return None if self.path is None else self.path.with_name(self.path.name + ".files")
+
+    @property
+    def display(self) -> str:
+        """How to name the store to a person: never with a password."""
+        if self.path is not None:
+            return str(self.path)
+        scheme, _, rest = self.url.partition("://")
+        return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def locate(store: StoreArgument = None) -> StoreLocation:
+    """Find the places of a store, without touching them.
+
+    Raises:
+        BadInput: when it is no path, or a URL of neither database.
+    """
+    if store is not None and not isinstance(store, str | os.PathLike):
+        raise BadInput(
+            f"a store is a file path or a URL, but got {type(store).__name__} {store!r}. Pass a str."
+        )
+    text = "" if store is None else os.fspath(store)
+    text = text or os.environ.get(STORE_VARIABLE, "") or DEFAULT_STORE
+    if text.startswith(("postgresql://", "postgresql+psycopg://")):
+        return _on_server(text)
+    if text.startswith("sqlite:///"):
+        text = text.removeprefix("sqlite:///")
+    elif "://" in text:
+        scheme = text.partition("://")[0]
+        raise BadInput(
+            f"a store is a file path, sqlite:///FILE or postgresql+psycopg://..., "
+            f"but its URL began with {scheme}://. Pass one of these three."
+        )
+    if text in ("", ":memory:"):
+        raise BadInput("a store needs a file, but :memory: was given. Pass a path such as runs.db")
+    path = Path(text).expanduser().absolute()
+    return StoreLocation(f"sqlite:///{path}", path, path.with_name(path.name + ".spool"))
+
+
+def _on_server(url: str) -> StoreLocation:
+    # The network may be away: what was logged waits on this machine.
+    url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    digest = hashlib.sha256(url.encode()).hexdigest()[:16]
+    return StoreLocation(url, None, state / "stepscope" / digest / "spool")

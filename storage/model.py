@@ -1,0 +1,158 @@
+"""What a store holds, as plain frozen values. Nothing in this module touches a disk.
+
+Times are float64 seconds since the epoch, UTC. Steps are int64. A series is one name in one context
+(for example rank 0) of one run; its data are points (numbers) or records (everything else).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Context: TypeAlias = Mapping[str, str | int]
+"""What tells two series of one name apart: `{"rank": 1}`, `{"split": "train"}`; empty for most."""
+
+SYSTEM_PREFIX = "system/"
+"""Series of the machine rather than of the training: their steps are seconds since the run began."""
+
+
+class RunState(StrEnum):
+    """How a run stands. A run whose process is gone without a word is killed, never running."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    KILLED = "killed"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run with everything captured about it, but for its data."""
+
+    run_id: str
+    """10 characters of Crockford's base 32."""
+    project: str
+    name: str
+    state: RunState
+    created_at: float
+    updated_at: float
+    """When the run last wrote anything, heartbeats included."""
+    finished_at: float | None = None
+    group: str | None = None
+    tags: tuple[str, ...] = ()
+    notes: str = ""
+    host: str = ""
+    pid: int = 0
+    framework: str | None = None
+    """"torch", "tensorflow", "keras", or None when the run used no hook."""
+    attempt: int = 0
+    """The newest attempt; each resume adds one, starting from 0."""
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    summary: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Only what the user set with `run.summary[...]`; last values are in the series."""
+    environment: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Keys: git, command, python, packages, cpu, gpu, os, cwd (see trackers/capture.py)."""
+    dropped: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Reason -> how many values were not stored because of it."""
+    error: str | None = None
+    """The traceback of a failed run."""
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the start to the end, or to the last sign of life."""
+        end = self.updated_at if self.finished_at is None else self.finished_at
+        return max(0.0, end - self.created_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One process that wrote a run: the first, or one that resumed it."""
+
+    run_id: str
+    attempt: int
+    started_at: float
+    host: str
+    pid: int
+    first_step: int | None = None
+    """The smallest step that this attempt logged; from there on it replaces older attempts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One series with its running summary; the last values make the Runs table cheap."""
+
+    run_id: str
+    series_id: int
+    name: str
+    """As the user logged it; names.py interprets it when reading."""
+    kind: str
+    """A name in storage.kinds.KINDS: "scalar", "image" ..."""
+    context: Context = field(default_factory=dict[str, str | int])
+    count: int = 0
+    last_step: int | None = None
+    last_time: float | None = None
+    last_value: float | None = None
+    min_value: float | None = None
+    max_value: float | None = None
+    nan_count: int = 0
+    posinf_count: int = 0
+    neginf_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Numbers of one series, sorted by step; each entry is one point, or a bucket of several.
+
+    All arrays have the shape (n,). When nothing was bucketed, count is all ones and min, max, mean
+    and last are the values themselves. min, max and mean look at finite values only and are NaN in a
+    bucket without any; last may be NaN or infinite.
+    """
+
+    step: NDArray[np.int64]
+    """Step of the last point of the bucket."""
+    first_step: NDArray[np.int64]
+    """Step of the first point of the bucket: with `step`, the true edges."""
+    time: NDArray[np.float64]
+    min: NDArray[np.float64]
+    max: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    last: NDArray[np.float64]
+    count: NDArray[np.int64]
+    total: int
+    """How many points lie in the asked window; `len(points)` of them are here if bucketed."""
+    nan_count: int = 0
+    posinf_count: int = 0
+    neginf_count: int = 0
+
+    def __len__(self) -> int:
+        """Return how many entries there are."""
+        return len(self.step)
+
+    @property
+    def bucketed(self) -> bool:
+        """Whether any entry stands for more than one point."""
+        return self.total > len(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One logged value that is not a number, before it is decoded by its kind."""
+
+    run_id: str
+    series_id: int
+    attempt: int
+    seq: int
+    """Order of logging within the series and attempt."""
+    step: int
+    time: float
+    meta: Mapping[str, Any]
+    """Small facts by which a page can choose without loading: caption, width, sample_rate ..."""
+    payload: bytes | None = None
+    """The encoded value, when it is small enough to lie in the row."""
+    digest: str | None = None
+    """The key of the blob that holds it otherwise."""

@@ -1,0 +1,102 @@
+"""The command line: what it says and returns. How the dashboard behaves is in test_server.py."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from contracts.filled_store import fill
+from stepscope.app.cli import main
+from support import run_python
+
+COMMAND = Path(sys.executable).with_name("stepscope")
+
+
+def test_the_installed_command_tells_its_version() -> None:
+    done = subprocess.run([COMMAND, "--version"], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == f"stepscope {version('stepscope')}"
+
+
+def test_help_names_the_commands_and_loads_no_dashboard() -> None:
+    code = (
+        "import sys; from stepscope.app import cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print('streamlit' in sys.modules, 'tensorboard' in sys.modules, 'visdom' in sys.modules)"
+    )
+    printed = run_python("-c", code)
+    assert "open the dashboard" in printed
+    assert "write runs for another tool" in printed
+    assert printed.splitlines()[-1] == "False False False"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "required: COMMAND"),
+        (["ui", "--port", "80000"], "expected a port from 0 to 65535, but got '80000'"),
+        (["ui", "--port", "-1"], "expected a port from 0 to 65535, but got '-1'"),
+        (["export", "tensorboard", "--to", "logs"], "required: RUN"),
+        (["export", "tensorboard", "run"], "required: --to"),
+        (["export", "visdom", "run"], "one of the arguments --server --to is required"),
+        (["export", "visdom", "run", "--to", "x", "--server", "y"], "not allowed with argument"),
+    ],
+)
+def test_wrong_usage_is_said(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_fault_is_one_sentence_and_exit_code_1(store_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "tensorboard", "run", "--to", "logs", "--store", store_url]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith("stepscope: there is no store at")
+    assert said.err.count("\n") == 1
+    assert not said.out
+
+
+def test_event_files_are_written(store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = fill(store_url, "first"), fill(store_url, "second")
+    folder = tmp_path / "logs"
+    arguments = ["export", "tensorboard", "first", second[:5], "--to", str(folder), "--store", store_url]
+    assert main(arguments) == 0
+    assert {path.name for path in folder.iterdir()} == {f"first-{first}", f"second-{second}"}
+    said = capsys.readouterr().out
+    assert said.startswith("Exported 2 runs with ")
+    assert str(folder) in said
+
+
+def test_environments_of_visdom_are_written(
+    store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(store_url)
+    folder = tmp_path / "visdom"
+    assert main(["export", "visdom", "baseline", "--to", str(folder), "--store", store_url]) == 0
+    (environment,) = folder.glob("*.json")
+    said = capsys.readouterr().out
+    assert said.startswith("Exported 1 run with ")
+    assert str(environment) in said or str(folder) in said
+
+
+def test_a_server_that_is_not_there_is_said(store_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(store_url)
+    server = "http://127.0.0.1:9"
+    assert main(["export", "visdom", "baseline", "--server", server, "--store", store_url]) == 1
+    said = capsys.readouterr().err
+    assert "127.0.0.1:9" in said
+    assert said.startswith("stepscope: ")
+
+
+def test_a_store_is_brought_up_to_date(store_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["upgrade", "--store", store_url]) == 1
+    assert "there is no store" in capsys.readouterr().err
+    assert not Path(store_url).exists()
+    fill(store_url)
+    assert main(["upgrade", "--store", store_url]) == 0
+    assert capsys.readouterr().out == f"{store_url} is up to date\n"

@@ -1,0 +1,329 @@
+"""Every page, run as Streamlit runs it, over stores in every condition; no browser."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import stepscope
+from contracts.filled_store import fill
+from feed import new_run
+from stepscope.app.screens import tb
+from stepscope.app.widgets import run_table
+from stepscope.app.widgets.live import IDLE_SECONDS, LIVE_SECONDS
+from stepscope.storage.model import RunState
+from stepscope.storage.read import Reader
+from stepscope.storage.write import Writer
+from support import ROOT
+
+PAGES = ("runs", "charts", "distributions", "media", "graph", "run", "tb", "vd")
+
+
+def opened(page: str, **query: str) -> AppTest:
+    """Return a page after its first run: the first one through main.py, the others by themselves."""
+    if page == "runs":
+        test = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
+    else:
+        code = f"from stepscope.app.screens import {page}; {page}.show()"
+        test = AppTest.from_string(code, default_timeout=60)
+    for name, value in query.items():
+        test.query_params[name] = value
+    return test.run()
+
+
+def charts(test: AppTest) -> dict[str, dict[str, Any]]:
+    """Return what the page draws: description -> plotly figure."""
+    drawn = [json.loads(element.proto.bytes) for element in test.get("bidi_component")]
+    return {one["alt"]: one["figure"] for one in drawn}
+
+
+def said(test: AppTest) -> str:
+    """Return all sentences of a page."""
+    kinds = ("markdown", "caption", "info", "warning", "error", "subheader")
+    return "\n".join(str(element.value) for kind in kinds for element in test.get(kind))
+
+
+@pytest.fixture
+def store(store_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("STEPSCOPE_STORE", store_url)
+    return store_url
+
+
+@pytest.fixture
+def small(store: str) -> str:
+    fill(store, "baseline")
+    fill(store, "wider", seed=1)
+    return store
+
+
+def change(store: str, statement: str) -> None:
+    """Change a store behind everyone's back."""
+    with closing(sqlite3.connect(store)) as connection, connection:
+        assert connection.execute(statement).rowcount
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_without_a_store(store: str, page: str) -> None:
+    test = opened(page)
+    assert not test.exception
+    assert not Path(store).exists()
+    if page not in ("tb", "vd"):
+        assert "No runs yet" in said(test)
+        assert any(f"store='{store}'" in code.value for code in test.code)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_with_an_empty_store(store: str, page: str) -> None:
+    Writer.open(store).close()
+    test = opened(page)
+    assert not test.exception
+    if page not in ("tb", "vd"):
+        assert "No runs yet" in said(test)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("page", PAGES)
+def test_with_a_small_store(page: str) -> None:
+    test = opened(page)
+    assert not test.exception
+    assert not test.warning, said(test)
+    assert not test.error
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_with_a_run_that_logged_nothing_yet(store: str, page: str) -> None:
+    with Writer.open(store) as writer:
+        new_run(writer)
+    test = opened(page)
+    assert not test.exception
+    assert not test.error
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in ("tb", "vd")])
+@pytest.mark.parametrize(
+    ("breaks", "sentence"),
+    [
+        (lambda store: Path(store).write_bytes(b"garbage" * 999), "not a sound Stepscope store"),
+        (lambda store: change(store, "UPDATE alembic_version SET version_num = 'zzz'"), "newer"),
+        (lambda store: change(store, "DROP TABLE series"), "no such table: series"),
+    ],
+    ids=["no database", "of a newer version", "without a table"],
+)
+def test_with_a_store_that_cannot_be_read(
+    store: str, page: str, breaks: Callable[[str], None], sentence: str
+) -> None:
+    fill(store)
+    for leftover in Path(store).parent.glob("*.db-*"):
+        leftover.unlink()
+    breaks(store)
+    test = opened(page)
+    assert not test.exception
+    assert sentence in said(test).replace("\\", "")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_with_values_that_cannot_be_read(small: str, page: str) -> None:
+    """Blobs, chunks and records of one run are damaged: the page says which, and shows the other run."""
+    with Reader.open(small) as reader:
+        wider, baseline = reader.runs()
+    for table, column in (("chunks", "data"), ("records", "payload"), ("blobs", "data")):
+        change(small, f"UPDATE {table} SET {column} = x'00' WHERE run_id = '{wider.run_id}'")
+    test = opened(page, run=wider.run_id)
+    assert not test.exception
+    if page in ("charts", "distributions", "media", "graph"):
+        told = [str(warning.value).replace("\\", "") for warning in test.warning]
+        assert told
+        assert all("cannot be shown" in one for one in told)
+    if page in ("charts", "distributions"):
+        assert any(baseline.name in alt for alt in charts(test))
+
+
+@pytest.mark.parametrize(("framework", "told"), [("keras", True), ("torch", False)])
+def test_keras_values_per_batch_are_told_to_be_running_means(store: str, framework: str, told: bool) -> None:
+    with stepscope.init(store=store) as run:
+        run.set_framework(framework)
+        run.log({"batch_loss": 1.0}, step=0)
+    assert ("running means over the epoch" in said(opened("charts"))) is told
+
+
+@pytest.mark.usefixtures("small")
+def test_a_chart_holds_both_runs_and_their_ranks() -> None:
+    drawn = charts(opened("charts"))
+    (alt,) = [alt for alt in drawn if alt.startswith("loss of")]
+    assert alt == (
+        "loss of baseline · train, baseline · train · rank 1, wider · train, wider · train · rank 1"
+    )
+    assert len({trace["line"]["color"] for trace in drawn[alt]["data"]}) == 2
+
+
+@pytest.mark.usefixtures("small")
+def test_controls_change_the_charts() -> None:
+    test = opened("charts", metrics="loss", x="relative", scale="log")
+    (figure,) = charts(test).values()
+    assert figure["layout"]["yaxis"]["type"] == "log"
+    assert figure["layout"]["xaxis"]["title"]["text"] == "seconds since start"
+    test.text_input(key="metrics").set_value("no such metric").run()
+    assert "No metric fits" in said(test)
+    test.text_input(key="metrics").set_value("*(").run()
+    assert not test.exception
+
+
+def test_smoothing_changes_long_lines_only(store: str) -> None:
+    with stepscope.init(store=store) as run:
+        for step, value in enumerate(np.random.default_rng(0).normal(size=100)):
+            run.log({"loss": value}, step=step)
+    test = opened("charts", metrics="loss")
+    before = charts(test)
+    assert [len(figure["data"]) for figure in before.values()] == [2]
+    test.slider(key="smoothing").set_value(0.0).run()
+    assert [len(figure["data"]) for figure in charts(test).values()] == [1]
+
+
+def test_the_choice_of_runs_is_in_the_address_and_drives_the_page(small: str) -> None:
+    with Reader.open(small) as reader:
+        wider, baseline = reader.runs()
+    test = opened("charts", runs=f"{baseline.run_id},<script>,{'x' * 99}")
+    assert not any("wider" in alt for alt in charts(test))
+    test.checkbox(key=f"pick_{wider.run_id}").check().run()
+    assert any("wider" in alt for alt in charts(test))
+    assert test.query_params["runs"] == f"{baseline.run_id},{wider.run_id}"
+    test.button[1].click().run()
+    assert "No run is chosen" in said(test)
+    test.button[2].click().run()
+    assert "runs" not in test.query_params
+
+
+def test_ticking_a_row_of_the_table_chooses_the_run(small: str) -> None:
+    with Reader.open(small) as reader:
+        ids = [run.run_id for run in reader.runs()]
+    test = opened("runs", runs=ids[1])
+    assert test.session_state["run_table"]["selection"]["rows"] == [1]
+    table = test.dataframe[0].value
+    assert table["Run"].tolist() == ["wider", "baseline"]
+    assert {"loss · train", "config lr", "State", "Duration"} <= set(table.columns)
+
+
+@pytest.mark.parametrize("seed", [2**63 + 5, 2**53 + 1, 10**400, np.random.SeedSequence(2**100).entropy])
+def test_whole_numbers_that_no_browser_holds_are_shown_to_the_last_digit(store: str, seed: int) -> None:
+    for value in (seed, -1):
+        stepscope.init(store=store, config={"seed": value, "lr": 0.1 if value == -1 else 10**400}).finish()
+    test = opened("runs")
+    assert not test.exception
+    assert not test.warning
+    shown = test.dataframe[0].value
+    assert shown["config seed"].tolist() == ["-1", str(seed)]
+    assert shown["config lr"].tolist() == ["0.1", str(10**400)]
+
+
+@pytest.mark.usefixtures("small")
+def test_a_table_that_cannot_be_drawn_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(run_table.STATE_WORDS, RunState.FINISHED, 2**70)
+    test = opened("runs")
+    assert not test.exception
+    assert "The runs of the store cannot be shown" in said(test)
+
+
+@pytest.mark.usefixtures("small")
+def test_runs_are_found_by_any_word_of_theirs() -> None:
+    test = opened("runs", find="WIDER digits")
+    assert test.dataframe[0].value["Run"].tolist() == ["wider"]
+    test.text_input(key="find").set_value("nothing like it").run()
+    assert "0 runs" in said(test)
+
+
+@pytest.mark.usefixtures("small")
+def test_media_of_one_step() -> None:
+    test = opened("media", step="2")
+    assert said(test).count("· step 2") == 6
+    assert "· step 7" not in said(test)
+    assert "<script>" in said(test)
+
+
+def test_the_run_page_tells_everything_that_was_captured(store: str) -> None:
+    config = {"optimizer": {"name": "sgd"}}
+    with suppress(ZeroDivisionError), stepscope.init(store=store, config=config, tags=("first",)) as run:
+        run.log({"loss": 1.0})
+        run.summary["best"] = 0.5
+        raise ZeroDivisionError("of <b>zero</b>")
+    test = opened("run")
+    assert not test.exception
+    assert any("of <b>zero</b>" in code.value for code in test.code)
+    tables = [frame.value for frame in test.dataframe]
+    cells = {str(cell) for table in tables for cell in table.to_numpy().ravel()}
+    assert {"loss", "optimizer.name", "sgd", "best", "python"} <= cells
+    assert run.id in said(test)
+
+
+def test_names_that_look_like_code_are_shown_as_text(store: str) -> None:
+    hostile = "<img src=x onerror=alert(1)> ![x](http://evil.example) :red[x] a__b"
+    with stepscope.init(
+        store=store, project=hostile, name=hostile, tags=(hostile,), config={"a": hostile}
+    ) as run:
+        run.log({hostile: 1.0, f"{hostile}/text": stepscope.Text(hostile)}, step=0)
+        run.log({f"{hostile}/{hostile}": np.arange(9.0)}, step=0)
+    for page in PAGES:
+        test = opened(page)
+        assert not test.exception
+        assert "![" not in said(test).replace("\\!\\[", "")
+        for figure in charts(test).values():
+            assert "<img" not in json.dumps(figure)
+        assert not any(element.proto.allow_html for element in test.markdown)
+
+
+def test_what_is_endless_broken_or_of_no_size_is_shown_in_part(store: str) -> None:
+    endless = "x" * 10_000
+    for name in ("a", endless):
+        with stepscope.init(store=store, project=endless if name == "a" else "b", name=name) as run:
+            for flat in (np.zeros((1, 100_000)), np.zeros((100_000, 1))):
+                run.log({"flat": stepscope.Image(flat, caption=f"half \ud800 {endless}")}, step=0)
+            run.log({"click": stepscope.Audio(np.zeros(1, np.float32), 8000, caption="\ud800")}, step=0)
+            run.log({"text": stepscope.Text("half \ud800")}, step=0)
+    with Reader.open(store) as reader:
+        ids = [run.run_id for run in reader.runs()]
+    for page in ("runs", "charts", "media", "run"):
+        test = opened(page, runs=",".join(ids))
+        assert not test.exception
+        assert not test.warning
+        assert "x" * 300 not in said(test)
+        if page == "media":
+            assert "Too short to be played" in said(test)
+            assert "half ?" in said(test)
+
+
+def test_a_page_is_drawn_again_while_a_run_trains_and_only_then(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float | None] = []
+    fragment = st.fragment
+
+    def spy(draw: Callable[[], None], *, run_every: float | None) -> Callable[[], None]:
+        asked.append(run_every)
+        return fragment(draw, run_every=run_every)
+
+    monkeypatch.setattr(st, "fragment", spy)
+    with Writer.open(store) as writer:
+        run = new_run(writer)
+        opened("charts")
+        assert asked == [LIVE_SECONDS]
+        writer.update_run(run.run_id, {"state": "finished", "finished_at": time.time()})
+    asked.clear()
+    opened("charts")
+    assert asked == [None, IDLE_SECONDS]
+
+
+@pytest.mark.usefixtures("small")
+def test_tensorboard_and_visdom_say_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Start it with: stepscope ui" in said(opened("tb")).replace("\\", "")
+    assert "Start it with: stepscope ui" in said(opened("vd")).replace("\\", "")
+    monkeypatch.setattr(tb, "PACKAGES", ("no_such_package",))
+    assert 'pip install "stepscope[tensorboard]"' in said(opened("tb")).replace("\\", "")

@@ -1,0 +1,228 @@
+"""TensorBoard over the store: what its own HTTP API answers is what the Reader reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+from urllib.request import Request
+
+import numpy as np
+import pytest
+from google.protobuf import text_format
+from tensorboard.compat.proto import graph_pb2
+
+import stepscope
+from contracts.filled_store import CONFIG, GRAPH, fill
+from served import Served, ask, serve
+from stepscope.app.tensorboard_keys import BlobKey
+from stepscope.storage.model import Record, Run, Series
+from stepscope.storage.read import Reader
+from support import run_python
+
+DATA = "/tensorboard/data"
+PLUGIN = f"{DATA}/plugin"
+LONG = 5_000
+SAMPLED = 1_000
+"""How many points of a series TensorBoard asks for."""
+
+
+@dataclass
+class Board:
+    """A dashboard over a store with two runs, and a Reader of the same store."""
+
+    served: Served
+    reader: Reader
+    run: Run
+    """Of every kind."""
+    long: Run
+
+    def series(self, name: str, **context: int) -> Series:
+        (found,) = [one for one in self.reader.series(self.run.run_id, name=name) if one.context == context]
+        return found
+
+    def records(self, name: str) -> list[tuple[Record, Any]]:
+        series = self.series(name)
+        return [(record, self.reader.load(series, record)) for record in self.reader.records(series)]
+
+    def ask(self, route: str, tag: str, **query: str) -> Any:
+        return self.served.json(f"{PLUGIN}/{route}", run=name_of(self.run), tag=tag, **query)
+
+
+def name_of(run: Run) -> str:
+    return f"{run.name}-{run.run_id}"
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Generator[Board]:
+    store = str(tmp_path_factory.mktemp("store") / "stepscope.db")
+    run_id = fill(store)
+    with stepscope.init(name="long", store=store) as long:
+        for step in range(LONG):
+            long.log({"train/loss": 1 / (step + 1)}, step=step)
+    with serve(store) as served, Reader.open(store) as reader:
+        yield Board(served, reader, reader.run(run_id), reader.run(long.id))
+
+
+def test_runs_and_the_plugins_that_have_data(board: Board) -> None:
+    assert set(board.served.json(f"{DATA}/runs")) == {name_of(board.run), name_of(board.long)}
+    listing = board.served.json(f"{DATA}/plugins_listing")
+    active = {name for name, plugin in listing.items() if plugin["enabled"]}
+    kinds = {"scalars", "histograms", "distributions", "images", "audio", "text", "graphs"}
+    assert active == kinds | {"hparams", "timeseries"}
+
+
+@pytest.mark.parametrize(
+    ("name", "context", "tag"),
+    [("train/loss", {}, "train/loss"), ("train/loss", {"rank": 1}, "train/loss [rank=1]"), ("lr", {}, "lr")],
+)
+def test_scalars(board: Board, name: str, context: dict[str, int], tag: str) -> None:
+    points = board.reader.points(board.series(name, **context))
+    expected = zip(points.time.tolist(), points.step.tolist(), points.last.tolist(), strict=True)
+    assert board.ask("scalars/scalars", tag) == [list(point) for point in expected]
+
+
+def test_scalars_that_are_no_numbers(board: Board) -> None:
+    values = [value for _, _, value in board.ask("scalars/scalars", "odd")]
+    assert values == ["NaN", "Infinity", "-Infinity", 1e300]
+
+
+def test_a_long_series_is_sampled_from_its_first_to_its_last_point(board: Board) -> None:
+    body = f'requests=[{{"plugin": "scalars", "tag": "train/loss", "run": "{name_of(board.long)}"}}]'.encode()
+    (answer,) = json.loads(ask(Request(f"{board.served.address}{PLUGIN}/timeseries/timeSeries", body)).text)
+    sampled = answer["runToSeries"][name_of(board.long)]
+    assert SAMPLED // 2 < len(sampled) <= SAMPLED
+    assert all(point["value"] == 1 / (point["step"] + 1) for point in sampled)
+    assert (sampled[0]["step"], sampled[-1]["step"]) == (0, LONG - 1)
+
+
+def test_histograms(board: Board) -> None:
+    answer = board.ask("histograms/histograms", "weights/fc1")
+    for (time, step, buckets), (record, value) in zip(answer, board.records("weights/fc1"), strict=True):
+        assert (time, step) == (record.time, record.step)
+        columns = np.array(buckets).T
+        for column, expected in zip(columns, (value.edges[:-1], value.edges[1:], value.counts), strict=True):
+            assert np.array_equal(column, expected)
+
+
+def test_distributions_come_from_the_histograms(board: Board) -> None:
+    answer = board.ask("distributions/distributions", "weights/fc1")
+    for (_, step, points), (record, value) in zip(answer, board.records("weights/fc1"), strict=True):
+        assert step == record.step
+        at = dict(points)
+        assert at[0] == pytest.approx(value.min)
+        assert value.min < at[1587] < at[5000] < at[8413] < value.max
+
+
+def test_a_histogram_of_nothing_is_shown_as_nothing(board: Board) -> None:
+    ((_, _, buckets),) = board.ask("histograms/histograms", "empty")
+    assert buckets == [[0, 0, 0]]
+    assert board.ask("distributions/distributions", "empty")
+
+
+def test_images(board: Board) -> None:
+    answer = board.ask("images/images", "digit", sample="0")
+    for shown, (record, value) in zip(answer, board.records("digit"), strict=True):
+        assert (shown["wall_time"], shown["step"]) == (record.time, record.step)
+        assert board.served.get(f"{PLUGIN}/images/individualImage?{shown['query']}").body == value.data
+
+
+def test_audio(board: Board) -> None:
+    answer = board.ask("audio/audio", "tone", sample="0")
+    for shown, (record, value) in zip(answer, board.records("tone"), strict=True):
+        assert (shown["step"], shown["contentType"]) == (record.step, "audio/wav")
+        assert board.served.get(f"{PLUGIN}/audio/individualAudio?{shown['query']}").body == value.data
+
+
+def test_text_is_shown_as_markdown_and_never_as_html(board: Board) -> None:
+    answer = board.ask("text/text", "notes/first")
+    assert [shown["step"] for shown in answer] == [2, 5, 7]
+    assert "<h1>step 2</h1>" in answer[0]["text"]
+    assert "ä" in answer[0]["text"]
+    assert "<script>" not in answer[0]["text"]
+
+
+def test_the_graph(board: Board) -> None:
+    info = board.served.json(f"{PLUGIN}/graphs/info")
+    assert info == {name_of(board.run): {"run": name_of(board.run), "tags": {}, "run_graph": True}}
+    answer = board.served.get(f"{PLUGIN}/graphs/graph?run={name_of(board.run)}")
+    shown = text_format.Parse(answer.text, graph_pb2.GraphDef())
+    assert [node.op for node in shown.node] == [node.op for node in GRAPH.nodes]
+    assert "body/fc1/linear" in [node.name for node in shown.node]
+
+
+def test_the_config_is_in_hparams_with_the_last_values_beside_it(board: Board) -> None:
+    request = {
+        "experimentName": "",
+        "allowedStatuses": ["STATUS_SUCCESS"],
+        "colParams": [],
+        "startIndex": 0,
+        "sliceSize": 10,
+    }
+    address = f"{board.served.address}{PLUGIN}/hparams"
+    headers = {"Content-Type": "application/json"}
+    experiment = json.loads(ask(Request(f"{address}/experiment", b"{}", headers)).text)
+    assert {info["name"] for info in experiment["hparamInfos"]} == {
+        "lr",
+        "epochs",
+        "augment",
+        "optimizer/name",
+        "optimizer/betas",
+    }
+    groups = json.loads(ask(Request(f"{address}/session_groups", json.dumps(request).encode(), headers)).text)
+    (group,) = groups["sessionGroups"]
+    assert group["hparams"]["lr"] == CONFIG["lr"]
+    assert group["hparams"]["optimizer/name"] == "sgd"
+    values = {metric["name"]["tag"]: metric["value"] for metric in group["metricValues"]}
+    assert values["train/loss"] == board.series("train/loss").last_value
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "x",
+        "../../etc/passwd",
+        "Li4vLi4vZXRjL3Bhc3N3ZA",
+        BlobKey("0000000000", 1, 0, 0, 0, "data").encode(),
+    ],
+)
+def test_a_key_that_nobody_gave_out_is_not_found(board: Board, key: str) -> None:
+    answer = board.served.get(f"{PLUGIN}/images/individualImage?blob_key={key}")
+    assert answer.status == 404
+
+
+def test_a_key_gives_only_the_blobs_of_its_series(board: Board) -> None:
+    record, _ = board.records("notes/first")[0]
+    answer = board.served.get(
+        f"{PLUGIN}/images/individualImage?blob_key={BlobKey.of(record, 'data').encode()}"
+    )
+    assert answer.status == 404
+
+
+@pytest.mark.parametrize("route", ["scalars/scalars", "histograms/histograms", "images/images"])
+def test_a_tag_or_run_that_is_not_there_is_not_found(board: Board, route: str) -> None:
+    for run, tag in ((name_of(board.run), "no such tag"), ("no such run", "lr")):
+        assert (
+            board.served.get(
+                f"{PLUGIN}/{route}?run={run.replace(' ', '+')}&tag={tag.replace(' ', '+')}"
+            ).status
+            == 404
+        )
+
+
+def test_a_live_run_is_there_at_once(board: Board) -> None:
+    with stepscope.init(name="live", store=board.reader.url) as run:
+        run.log({"live": 1.5}, step=3)
+        assert run.flush()
+        ((_, step, value),) = board.served.json(f"{PLUGIN}/scalars/scalars", run=f"live-{run.id}", tag="live")
+        assert (step, value) == (3, 1.5)
+
+
+def test_tensorboard_is_loaded_without_tensorflow() -> None:
+    code = (
+        "import sys, tempfile; from stepscope.app.tensorboard_mount import load_tensorboard; "
+        "load_tensorboard(None, tempfile.gettempdir()); print('tensorflow' in sys.modules)"
+    )
+    assert run_python("-c", code).split()[-1] == "False"

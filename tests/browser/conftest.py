@@ -1,0 +1,67 @@
+"""A real dashboard and a real Chromium for the tests in this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, sync_playwright
+
+from dashboard import running_dashboard
+from ensure_chromium import find_chromium
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SCREENSHOTS = Path(__file__).resolve().parents[2] / "screenshots"
+
+
+@pytest.fixture
+def dashboard(store_url: str) -> Generator[str]:
+    """Yield the address of a dashboard over the test's own store, which need not exist yet."""
+    with running_dashboard(store_url) as address:
+        yield address
+
+
+# One browser a module, not a session: while Playwright's synchronous face is open, it keeps an event loop
+# running in this thread, in which asyncio.run() of an unrelated test would fail.
+@pytest.fixture(scope="module")
+def browser() -> Generator[Browser]:
+    """Yield a headless Chromium, the machine's own."""
+    program = find_chromium()
+    if program is None:
+        pytest.skip("no Chromium on this machine; `make test` installs one")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser, request: pytest.FixtureRequest) -> Generator[Page]:
+    """Yield an empty page; afterwards, fail if it asked any other machine for anything."""
+    elsewhere: list[str] = []
+
+    def remember(asked: Request) -> None:
+        if urlsplit(asked.url).hostname not in (None, "127.0.0.1", "localhost"):
+            elsewhere.append(asked.url)
+
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(30_000)
+    context.on("request", remember)
+    page = context.new_page()
+    failures_before = request.session.testsfailed
+    yield page
+    if request.session.testsfailed > failures_before:
+        SCREENSHOTS.mkdir(exist_ok=True)
+        page.screenshot(path=SCREENSHOTS / f"{request.node.name}.png")
+    context.close()
+    assert not elsewhere, f"the page should load from this machine only, but asked for {elsewhere}"

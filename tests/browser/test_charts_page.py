@@ -1,0 +1,145 @@
+"""The Charts page in the browser: live, zoomed, smoothed, and in step with the other pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+import stepscope
+from contracts.filled_store import fill
+from support import wait_until
+
+pytestmark = pytest.mark.browser
+PATIENCE_MS = 30_000
+
+DRAWN = "b => b._fullData ? b._fullData.map(t => ({name: t.name, many: t._length, y: Array.from(t.y)})) : []"
+RANGE = "b => b._fullLayout.xaxis.range"
+
+
+def chart(page: Page, metric: str) -> Locator:
+    """Return the chart of a metric, once it is drawn."""
+    found = page.locator(f".stepscope-chart[aria-label^='{metric} of']")
+    expect(found.locator(".main-svg").first).to_be_visible(timeout=PATIENCE_MS)
+    return found
+
+
+def lines(drawn: Locator) -> list[dict[str, Any]]:
+    return drawn.evaluate(DRAWN)
+
+
+def longest(drawn: Locator) -> int:
+    return max((line["many"] for line in lines(drawn)), default=0)
+
+
+def address(page: Page) -> str:
+    """Return the page's address; page.url is brought up to date only while Playwright waits for something."""
+    return page.evaluate("location.href")
+
+
+def log(run: stepscope.Run, first: int, last: int) -> None:
+    rng = np.random.default_rng(first)
+    for step in range(first, last):
+        run.log({"loss/train": 1 / (step + 1) + 0.1 * rng.random()}, step=step)
+    assert run.flush()
+
+
+def drag(page: Page, drawn: Locator) -> None:
+    """Zoom into the middle of a chart, as a hand does."""
+    box = drawn.locator(".nsewdrag").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.3)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.7, steps=5)
+    page.mouse.up()
+
+
+def test_a_run_appears_and_grows_while_it_trains_and_keeps_the_zoom(
+    page: Page, dashboard: str, store_url: str
+) -> None:
+    page.goto(f"{dashboard}/charts")
+    expect(page.get_by_role("heading", name="No runs yet")).to_be_visible(timeout=PATIENCE_MS)
+    with stepscope.init(store=store_url, name="training") as run:
+        log(run, 0, 60)
+        drawn = chart(page, "loss")
+        expect(page.locator("label").filter(has_text="training")).to_be_visible(timeout=PATIENCE_MS)
+        wait_until(lambda: longest(drawn) == 60, what="60 points")
+
+        drawn.evaluate("b => b.mark = 'the same element'")
+        drag(page, drawn)
+        zoomed = wait_until(lambda: drawn.evaluate(RANGE), what="a range")
+        assert 10 < zoomed[0] < zoomed[1] < 50
+        log(run, 60, 120)
+        wait_until(lambda: longest(drawn) == 120, what="120 points")
+        assert drawn.evaluate(RANGE) == pytest.approx(zoomed)
+        assert drawn.evaluate("b => b.mark") == "the same element"
+
+
+def test_smoothing_changes_the_curve_and_leaves_the_logged_one_behind_it(
+    page: Page, dashboard: str, store_url: str
+) -> None:
+    with stepscope.init(store=store_url) as run:
+        log(run, 0, 100)
+    page.goto(f"{dashboard}/charts?smoothing=0.9")
+    drawn = chart(page, "loss")
+    wait_until(lambda: len(lines(drawn)) == 2, what="two lines")
+    behind, front = (np.array(line["y"]) for line in lines(drawn))
+    assert np.diff(front)[20:].std() < 0.3 * np.diff(behind)[20:].std()
+
+    slider = page.get_by_role("slider", name="Smoothing")
+    slider.focus()
+    page.keyboard.press("Home")
+    wait_until(lambda: len(lines(drawn)) == 1, what="one line")
+    np.testing.assert_array_equal(lines(drawn)[0]["y"], behind)
+    wait_until(lambda: address(page).endswith("smoothing=0"), what="the address")
+
+
+def test_ticking_a_run_reaches_every_page_and_survives_a_reload(
+    page: Page, dashboard: str, store_url: str
+) -> None:
+    fill(store_url, "first")
+    second = fill(store_url, "second", seed=1)
+    page.goto(f"{dashboard}/charts")
+    drawn = chart(page, "loss")
+    wait_until(lambda: {line["name"][:5] for line in lines(drawn)} == {"first", "secon"}, what="two runs")
+    page.locator("label").filter(has_text="first").click()
+    wait_until(lambda: {line["name"][:6] for line in lines(drawn)} == {"second"}, what="one run")
+    wait_until(lambda: f"runs={second}" in address(page), what="the address")
+
+    page.reload()
+    assert {line["name"][:6] for line in lines(chart(page, "loss"))} == {"second"}
+    page.get_by_role("link", name="Distributions").click()
+    expect(page.locator(".stepscope-chart[aria-label='weights/fc1 of second']")).to_be_visible(
+        timeout=PATIENCE_MS
+    )
+    expect(page.locator(".stepscope-chart[aria-label$='of first']")).to_have_count(0)
+    wait_until(lambda: f"runs={second}" in address(page), what="the address of the next page")
+
+
+@pytest.mark.parametrize("name", ["media", "graph", "run"])
+def test_the_other_pages_show_what_was_logged(page: Page, dashboard: str, store_url: str, name: str) -> None:
+    fill(store_url, "first")
+    page.goto(f"{dashboard}/{name}")
+    shown = {
+        "media": page.get_by_role("img", name="image digit of run first at step 7"),
+        "graph": page.locator(".stGraphVizChart svg .node").first,
+        "run": page.get_by_role("heading", name="first"),
+    }
+    expect(shown[name]).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("[data-testid=stAlert], [data-testid=stException]")).to_have_count(0)
+
+
+def test_nothing_that_was_logged_runs_in_the_browser(page: Page, dashboard: str, store_url: str) -> None:
+    evil = "<img src=x onerror='window.hit=1'><script>window.hit=1</script>"
+    with stepscope.init(store=store_url, project=evil, name=evil, tags=(evil,), notes=evil) as run:
+        run.log({evil: 1.0, f"{evil}h": np.arange(9.0), f"{evil}t": stepscope.Text(evil)}, step=0)
+        run.log({f"{evil}i": stepscope.Image(np.zeros((8, 8)), caption=evil)}, step=0)
+    for name in ("", "charts", "distributions", "media", "run"):
+        page.goto(f"{dashboard}/{name}")
+        expect(page.get_by_text("onerror").or_(page.locator("canvas")).first).to_be_visible(
+            timeout=PATIENCE_MS
+        )
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("window.hit") is None

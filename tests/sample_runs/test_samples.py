@@ -1,0 +1,79 @@
+"""The samples run as a user runs them, learn, and hang on one chart per metric."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stepscope.storage.names import parse_name
+from stepscope.storage.read import Reader
+from support import ROOT, run_python
+
+SAMPLES = ROOT / "sample_runs"
+
+
+def run_digits(framework: str, store: Path) -> str:
+    pytest.importorskip({"pytorch": "torch", "keras": "tensorflow"}[framework])
+    sample = SAMPLES / f"digits_{framework}.py"
+    return run_python(sample, "--epochs", "8", "--store", store, "--device", "cpu", STEPSCOPE_STRICT="1")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("samples") / "samples.db"
+    for framework in ("pytorch", "keras"):
+        printed = run_digits(framework, store)
+        assert "test: loss" in printed
+    return store
+
+
+@pytest.mark.parametrize("framework", ["pytorch", "keras"])
+def test_it_learns_and_records_everything(store: Path, framework: str) -> None:
+    with Reader.open(store) as reader:
+        run = reader.find_run(f"digits-{framework}")
+        assert run.state == "finished"
+        assert run.dropped == {}
+        assert run.summary["test_accuracy"] >= 0.95
+        names = {series.name for series in reader.series(run.run_id)}
+        assert {"learning_rate", "gradient_norm", "step_time", "samples_per_second", "epoch"} <= names
+        for kind, found in (("histogram", 16), ("graph", 1), ("image", 1)):
+            assert len(reader.series(run.run_id, kind=kind)) == found
+        (images,) = reader.series(run.run_id, kind="image")
+        first = reader.records(images)[0]
+        image = reader.load(images, first)
+        assert (image.width, image.height) == (64, 64)
+        assert " is " in image.caption
+
+
+def test_both_hang_on_one_chart_per_metric(store: Path) -> None:
+    with Reader.open(store) as reader:
+        metrics: dict[str, set[tuple[Any, ...]]] = {}
+        last_steps: set[int | None] = set()
+        for run in reader.runs(project="digits"):
+            scalars = [
+                s for s in reader.series(run.run_id, kind="scalar") if not s.name.startswith("system/")
+            ]
+            parsed = [parse_name(series.name, series.context) for series in scalars]
+            metrics[run.name] = {(name.metric, name.split) for name in parsed}
+            last_steps.add(max(series.last_step or 0 for series in scalars))
+    assert metrics["digits-pytorch"] == metrics["digits-keras"]
+    assert {("loss", "train"), ("loss", "validation"), ("accuracy", "test")} <= metrics["digits-keras"]
+    assert last_steps == {8 * 68}  # both count batches in the same way
+
+
+def test_every_kind_is_there(tmp_path: Path) -> None:
+    store = tmp_path / "s.db"
+    run_python(SAMPLES / "every_kind.py", "--store", store, STEPSCOPE_STRICT="1")
+    with Reader.open(store) as reader:
+        run = reader.find_run("every-kind")
+        series = {s.kind: s for s in reader.series(run.run_id) if not s.name.startswith("system/")}
+        assert set(series) == {"scalar", "histogram", "image", "audio", "text", "graph"}
+        assert series["scalar"].nan_count == 1
+        assert run.summary["best_loss"] == series["scalar"].min_value
+        for kind in ("histogram", "image", "audio", "text", "graph"):
+            records = reader.records(series[kind])
+            assert reader.load(series[kind], records[0]) is not None
+        assert math.isfinite(series["scalar"].last_value or math.nan)

@@ -1,0 +1,76 @@
+"""What pip installs: a wheel with every package in it, enough by itself to log and to open the dashboard."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from support import ROOT, run_python
+
+LAYERS = ("storage", "trackers", "app")
+
+LOG_AND_READ = """
+import numpy, stepscope
+from stepscope.storage.read import Reader
+with stepscope.init(project="bare", store="bare.db") as run:
+    run.log({"loss": numpy.float32(0.5), "weights": numpy.arange(100.0)}, step=0)
+with Reader.open("bare.db") as reader:
+    found = reader.series(run.id)
+print(sorted(one.name for one in found if not one.name.startswith("system/")))
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build a wheel from a copy of what git knows, since a build leaves its traces in the tree."""
+    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, names.split("\0")):
+        if (ROOT / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes((ROOT / name).read_bytes())
+    run_python("-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", target, source)
+    return next(target.glob("*.whl"))
+
+
+def test_the_wheel_holds_every_file_of_the_layers_and_nothing_else(wheel: Path) -> None:
+    files = [path for layer in LAYERS for path in (ROOT / layer).rglob("*") if path.is_file()]
+    expected = {f"stepscope/{path.relative_to(ROOT)}" for path in files if path.suffix != ".pyc"}
+    expected |= {"stepscope/__init__.py", "stepscope/py.typed"}
+    with zipfile.ZipFile(wheel) as archive:
+        assert {name for name in archive.namelist() if ".dist-info/" not in name} == expected
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_bare_wheel_logs_and_opens_the_dashboard(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    install = [python, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt", wheel]
+    subprocess.run(install, check=True)
+    printed = subprocess.run(
+        [python, "-W", "error:::stepscope", "-c", LOG_AND_READ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert printed.stdout.strip() == "['loss', 'weights']", printed.stderr
+    code = (
+        f"import sys; sys.path.append({str(ROOT / 'tools')!r})\n"
+        "from dashboard import running_dashboard\n"
+        "with running_dashboard('bare.db') as address: print(address)"
+    )
+    answered = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert answered.stdout.startswith("http://127.0.0.1:"), answered.stderr
+
+
+def test_this_interpreter_runs_the_tree_under_test() -> None:
+    assert Path(run_python("-c", "import stepscope; print(stepscope.__file__)").strip()).parent == ROOT
+    assert sys.version_info >= (3, 11)

@@ -1,0 +1,437 @@
+"""From the journal into the store, whatever happens to the store, the disk or the device meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sqlite3
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+import stepscope
+from feed import series_of
+from stepscope.storage import engine
+from stepscope.storage.model import RunState
+from stepscope.storage.read import Reader
+from stepscope.storage.schema import runs
+from stepscope.storage.write import Writer
+from stepscope.trackers import delivery, device
+from support import run_python, wait_until
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait long for a lock, nor at the end for a store that does not come back."""
+    monkeypatch.setattr(engine, "_BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(delivery, "_FINISH_SECONDS", 2.0)
+
+
+@pytest.fixture
+def lenient(
+    store_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> Generator[stepscope.Run]:
+    """A run as users have it: not strict."""
+    monkeypatch.delenv("STEPSCOPE_STRICT")
+    caplog.set_level(logging.WARNING, "stepscope")
+    with stepscope.init(store=store_url) as begun:
+        yield begun
+
+
+@pytest.fixture
+def lock(store_url: str) -> Generator[sqlite3.Connection]:
+    """A connection by which another program locks the store: BEGIN IMMEDIATE ... ROLLBACK."""
+    connection = sqlite3.connect(store_url, isolation_level=None, timeout=10, check_same_thread=False)
+    yield connection
+    connection.close()
+
+
+def points(store: str | Path, run_id: str, name: str = "loss") -> dict[int, float]:
+    with Reader.open(store) as reader:
+        series = series_of(reader, run_id, name)
+        found = reader.points(series)
+        assert series.count == found.total, "a point is there twice"
+        return dict(zip(found.step.tolist(), found.last.tolist(), strict=True))
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage().removeprefix("stepscope: ") for record in caplog.records]
+
+
+def test_what_is_logged_arrives_by_itself(lenient: stepscope.Run, store_url: str) -> None:
+    lenient.log({"loss": 0.5})
+    with Reader.open(store_url) as reader:
+        wait_until(lambda: reader.series(lenient.id, name="loss"), 2, "the point, within a second or so")
+
+
+def test_a_silent_run_says_that_it_lives(
+    lenient: stepscope.Run, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "HEARTBEAT_SECONDS", 0.05)
+    with Reader.open(store_url) as reader:
+        before = reader.run(lenient.id).updated_at
+        wait_until(lambda: reader.run(lenient.id).updated_at > before + 0.2, what="heartbeats")
+
+
+def test_a_store_that_is_locked_gets_everything_later(
+    lenient: stepscope.Run, store_url: str, lock: sqlite3.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert lenient.flush()
+    lock.execute("BEGIN IMMEDIATE")
+    slowest = 0.0
+    for step in range(5000):
+        begun = time.perf_counter()
+        lenient.log({"loss": float(step)}, step=step)
+        slowest = max(slowest, time.perf_counter() - begun)
+    assert not lenient.flush(timeout=0.6)
+    wait_until(lambda: "locked" in caplog.text)
+    lock.execute("ROLLBACK")
+    assert lenient.flush()
+    assert points(store_url, lenient.id) == {step: float(step) for step in range(5000)}
+    assert slowest < 0.1, "a log call waited for the store"
+    (message,) = said(caplog)
+    assert message.startswith("the store cannot be written now: ")
+    assert "was locked by another program" in message
+    assert message.endswith("Values wait in the journal.")
+
+
+def test_what_a_locked_store_did_not_get_in_time_is_recovered(
+    store_url: str,
+    lock: sqlite3.Connection,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(delivery, "_FINISH_SECONDS", 0.2)
+    run = stepscope.init(store=store_url)
+    assert run.flush()
+    lock.execute("BEGIN IMMEDIATE")
+    run.log({"loss": 0.5})
+    run.finish()
+    assert "The rest is safe in the journal and is stored by the next run or dashboard" in caplog.text
+    lock.execute("ROLLBACK")
+    with stepscope.init(store=store_url) as other:
+        assert other.flush()
+    assert points(store_url, run.id) == {0: 0.5}
+    with Reader.open(store_url) as reader:
+        assert reader.run(run.id).state is RunState.FINISHED
+
+
+@pytest.mark.postgres
+def test_a_server_that_drops_its_connections_gets_everything(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    with (
+        stepscope.init(store=postgres_url) as run,
+        psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection,
+    ):
+        for step in range(60):
+            run.log({"loss": float(step), "words": stepscope.Text("x")}, step=step)
+            if step % 20 == 10:
+                assert run.flush()
+                connection.execute(f"{end_all} AND datname = current_database()")
+    assert points(postgres_url, run.id) == {step: float(step) for step in range(60)}
+    with Reader.open(postgres_url) as reader:
+        assert reader.run(run.id).state is RunState.FINISHED
+        assert series_of(reader, run.id, "words").count == 60
+
+
+def test_a_full_journal_drops_counts_and_goes_on(
+    store_url: str,
+    lock: sqlite3.Connection,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("STEPSCOPE_STRICT")
+    monkeypatch.setenv("STEPSCOPE_JOURNAL_MIB", "16")
+    run = stepscope.init(store=store_url)
+    assert run.flush()
+    lock.execute("BEGIN IMMEDIATE")
+    for _ in range(300_000):
+        run.log({"loss": 1.0, "acc": 0.5})
+    lock.execute("ROLLBACK")
+    assert run.flush()
+    run.log({"loss": 2.0})
+    run.finish()
+    (message,) = [line for line in said(caplog) if "limit" in line]
+    assert "the journal reached its limit of 16 MiB because the store does not keep up" in message
+    found = points(store_url, run.id)
+    others = points(store_url, run.id, "acc")
+    assert found.pop(300_000) == 2.0, "a value took the step of one that was lost"
+    assert list(found) == list(range(len(found)))
+    with Reader.open(store_url) as reader:
+        dropped = reader.run(run.id).dropped
+    lost = sum(count for reason, count in dropped.items() if "system" not in reason)
+    assert len(found) + len(others) + lost == 600_000
+    assert 100_000 < len(found) < 300_000
+
+
+@pytest.mark.parametrize("unlock", ["before the end", "after the end"])
+def test_a_journal_full_of_media_is_emptied_and_ended(
+    store_url: str,
+    lock: sqlite3.Connection,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    unlock: str,
+) -> None:
+    # Also what is to say that something was dropped, or that the run ended, finds no room.
+    monkeypatch.delenv("STEPSCOPE_STRICT")
+    monkeypatch.setenv("STEPSCOPE_JOURNAL_MIB", "16")
+    run = stepscope.init(store=store_url)
+    assert run.flush()
+    lock.execute("BEGIN IMMEDIATE")
+    for step in range(300):
+        run.log({"noise": stepscope.Histogram(np.full(12_345, float(step)))}, step=step)
+    for step in range(300):
+        run.log({"words": stepscope.Text("x" * 97)}, step=step)
+    wait_until(lambda: "limit" in caplog.text)
+    if unlock == "before the end":
+        lock.execute("ROLLBACK")
+        assert run.flush()
+        run.log({"late": stepscope.Text("x")})
+    else:
+        threading.Timer(0.5, lock.execute, ["ROLLBACK"]).start()
+    run.finish()
+    with Reader.open(store_url) as reader:
+        found = reader.run(run.id)
+        assert found.state is RunState.FINISHED
+        counts = {series.name: series.count for series in reader.series(run.id, kind="histogram")}
+        counts |= {series.name: series.count for series in reader.series(run.id, kind="text")}
+    lost = sum(count for reason, count in found.dropped.items() if "'" in reason or "logging" in reason)
+    assert counts["noise"] + counts.get("words", 0) + lost >= 600
+    assert counts["noise"] > 50
+    assert ("late" in counts) == (unlock == "before the end")
+
+
+def test_a_run_that_was_deleted_is_said_to_be(
+    lenient: stepscope.Run, store_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    lenient.log({"loss": 0.5})
+    assert lenient.flush()
+    with Writer.open(store_url) as writer:
+        for table in ("journals", "runs"):
+            writer.transact(lambda c, table=table: c.execute(sa.delete(runs.metadata.tables[table])))
+    lenient.log({"loss": 0.5})
+    wait_until(lambda: "deleted" in caplog.text)
+    for _ in range(100):
+        lenient.log({"loss": 0.5, "image": stepscope.Image(np.zeros((2, 2)))})
+    begun = time.monotonic()
+    lenient.finish()
+    assert time.monotonic() - begun < 1.5
+    assert not list(Path(store_url + ".spool").iterdir())
+    assert (
+        f"run {lenient.id} was deleted while it was logging. What it still logs is not kept." in caplog.text
+    )
+    assert len(caplog.records) <= 2
+
+
+@pytest.mark.parametrize("what", ["everything", "the store", "the journal"])
+def test_a_store_that_is_deleted_under_us_never_stops_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, what: str
+) -> None:
+    monkeypatch.delenv("STEPSCOPE_STRICT")
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    run = stepscope.init(store=folder / "a.db")
+    run.log({"loss": 0.5})
+    assert run.flush()
+    for path in folder.iterdir():
+        if what == "everything" or (path.suffix == ".spool") == (what == "the journal"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if what == "everything":
+        folder.rmdir()
+    run.log({"loss": 0.5})
+    wait_until(lambda: caplog.records, what="a word about it")
+    for _ in range(1000):
+        run.log({"loss": 0.5, "words": stepscope.Text("x" * 10_000)})
+    begun = time.monotonic()
+    run.finish()
+    assert time.monotonic() - begun < 5
+    assert 1 <= len(caplog.records) <= 3
+    assert f"of run {run.id} was deleted" in caplog.text or f"run {run.id} was deleted" in caplog.text
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Generator[Path]:
+    """A file system of 24 MiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = os.geteuid() == 0 and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)], check=False, capture_output=True
+    )
+    if not mounted or mounted.returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_disk_that_is_full_for_a_while(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("STEPSCOPE_STRICT")
+    run = stepscope.init(store=small_disk / "a.db")
+    run.log({"loss": 0.0}, step=0)
+    assert run.flush()
+    with (small_disk / "ballast").open("wb") as ballast:
+        free = os.statvfs(small_disk)
+        ballast.write(bytes(free.f_bavail * free.f_bsize))
+    noise = np.random.default_rng(0).random(100_000)
+    for step in range(1, 100_000):
+        run.log({"loss": noise[step]}, step=step)
+    assert not run.flush(timeout=1.0)
+    assert "the disk that holds" in caplog.text
+    assert "is full. Free some space." in caplog.text
+    (small_disk / "ballast").unlink()
+    assert run.flush()
+    run.finish()
+    found = points(small_disk / "a.db", run.id)
+    assert len(found) == 100_000
+    assert found[99_999] == noise[99_999]
+
+
+def test_a_disk_on_which_not_even_a_journal_fits(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("STEPSCOPE_STRICT")
+    Writer.open(small_disk / "a.db").close()
+    free = os.statvfs(small_disk)
+    (small_disk / "ballast").write_bytes(bytes(free.f_bavail * free.f_bsize - (2 << 20)))
+    descriptors = len(os.listdir("/proc/self/fd"))
+    with stepscope.init(store=small_disk / "a.db") as run:
+        for _ in range(2000):
+            run.log({"loss": 0.5})
+    assert len(os.listdir("/proc/self/fd")) <= descriptors
+    assert "cannot grow by" in caplog.text
+    assert "No space left on device" in caplog.text
+    assert not list((small_disk / "a.db.spool").iterdir())
+
+
+LIMITED = """
+import resource, sys, stepscope
+store, limit = sys.argv[1], 9 << 19
+run = stepscope.init(store=store)
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+import numpy as np
+noise = np.random.default_rng(0).random(1_200_000)
+step = 0
+while run.flush(20.0) and step < 1_200_000:
+    for _ in range(100_000):
+        run.log({"loss": noise[step]}, step=step)
+        step += 1
+assert step < 1_200_000, "the store never met the limit"
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+assert run.flush()
+run.finish()
+print(run.id, step)
+"""
+
+
+def test_a_limit_on_the_size_of_files(tmp_path: Path) -> None:
+    run_id, count = run_python("-c", LIMITED, tmp_path / "a.db", STEPSCOPE_STRICT="0").split()
+    assert len(points(tmp_path / "a.db", run_id)) == int(count)
+
+
+# Devices. The tensors lie on the CPU and say that they lie on a GPU; its events pass when the test says so.
+
+
+class FakeEvent:
+    """Stands for torch.cuda.Event: passes when the queue of the device has come to it."""
+
+    queue: ClassVar[deque[FakeEvent]] = deque()
+
+    def __init__(self) -> None:
+        self.passed = False
+
+    def record(self, _stream: object) -> None:
+        self.queue.append(self)
+
+    def query(self) -> bool:
+        return self.passed
+
+
+def pass_events(count: int) -> None:
+    for _ in range(count):
+        FakeEvent.queue.popleft().passed = True
+
+
+@pytest.fixture
+def on_device(monkeypatch: pytest.MonkeyPatch) -> Any:
+    torch = pytest.importorskip("torch")
+
+    class OnDevice(torch.Tensor):
+        device = torch.device("cuda", 0)
+
+    FakeEvent.queue.clear()
+    monkeypatch.setattr(torch.cuda, "Event", FakeEvent)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _device: None)
+    return lambda value: torch.tensor(value).as_subclass(OnDevice)
+
+
+def test_device_values_are_those_of_the_moment_and_in_order(
+    lenient: stepscope.Run, store_url: str, on_device: Any
+) -> None:
+    loss = on_device(0.0)
+    for _ in range(4):
+        lenient.log({"loss": loss})
+        loss += 1.0  # in place, as an optimizer would
+    lenient.log({"host": 1.0})
+    FakeEvent.queue[1].passed = FakeEvent.queue[2].passed = True
+    with Reader.open(store_url) as reader:
+        wait_until(lambda: reader.series(lenient.id, name="host"), what="the value of the host")
+        assert not reader.series(lenient.id, name="loss"), "a value was read before its turn"
+    pass_events(3)
+    with Reader.open(store_url) as reader:
+        wait_until(lambda: reader.series(lenient.id, name="loss"), what="the values of the device")
+    assert points(store_url, lenient.id) == {0: 0.0, 1: 1.0, 2: 2.0}
+    assert lenient.flush()
+    assert points(store_url, lenient.id) == {0: 0.0, 1: 1.0, 2: 2.0, 3: 3.0}
+
+
+def test_device_arrays_are_histograms_and_finish_waits_for_them(
+    lenient: stepscope.Run, store_url: str, on_device: Any
+) -> None:
+    lenient.log({"weights": on_device([1.0, 2.0, 5.0])}, step=7)
+    lenient.finish()
+    with Reader.open(store_url) as reader:
+        series = series_of(reader, lenient.id, "weights")
+        (record,) = reader.records(series)
+        assert (record.step, reader.load(series, record).mean) == (7, 8 / 3)
+
+
+def test_too_many_device_values_are_counted(
+    lenient: stepscope.Run, store_url: str, on_device: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "MOST_PENDING", 5)
+    for _ in range(8):
+        lenient.log({"loss": on_device(0.5)})
+    lenient.finish()
+    assert list(points(store_url, lenient.id)) == [0, 1, 2, 3, 4]
+    with Reader.open(store_url) as reader:
+        assert reader.run(lenient.id).dropped == {"too many device values were waiting to be copied": 3}
+
+
+@pytest.mark.parametrize("strict", ["0", "1"])
+def test_a_device_value_that_cannot_be_read_costs_only_itself(
+    store_url: str, on_device: Any, monkeypatch: pytest.MonkeyPatch, strict: str
+) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setenv("STEPSCOPE_STRICT", strict)
+    run = stepscope.init(store=store_url)
+    run.log({"loss": on_device(0.5)})
+    run.log({"loss": torch.empty(3, device="meta")})
+    run.log({"loss": on_device(1.5)})
+    run.finish()
+    assert points(store_url, run.id) == {0: 0.5, 2: 1.5}
+    with Reader.open(store_url) as reader:
+        assert sum(reader.run(run.id).dropped.values()) == 1

@@ -1,0 +1,380 @@
+"""KerasTracker: what it stores is what Keras and a loop by hand compute, and the model stays as it was."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+tf = pytest.importorskip("tensorflow")
+import keras  # noqa: E402
+
+import stepscope  # noqa: E402
+from stepscope.storage.errors import BadInput  # noqa: E402
+from stepscope.trackers.keras import KerasTracker  # noqa: E402
+from stored import Stored  # noqa: E402
+from support import run_python  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("STEPSCOPE_STRICT", "1")
+    monkeypatch.setenv("STEPSCOPE_STORE", str(tmp_path / "s.db"))
+    with stepscope.init() as run:
+        yield run
+
+
+def data(count: int = 160) -> tuple[Any, Any]:
+    random = np.random.default_rng(0)
+    return random.random((count, 6), dtype=np.float32), random.integers(0, 3, count)
+
+
+def sequential() -> Any:
+    return keras.Sequential(
+        [keras.layers.Dense(5, activation="relu", name="a"), keras.layers.Dense(3, name="b")]
+    )
+
+
+def functional() -> Any:
+    given = keras.Input((6,))
+    hidden = keras.layers.Dense(5, name="a")(given)
+    joined = keras.layers.Concatenate(name="join")([hidden, keras.layers.ReLU()(hidden)])
+    return keras.Model(given, keras.layers.Dense(3, name="b")(joined))
+
+
+class Subclassed(keras.Model):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = keras.layers.Dense(5, name="a")
+        self.second = keras.layers.Dense(3, name="b")
+
+    def call(self, x: Any) -> Any:
+        return self.second(tf.nn.relu(self.first(x)))
+
+
+def compiled(model: Any, optimizer: Any = None, **options: Any) -> Any:
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer or keras.optimizers.SGD(0.1), loss, metrics=["accuracy"], **options)
+    return model
+
+
+def fit(model: Any, run: Any, *, epochs: int = 2, **options: Any) -> Any:
+    x, y = data()
+    tracker = KerasTracker(run, **options)
+    model.fit(x, y, batch_size=32, epochs=epochs, verbose=0, shuffle=False, callbacks=[tracker])
+    return tracker
+
+
+class Peek(keras.callbacks.Callback):
+    """Keeps what Keras tells and the weights before each batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logs: list[dict[str, float]] = []
+        self.weights: list[list[Any]] = []
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        self.weights.append([w.numpy() for w in self.model.trainable_weights])
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        self.logs.append(dict(logs))
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+@pytest.mark.parametrize("make", [sequential, functional, Subclassed])
+def test_gradients_are_those_of_a_tape(run: Any, make: Any, jit_compile: bool) -> None:
+    model = make()
+    x, y = data()
+    model(x)  # builds it, so that its first weights can be seen
+    compiled(model, jit_compile=jit_compile)
+    peek = Peek()
+    tracker = KerasTracker(run, histogram_every=4, gradient_norm_every=2)
+    model.fit(x, y, batch_size=32, epochs=2, verbose=0, shuffle=False, callbacks=[peek, tracker])
+    stored = Stored(run)
+    norms = stored.scalar("gradient_norm")
+    assert list(norms) == [1, 2, 4, 6, 8, 10]
+    first = stored.records("histogram", "gradients/a/kernel")
+    assert list(first) == list(stored.records("histogram", "weights/b/bias")) == [1, 4, 8]
+    assert stored.names("gradients/") == {
+        f"gradients/{p}" for p in ("a/kernel", "a/bias", "b/kernel", "b/bias")
+    }
+    for step in (1, 4, 8):
+        at = (step - 1) % 5 * 32
+        model.set_weights(peek.weights[step - 1])
+        with tf.GradientTape() as tape:
+            loss = model.compute_loss(x[at : at + 32], y[at : at + 32], model(x[at : at + 32]))
+        gradients = tape.gradient(loss, model.trainable_weights)
+        assert norms[step] == pytest.approx(float(tf.linalg.global_norm(gradients)), rel=1e-4)
+        truth = gradients[0].numpy()
+        assert first[step].count == truth.size == 30
+        assert first[step].mean == pytest.approx(truth.mean(dtype=np.float64), rel=1e-3, abs=1e-7)
+        assert first[step].max == pytest.approx(truth.max(), rel=1e-3)
+
+
+def test_metrics_lie_on_one_axis(run: Any) -> None:
+    model = compiled(sequential())
+    x, y = data()
+    peek = Peek()
+    history = model.fit(
+        x, y, batch_size=32, epochs=3, verbose=0, validation_data=(x, y), callbacks=[peek, KerasTracker(run)]
+    )
+    stored = Stored(run)
+    for name in ("loss", "accuracy"):
+        truth = {step: logs[name] for step, logs in enumerate(peek.logs, 1)}
+        assert stored.scalar(f"batch_{name}") == pytest.approx(truth)
+        for key in (name, f"val_{name}"):
+            by_epoch = dict(zip((5, 10, 15), history.history[key], strict=True))
+            assert stored.scalar(f"epoch_{key}") == pytest.approx(by_epoch)
+    assert stored.scalar("epoch") == {5: 1, 10: 2, 15: 3}
+    assert stored.run.framework == "keras"
+
+
+def test_speed_counts_samples(run: Any) -> None:
+    fit(compiled(sequential()), run, epochs=4)
+    stored = Stored(run)
+    seconds, speed = stored.scalar("step_time"), stored.scalar("samples_per_second")
+    assert len(seconds) >= 19  # finding the graph stops the clock once
+    assert list(speed) == [1, 10, 20]
+    in_epoch = sum(seconds.get(step, 0.0) for step in range(6, 11))
+    assert round(speed[10] * in_epoch) == 160
+
+
+def test_the_learning_rate_follows_a_schedule(run: Any) -> None:
+    decay = keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.9)
+    fit(compiled(sequential(), keras.optimizers.Adam(decay)), run, epochs=4)
+    assert Stored(run).scalar("learning_rate") == pytest.approx(
+        {s: 0.1 * 0.9**s for s in (1, 10, 20)}, rel=1e-4
+    )
+
+
+def test_a_second_fit_goes_on(run: Any) -> None:
+    model = compiled(sequential())
+    first = fit(model, run, epochs=1, gradient_norm_every=1)
+    run.log({"note": 1.0})
+    traced = model.train_function
+    second = fit(model, run, epochs=1, gradient_norm_every=1)
+    assert (first.step, second.step) == (5, 10)
+    assert model.train_function is traced  # the wrapper was taken over, so nothing is traced again
+    x, y = data()
+    model.fit(x, y, verbose=0, epochs=1, batch_size=32, callbacks=[second])
+    stored = Stored(run)
+    assert list(stored.scalar("gradient_norm")) == list(range(1, 16))
+    assert list(stored.scalar("note")) == [5]
+
+
+def test_a_model_that_was_fitted_before_shows_gradients(run: Any) -> None:
+    model = compiled(sequential())
+    x, y = data()
+    model.fit(x, y, verbose=0)
+    fit(model, run, epochs=1)
+    assert Stored(run).scalar("gradient_norm")[1] > 0
+
+
+def test_a_model_compiled_anew_is_watched_anew(run: Any) -> None:
+    model = compiled(sequential())
+    tracker = fit(model, run, epochs=1, histogram_every=0, gradient_norm_every=1)
+    first = model.optimizer
+    compiled(model, keras.optimizers.Adam(0.01))
+    x, y = data()
+    model.fit(x, y, batch_size=32, verbose=0, callbacks=[tracker])
+    assert "apply" not in vars(first)
+    fit(model, run, epochs=1, histogram_every=1)  # wants gradients too, which the tap there does not keep
+    stored = Stored(run)
+    assert list(stored.scalar("gradient_norm")) == list(range(1, 11))
+    assert list(stored.records("histogram", "gradients/a/kernel")) == [11, 12, 13, 14, 15]
+
+
+def test_the_model_gets_its_own_back(run: Any) -> None:
+    model = compiled(sequential())
+    tracker = fit(model, run, epochs=1)
+    assert "apply" in vars(model.optimizer)
+    tracked = model.train_function
+    run.finish()
+    assert "apply" not in vars(model.optimizer)
+    assert model.train_function is not tracked
+    x, y = data()
+    model.fit(x, y, verbose=0, callbacks=[tracker])
+    assert tracker.step == 5
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_training_is_bit_for_bit_the_same(run: Any, jit_compile: bool) -> None:
+    weights: list[Any] = []
+    for tracked in (False, True):
+        keras.utils.set_random_seed(7)
+        model = keras.Sequential([functional(), keras.layers.BatchNormalization(), keras.layers.Dropout(0.5)])
+        compiled(model, keras.optimizers.Adam(0.01), jit_compile=jit_compile)
+        x, y = data()
+        callbacks = [KerasTracker(run, histogram_every=1, gradient_norm_every=1)] if tracked else []
+        model.fit(x, y, batch_size=32, epochs=2, verbose=0, callbacks=callbacks)
+        weights.append(model.get_weights())
+    assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
+
+
+def test_steps_per_execution_and_a_ragged_end(run: Any) -> None:
+    model = compiled(sequential(), steps_per_execution=2)
+    tracker = fit(model, run, epochs=2, gradient_norm_every=3)
+    assert tracker.step == int(model.optimizer.iterations) == 10
+    stored = Stored(run)
+    assert list(stored.scalar("batch_loss")) == [2, 4, 5, 7, 9, 10]
+    assert list(stored.scalar("gradient_norm")) == [2, 4, 5, 7, 9]  # 5 stood in for 6, which came too late
+
+
+def test_mixed_precision_and_a_custom_train_step(run: Any) -> None:
+    class Own(Subclassed):
+        def train_step(self, batch: Any) -> dict[str, Any]:
+            x, y = batch
+            with tf.GradientTape() as tape:
+                loss = self.compute_loss(x, y, self(x, training=True))
+                scaled = self.optimizer.scale_loss(loss)
+            gradients = tape.gradient(scaled, self.trainable_variables)
+            self.optimizer.apply(gradients, self.trainable_variables)
+            return {"own": tf.linalg.global_norm(gradients) / self.optimizer.dynamic_scale}
+
+    model = Own()
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=256.0)
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    fit(model, run, epochs=1, gradient_norm_every=1)
+    stored = Stored(run)
+    assert stored.scalar("gradient_norm") == pytest.approx(stored.scalar("batch_own"), rel=1e-4)
+
+
+def test_the_graph_has_layers_and_operations(run: Any) -> None:
+    model = compiled(functional())
+    fit(model, run, epochs=1)
+    (graph,) = Stored(run).records("graph", "model").values()
+    assert (graph.framework, graph.source) == ("keras", "tf.function")
+    assert graph.parameters == model.count_params()
+    layers = {layer.path: layer for layer in graph.layers}
+    assert (layers["a"].type, layers["a"].parameters, layers["a"].output_shape) == ("Dense", 35, (None, 5))
+    nodes = {node.node_id: node for node in graph.nodes}
+    assert {(n.op, n.module) for n in graph.nodes} >= {
+        ("MatMul", "a"),
+        ("BiasAdd", "b"),
+        ("ConcatV2", "join"),
+    }
+    assert all(given in nodes for node in graph.nodes for given in node.inputs)
+
+
+def test_wrong_arguments_are_told_and_do_not_stop_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("STEPSCOPE_STRICT", raising=False)
+    with stepscope.init(store=tmp_path / "s.db") as run:
+        tracker = fit(compiled(sequential()), run, epochs=1, histogram_every="often")
+    assert tracker.step == 0
+    assert (
+        "histogram_every must be a whole number of steps, or 0 for never, but got str 'often'" in caplog.text
+    )
+
+
+def test_a_failing_tap_does_not_stop_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("STEPSCOPE_STRICT", raising=False)
+    monkeypatch.setattr("stepscope.trackers.tf_gradients._shadow", None)
+    with stepscope.init(store=tmp_path / "s.db") as run:
+        tracker = fit(compiled(sequential()), run, epochs=1)
+        assert tracker.step == 5
+    assert "while recording gradients" in caplog.text
+
+
+ON_TORCH = """
+import os
+os.environ["KERAS_BACKEND"] = "torch"
+import sys
+import keras, numpy as np, stepscope
+from stepscope.trackers.keras import KerasTracker
+model = keras.Sequential([keras.layers.Dense(4, name="a"), keras.layers.Dense(1, name="b")])
+model.compile("sgd", "mse")
+x = np.random.rand(64, 3).astype("float32")
+with stepscope.init(name="on torch") as run:
+    tracker = KerasTracker(run, histogram_every=1)
+    model.fit(x, x.sum(1), epochs=2, verbose=0, callbacks=[tracker])
+    assert tracker.step == 4, tracker.step
+    assert run.flush()
+    from stepscope.storage.read import Reader
+    names = {s.name for s in Reader.open().series(run.id)}
+assert {"batch_loss", "epoch_loss", "learning_rate", "step_time", "weights/a/kernel", "model"} <= names, names
+assert "tensorflow" not in sys.modules
+"""
+
+
+def test_keras_on_torch_does_not_break(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    store = str(tmp_path / "s.db")
+    run_python("-c", ON_TORCH, STEPSCOPE_STORE=store, STEPSCOPE_STRICT="1")
+
+
+MIRRORED = """
+import keras, numpy as np, tensorflow as tf, stepscope
+from stepscope.trackers.keras import KerasTracker
+(cpu,) = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    model = keras.Sequential([keras.layers.Dense(4, name="a"), keras.layers.Dense(1, name="b")])
+    model.compile("sgd", "mse")
+x = np.random.rand(64, 3).astype("float32")
+with stepscope.init() as run:
+    tracker = KerasTracker(run)
+    model.fit(x, x.sum(1), epochs=2, verbose=0, callbacks=[tracker])
+    assert tracker.step == 4, tracker.step
+    assert run.flush()
+    from stepscope.storage.read import Reader
+    names = {s.name for s in Reader.open().series(run.id)}
+assert {"batch_loss", "epoch_loss", "learning_rate", "samples_per_second", "weights/a/kernel"} <= names, names
+assert "gradient_norm" not in names
+"""
+
+
+def test_a_mirrored_strategy_goes_without_gradients(tmp_path: Path) -> None:
+    run_python("-c", MIRRORED, STEPSCOPE_STORE=str(tmp_path / "s.db"), STEPSCOPE_STRICT="1")
+
+
+def test_values_advance_while_nothing_is_fitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("STEPSCOPE_STRICT", raising=False)
+    monkeypatch.setenv("STEPSCOPE_STORE", str(tmp_path / "s.db"))
+    with stepscope.init() as run:
+        KerasTracker(run)
+        for _ in range(3):
+            run.log({"loss/train": 1.0})
+        assert list(Stored(run).scalar("loss/train")) == [0, 1, 2]
+    assert caplog.text.count("KerasTracker saw no batch") == 1
+
+
+def test_a_name_tells_models_apart(run: Any, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("student", "teacher"):
+        fit(compiled(sequential()), run, epochs=1, name=name, histogram_every=5, gradient_norm_every=5)
+    names = Stored(run).names()
+    for name in ("student", "teacher"):
+        assert {
+            f"batch_loss/{name}", f"epoch_accuracy/{name}", f"epoch/{name}", f"weights/{name}/a/kernel",
+            f"gradients/{name}/a/kernel", f"gradient_norm/{name}", f"model/{name}"} <= names  # fmt: skip
+    assert not {"batch_loss", "epoch", "gradient_norm", "model"} & names
+    assert "same series" not in caplog.text
+
+
+def test_two_models_without_names_are_told(run: Any, caplog: pytest.LogCaptureFixture) -> None:
+    model = compiled(sequential())
+    fit(model, run, epochs=1)
+    fit(model, run, epochs=1)
+    assert "same series" not in caplog.text
+    fit(compiled(sequential()), run, epochs=1)
+    assert caplog.text.count("two trackers write to the same series") == 1
+
+
+def test_the_first_argument_must_be_a_run() -> None:
+    with pytest.raises(BadInput, match=r"^KerasTracker needs the run that stepscope\.init returned"):
+        KerasTracker(5)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""How values get in and out: runs, framework hooks, sinks and sources."""

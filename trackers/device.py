@@ -1,0 +1,95 @@
+"""Tensors on a device: taken as they are now, read later, without making the device wait.
+
+PyTorch: a clone is queued on the current stream, behind the work that makes the value, and an event
+behind the clone; the writer asks the event and copies only when it has passed. TensorFlow: eager
+tensors never change, so the reference is enough; a variable is read into a tensor.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .arrays import is_torch_tensor
+
+MOST_PENDING = 4096
+"""Snapshots that may wait at once; each holds memory of the device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The value of a device tensor at the moment it was logged."""
+
+    ready: Callable[[], bool]
+    """Whether reading it would not wait for the device."""
+    tensor: Any
+    histogram: bool = False
+    """Whether it is a histogram even with one element, which is a number otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingValue:
+    """A snapshot with where it is to be logged."""
+
+    name: str
+    context: dict[str, str | int]
+    step: int
+    time: float
+    snapshot: Snapshot
+
+
+class PendingValues:
+    """Snapshots in the order they were logged; the writer takes those that are ready."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._waiting: deque[PendingValue] = deque()
+
+    def __len__(self) -> int:
+        """Return how many wait."""
+        return len(self._waiting)
+
+    def put(self, value: PendingValue) -> bool:
+        """Keep a value; False when too many wait already."""
+        if len(self._waiting) >= MOST_PENDING:
+            return False
+        self._waiting.append(value)
+        return True
+
+    def take_ready(self, *, wait: bool = False) -> list[PendingValue]:
+        """Return the values at the front that are ready; all of them if `wait`.
+
+        Order is kept: a value that is ready behind one that is not stays until its turn.
+        """
+        taken: list[PendingValue] = []
+        while self._waiting and (wait or self._waiting[0].snapshot.ready()):
+            taken.append(self._waiting.popleft())
+        return taken
+
+
+def snapshot(value: Any) -> Snapshot | None:
+    """Return a snapshot of a tensor on a device, or None when it lies in host memory."""
+    if is_torch_tensor(value):
+        return None if value.device.type == "cpu" else _snapshot_torch(value)
+    device = getattr(value, "device", None)
+    if not isinstance(device, str) or not device or "CPU" in device.upper():
+        return None
+    read = getattr(value, "read_value", None)
+    return Snapshot(_always, value if read is None else read())
+
+
+def _snapshot_torch(value: Any) -> Snapshot:
+    torch = sys.modules["torch"]
+    copy = value.detach().clone()
+    if value.device.type != "cuda":
+        return Snapshot(_always, copy)
+    event = torch.cuda.Event()
+    event.record(torch.cuda.current_stream(value.device))
+    return Snapshot(event.query, copy)
+
+
+def _always() -> bool:
+    return True

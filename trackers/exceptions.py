@@ -1,0 +1,51 @@
+"""The exception that ends a program: kept, so that a run can say why it failed."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from types import TracebackType
+
+from ..storage.model import RunState
+
+_MOST_CHARACTERS = 20_000
+
+_uncaught: BaseException | None = None
+_installed = False
+
+
+def watch_uncaught() -> None:
+    """Remember the exception that ends this program; the usual traceback is printed as ever."""
+    global _installed
+    if _installed:
+        return
+    _installed = True
+    previous = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        global _uncaught
+        _uncaught = error
+        previous(kind, error, trace)
+
+    sys.excepthook = hook
+
+
+def uncaught() -> BaseException | None:
+    """Return the exception that is ending this program, if one is."""
+    return _uncaught
+
+
+def state_of(error: BaseException) -> RunState:
+    """Return how a run ends by this exception: Ctrl-C kills it, sys.exit(0) finishes it."""
+    if isinstance(error, KeyboardInterrupt):
+        return RunState.KILLED
+    if isinstance(error, SystemExit) and error.code in (None, 0):
+        return RunState.FINISHED
+    return RunState.FAILED
+
+
+def describe(error: BaseException) -> str | None:
+    """Return the traceback, its end if it is very long; None for a clean exit."""
+    if state_of(error) is RunState.FINISHED:
+        return None
+    return "".join(traceback.format_exception(error))[-_MOST_CHARACTERS:]

@@ -1,0 +1,102 @@
+"""The one policy of "never break training".
+
+Public entry points run under a guard: an error is said once, what was lost is counted, and the
+training goes on. With STEPSCOPE_STRICT=1 the error is raised instead.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from types import TracebackType
+
+logger = logging.getLogger("stepscope")
+
+MOST_REASONS = 100
+"""Reasons of drops that are told apart; a mistake in a loop must not make a table of its own."""
+_OTHER_REASONS = "other reasons"
+
+
+class Guard:
+    """Keeps the tracker's errors away from the training loop, and counts what they cost."""
+
+    def __init__(self, *, strict: bool) -> None:
+        """Raise what comes up if strict, else say it once."""
+        self.strict = strict
+        self._said: set[str] = set()
+        self._reasons: set[str] = set()
+        self._drops: Counter[str] = Counter()
+        self._lock = threading.RLock()  # a signal handler may log while its own thread counts
+
+    def __call__(self, doing: str) -> _Guarded:
+        """Return a context whose errors do not leave it; `doing` completes "while ..."."""
+        return _Guarded(self, doing)
+
+    def handle(self, error: Exception, doing: str, *, lost: int = 1) -> None:
+        """Count what was lost and say the error once; raise it if strict."""
+        if self.strict:
+            self._count(error, doing, lost)
+            raise error
+        self.note(error, doing, lost=lost)
+
+    def note(self, error: Exception, doing: str, *, lost: int = 1) -> None:
+        """Count what was lost and say the error once, on a thread that has nobody to raise it to."""
+        self._count(error, doing, lost)
+        # The beginning of a message tells errors apart, its rest often holds a value that changes.
+        self.say(f"{type(error).__name__}: {str(error)[:24]}", f"while {doing}: {error}")
+
+    def drop(self, reason: str, count: int = 1) -> None:
+        """Count values that are not stored."""
+        with self._lock:
+            if reason not in self._reasons and len(self._reasons) >= MOST_REASONS:
+                reason = _OTHER_REASONS
+            self._reasons.add(reason)
+            self._drops[reason] += count
+
+    def take_drops(self) -> dict[str, int]:
+        """Return what was counted since the last call."""
+        with self._lock:
+            drops, self._drops = self._drops, Counter()
+        return dict(drops)
+
+    def say(self, key: str, message: str) -> None:
+        """Tell the user something, once for each key; a thousand keys are enough for anybody."""
+        with self._lock:
+            if key in self._said or len(self._said) >= 1000:
+                return
+            self._said.add(key)
+        logger.warning("stepscope: %s", message)
+
+    def after_fork(self) -> None:
+        """Begin anew in a forked child: the parent stores its own counts, and its lock may be held."""
+        self._drops = Counter()
+        self._lock = threading.RLock()
+
+    def _count(self, error: Exception, doing: str, lost: int) -> None:
+        if lost:
+            self.drop(f"{type(error).__name__} while {doing}"[:200], lost)
+
+
+class _Guarded:
+    """One use of a guard. A class, because it costs a tenth of a generator's context."""
+
+    __slots__ = ("_doing", "_guard")
+
+    def __init__(self, guard: Guard, doing: str) -> None:
+        self._guard = guard
+        self._doing = doing
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if isinstance(error, Exception):
+            self._guard.handle(error, self._doing)
+            return True
+        return False

@@ -1,0 +1,189 @@
+"""`stepscope.init`: from arguments to a run that records."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from ..storage.drain import living_journal, recover_orphans
+from ..storage.errors import BadInput, RunNotFound, StoreError
+from ..storage.location import StoreArgument
+from ..storage.model import SYSTEM_PREFIX, RunState
+from ..storage.model import Run as StoredRun
+from ..storage.read import Reader
+from ..storage.write import Writer
+from .capture import capture_environment
+from .exceptions import watch_uncaught
+from .guard import Guard
+from .recorder import NoRecorder, Recorder
+from .run import Run
+from .run_id import new_run_id
+from .settings import Settings, is_strict, read_settings
+from .system import SystemSampler
+from .tracked_dict import as_config, text_of
+
+_SYSTEM_SECONDS = 5.0
+_CAPTURE_SECONDS = 5.0
+"""How long a run that ends at once waits for what git and the package list tell."""
+
+
+def init(
+    project: str | None = None,
+    name: str | None = None,
+    *,
+    group: str | None = None,
+    tags: Iterable[str] | None = None,
+    notes: str | None = None,
+    config: Any = None,
+    store: StoreArgument = None,
+    resume: str | None = None,
+) -> Run:
+    """Begin a run and record what surrounds it: code, command, packages, machine.
+
+    Args:
+        project: runs of one project are looked at together; "default" when left out.
+        name: for people; "run-1", "run-2" ... when left out. Names need not be unique.
+        group: any word that several runs share, such as the sweep they belong to.
+        tags: words to filter by.
+        notes: a text in markdown.
+        config: hyperparameters: a dict, an argparse.Namespace or a dataclass.
+        store: a path, `sqlite:///...` or `postgresql+psycopg://...`; left out, STEPSCOPE_STORE, or
+            ./stepscope.db.
+        resume: the id or the unique name of a run to continue, as a new attempt.
+
+    Returns:
+        A Run; also a context manager that finishes it. If the store cannot be used, the run says so
+        once and drops what it is given, so that training goes on; with STEPSCOPE_STRICT=1 the
+        error is raised.
+    """
+    guard = Guard(strict=is_strict())
+    wanted = _wanted(guard, project, name, group, tags, notes, config)
+    watch_uncaught()
+    if sys.platform == "win32":
+        guard.say("windows", "on Windows a log call is a file write of some microseconds, not a memory copy.")
+    try:
+        settings = read_settings(store)
+        with Writer.open(store) as writer:
+            run = _begin(writer, wanted, settings, guard, resume)
+    except Exception as error:
+        if guard.strict:
+            raise
+        guard.say("init", f"nothing of this run is recorded: {error}")
+        return Run(wanted, NoRecorder(guard), guard)
+    _observe(run)
+    return run
+
+
+def _wanted(
+    guard: Guard,
+    project: str | None,
+    name: str | None,
+    group: str | None,
+    tags: Iterable[str] | None,
+    notes: str | None,
+    config: Any,
+) -> StoredRun:
+    now = time.time()
+    settled: dict[str, Any] = {}
+    words: tuple[str, ...] = ()
+    with guard("reading config"):
+        settled = as_config(config)
+    with guard("reading tags"):
+        words = _tags(tags)
+    return StoredRun(
+        run_id=new_run_id(),
+        project="default" if project is None else text_of(project),
+        name="" if name is None else text_of(name),
+        state=RunState.RUNNING,
+        created_at=now,
+        updated_at=now,
+        group=None if group is None else text_of(group),
+        tags=words,
+        notes="" if notes is None else text_of(notes),
+        host=platform.node(),
+        pid=os.getpid(),
+        config=settled,
+    )
+
+
+def _tags(tags: Iterable[str] | None) -> tuple[str, ...]:
+    if tags is None:
+        return ()
+    if isinstance(tags, str):
+        return (tags,)
+    if not isinstance(tags, Iterable):
+        raise BadInput(f"tags need a list of words, but got {type(tags).__name__} {tags!r}")
+    return tuple(text_of(tag) for tag in tags)
+
+
+def _begin(writer: Writer, wanted: StoredRun, settings: Settings, guard: Guard, resume: str | None) -> Run:
+    if resume is not None:
+        try:
+            return _resume(writer, wanted, settings, guard, resume)
+        except (RunNotFound, BadInput) as error:
+            if guard.strict:
+                raise
+            guard.say("resume", f"{str(error).rstrip('.')}. A new run is recorded instead.")
+    stored = writer.create_run(wanted)
+    return Run(stored, _recorder(writer, stored, 0, settings, guard), guard)
+
+
+def _recorder(writer: Writer, stored: StoredRun, attempt: int, settings: Settings, guard: Guard) -> Recorder:
+    try:
+        return Recorder(stored.run_id, attempt, settings, guard)
+    except Exception as error:
+        # The run stands in the store already: it must not look as if it were running.
+        with contextlib.suppress(StoreError):
+            failed = {"state": RunState.FAILED, "finished_at": time.time(), "error": f"no journal: {error}"}
+            writer.update_run(stored.run_id, failed)
+        raise
+
+
+def _resume(writer: Writer, wanted: StoredRun, settings: Settings, guard: Guard, resume: str) -> Run:
+    if not isinstance(resume, str):
+        raise BadInput(
+            f"resume needs the id or the name of a run, but got {type(resume).__name__} {resume!r}."
+        )
+    # What the attempt before left behind comes first: its steps say where this one goes on.
+    recover_orphans(writer)
+    with Reader.open(writer.location.url) as reader:
+        stored = reader.find_run(resume, prefix=False)
+        other = living_journal(writer, stored.run_id)
+        if other is not None:
+            raise BadInput(
+                f"run {stored.run_id} is still written by process {other.pid}. Wait until that ends."
+            )
+        steps = [
+            series.last_step
+            for series in reader.series(stored.run_id, kind="scalar")
+            if not series.name.startswith(SYSTEM_PREFIX)
+        ]
+    attempt = writer.resume_run(stored.run_id, host=wanted.host, pid=wanted.pid)
+    config = {**stored.config, **wanted.config}
+    writer.update_run(stored.run_id, {"config": config})
+    last_step = max((step for step in steps if step is not None), default=None)
+    stored = replace(stored, config=config)
+    recorder = _recorder(writer, stored, attempt, settings, guard)
+    return Run(stored, recorder, guard, last_step=last_step)
+
+
+def _observe(run: Run) -> None:
+    # In threads of their own: neither git nor a driver may hold up the training.
+    def capture() -> None:
+        with run.guard("capturing the environment"):
+            run.change({"environment": capture_environment()})
+
+    capturing = threading.Thread(target=capture, name="stepscope-capture", daemon=True)
+    capturing.start()
+    run.on_finish(lambda: capturing.join(_CAPTURE_SECONDS))
+    with run.guard("starting the system sampler"):
+        sampler = SystemSampler(run.log_system, _SYSTEM_SECONDS)
+        sampler.start()
+        run.on_finish(sampler.stop)

@@ -1,0 +1,290 @@
+"""The Run: what a training loop holds."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from operator import index
+from types import TracebackType
+from typing import Any, Self, cast
+
+from ..storage.errors import BadInput
+from ..storage.journal import JournalFull
+from ..storage.model import SYSTEM_PREFIX, RunState
+from ..storage.model import Run as StoredRun
+from . import exceptions
+from .guard import Guard
+from .recorder import NoRecorder, Recorder
+from .tracked_dict import TrackedDict, as_config, plain, text_of
+from .values import prepare
+
+_END_SECONDS = 10.0
+"""How long finish() waits until a full journal has room to say that the run ended."""
+_MIN_STEP, _MAX_STEP = -(2**63), 2**63 - 1
+
+
+class Run:
+    """One run. Made by `stepscope.init`; safe to use from several threads."""
+
+    def __init__(
+        self,
+        stored: StoredRun,
+        recorder: Recorder | NoRecorder,
+        guard: Guard,
+        *,
+        last_step: int | None = None,
+    ) -> None:
+        """Begin to record `stored`, which the store has already; use `stepscope.init` instead."""
+        self.id = stored.run_id
+        self.name = stored.name
+        self.project = stored.project
+        self.guard = guard
+        self._config = TrackedDict(stored.config, self._set_config)
+        self._summary = TrackedDict(stored.summary, self._set_summary)
+        self._created_at = stored.created_at
+        self._recorder = recorder
+        self._step = -1 if last_step is None else last_step
+        self._fixed_step: int | None = None
+        self._finished = False
+        self._on_finish: list[Callable[[], None]] = []
+        atexit.register(_finish_at_exit, weakref.ref(self))
+
+    @property
+    def step(self) -> int:
+        """The newest step; -1 before anything was logged."""
+        return self._step
+
+    @property
+    def config(self) -> TrackedDict:
+        """The hyperparameters: a dict whose entries are attributes as well; changes are stored."""
+        return self._config
+
+    @config.setter
+    def config(self, values: Any) -> None:
+        with self.guard("replacing config"):
+            self._config.replace_with(as_config(values))
+
+    @property
+    def summary(self) -> TrackedDict:
+        """Results that stand for the whole run, such as the best accuracy; changes are stored."""
+        return self._summary
+
+    @summary.setter
+    def summary(self, values: Any) -> None:
+        with self.guard("replacing summary"):
+            self._summary.replace_with(as_config(values))
+
+    def log(
+        self,
+        values: Mapping[str, Any],
+        step: int | None = None,
+        *,
+        context: Mapping[str, str | int] | None = None,
+    ) -> None:
+        """Record values at a step. Returns at once; nothing it took is lost by a crash.
+
+        Args:
+            values: name -> number, array, tensor or wrapped value (Image, Audio, Text ...). An
+                array or tensor of one element is a number, of more elements a histogram.
+            step: any int64; left out, the last step + 1, or the step that a hook has set.
+            context: tells series of one name apart, such as {"rank": 1}.
+        """
+        now = time.time()
+        recorder = self._recorder
+        name = None
+        try:
+            with recorder.lock:
+                at = self._next_step() if step is None else step
+                if type(at) is not int or not _MIN_STEP <= at <= _MAX_STEP:
+                    at = as_step(at)
+                if context is not None:
+                    check_context(context)
+                # Also when nothing can be taken: later values are not to get the steps of lost ones.
+                before, self._step = self._step, at
+                # The shortest path of all, for what is logged most: a float of a known name.
+                numbers = recorder.numbers if context is None else {}
+                journal = recorder.journal
+                for name, value in values.items():
+                    if type(value) is float and name in numbers and journal is not None:
+                        journal.append_number(numbers[name], at, now, value)
+                    else:
+                        self._log_one(name, value, at, now, context or {})
+                if at < before:
+                    self._say_backwards(before, at)
+        except Exception as error:
+            self._handle(error, values, name)
+
+    def set_step(self, step: int) -> None:
+        """Fix the step of values that are logged without one; hooks that count steps call it."""
+        with self.guard("setting the step"):
+            self._step = self._fixed_step = as_step(step)
+
+    def log_system(self, values: Mapping[str, float]) -> None:
+        """Record measurements of the machine; their steps are seconds since the run began."""
+        now = time.time()
+        with self.guard("logging system metrics"), self._recorder.lock:
+            for name, value in values.items():
+                series = SYSTEM_PREFIX + name.removeprefix(SYSTEM_PREFIX)
+                self._log_one(series, value, int(now - self._created_at), now, {})
+
+    def set_framework(self, framework: str) -> None:
+        """Note which framework trains; hooks call it."""
+        self.change({"framework": framework})
+
+    def set_tags(self, *tags: str) -> None:
+        """Replace the tags."""
+        self.change({"tags": [text_of(tag) for tag in tags]})
+
+    def set_notes(self, notes: str) -> None:
+        """Replace the notes, a text in markdown."""
+        self.change({"notes": text_of(notes)})
+
+    def change(self, change: Mapping[str, Any]) -> None:
+        """Store changed fields of the run (see storage.write.Batch.changes)."""
+        with self.guard("changing the run"), self._recorder.lock:
+            self._recorder.change(plain(change))
+
+    def on_finish(self, call: Callable[[], None]) -> None:
+        """Call something when the run ends, before its journal closes; hooks clean up with it."""
+        self._on_finish.append(call)
+
+    def flush(self, timeout: float = 30.0) -> bool:
+        """Wait until all that was logged is in the store; False when it is not within `timeout`."""
+        return self._recorder.flush(timeout)
+
+    def finish(self, state: str = RunState.FINISHED, error: str | None = None) -> None:
+        """End the run and store what is left. Calling it again does nothing.
+
+        In a forked child it stores the child's values; the run goes on in the parent.
+        """
+        ended = RunState.FINISHED
+        with self.guard("finishing the run"):
+            ended = _as_end(state)
+        # Whatever a hook raises when strict: the rest is stored.
+        with contextlib.ExitStack() as last:
+            last.callback(self._close)
+            if self._recorder.in_child:
+                return
+            if self._finished:
+                last.pop_all()
+                return
+            self._finished = True
+            last.callback(self._end, {"state": ended, "finished_at": time.time(), "error": error})
+            calls, self._on_finish = self._on_finish, []
+            for call in calls:
+                with self.guard("ending a hook"):
+                    call()
+
+    def __enter__(self) -> Self:
+        """Return the run."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Finish the run; as failed, with the traceback, when the block raised."""
+        self.finish_after(error)
+
+    def finish_after(self, error: BaseException | None) -> None:
+        """Finish as an exception says: failed, killed by Ctrl-C, or well when there is none."""
+        if error is None:
+            self.finish()
+        else:
+            self.finish(exceptions.state_of(error), exceptions.describe(error))
+
+    def _end(self, ended: Mapping[str, Any]) -> None:
+        # Once more, for changes inside of an entry, such as config["optimizer"]["lr"] = 0.1.
+        latest = {"config": dict(self._config), "summary": dict(self._summary)}
+        change = {**{key: entries for key, entries in latest.items() if entries}, **ended}
+        with self.guard("finishing the run"):
+            self._recorder.change_when_there_is_room(plain(change), _END_SECONDS)
+
+    def _close(self) -> None:
+        with self.guard("finishing the run"):
+            self._recorder.close()
+
+    def _next_step(self) -> int:
+        return self._step + 1 if self._fixed_step is None else self._fixed_step
+
+    def _log_one(
+        self, name: str, value: Any, step: int, now: float, context: Mapping[str, str | int]
+    ) -> None:
+        try:
+            for prepared in prepare(name, value):
+                self._recorder.append(name, prepared, step, now, context)
+        except JournalFull:
+            raise
+        except Exception as error:
+            if self.guard.strict:
+                raise
+            self.guard.note(error, f"logging {str(name)[:80]!r}")
+
+    def _handle(self, error: Exception, values: Any, name: object) -> None:
+        if isinstance(values, Mapping):
+            # What comes before the name at which it stopped was taken.
+            names = list(cast("Mapping[Any, Any]", values))
+            taken = names.index(name) if name in names else 0
+            self.guard.handle(error, "logging", lost=len(names) - taken)
+            return
+        wrong = BadInput(
+            f"log needs a dict of names and values, but got {type(values).__name__}. "
+            f'Write run.log({{"loss": value}}).'
+        )
+        self.guard.handle(wrong, "logging")
+
+    def _say_backwards(self, before: int, step: int) -> None:
+        self.guard.say(
+            "backwards",
+            f"step went back from {before} to {step} in run {self.name}. Both are stored; "
+            f"charts sort by step, and of one step show the last value.",
+        )
+
+    def _set_config(self, config: dict[str, Any]) -> None:
+        self.change({"config": config})
+
+    def _set_summary(self, summary: dict[str, Any]) -> None:
+        self.change({"summary": summary})
+
+
+def as_step(step: object) -> int:
+    """Return a step as int. Raises BadInput when it is no whole number of 64 bits."""
+    try:
+        number = index(step)  # type: ignore[arg-type]
+    except TypeError:
+        raise BadInput(
+            f"a step must be a whole number, but got {type(step).__name__} {step!r}. "
+            f"Use int(step), and log fractions such as epochs as values."
+        ) from None
+    if not _MIN_STEP <= number <= _MAX_STEP:
+        raise BadInput(f"a step must fit into 64 bits, but got {number}")
+    return number
+
+
+def _as_end(state: str) -> RunState:
+    if state not in (RunState.FINISHED, RunState.FAILED, RunState.KILLED):
+        raise BadInput(f'a run ends as "finished", "failed" or "killed", but got {state!r}.')
+    return RunState(state)
+
+
+def check_context(context: object) -> None:
+    """Raise BadInput when this is no context."""
+    if isinstance(context, Mapping):
+        entries = cast("Mapping[Any, Any]", context).items()
+        if all(isinstance(key, str) and isinstance(value, str | int) for key, value in entries):
+            return
+    raise BadInput(
+        f"a context needs a dict of names and words or whole numbers, but got {context!s:.80}. "
+        f'Write context={{"rank": 1}}.'
+    )
+
+
+def _finish_at_exit(reference: weakref.ref[Run]) -> None:
+    run = reference()
+    if run is not None:
+        run.finish_after(exceptions.uncaught())

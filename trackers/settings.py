@@ -1,0 +1,44 @@
+"""Everything that the environment may change, read once when a run begins."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from ..storage.errors import BadInput
+from ..storage.journal import DEFAULT_LIMIT
+from ..storage.location import StoreArgument, StoreLocation, locate
+
+STRICT_VARIABLE = "STEPSCOPE_STRICT"
+LIMIT_VARIABLE = "STEPSCOPE_JOURNAL_MIB"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one run behaves."""
+
+    location: StoreLocation
+    strict: bool = False
+    """Raise instead of dropping: STEPSCOPE_STRICT=1."""
+    journal_limit: int = DEFAULT_LIMIT
+    """Bytes that may wait for the store before values are dropped: STEPSCOPE_JOURNAL_MIB."""
+    flush_seconds: float = 0.5
+
+
+def is_strict() -> bool:
+    """Whether the environment asks for errors instead of notices."""
+    return os.environ.get(STRICT_VARIABLE, "").lower() in ("1", "true", "yes")
+
+
+def read_settings(store: StoreArgument = None) -> Settings:
+    """Read the environment. Raises BadInput when a value in it cannot be used."""
+    return Settings(locate(store), strict=is_strict(), journal_limit=_limit())
+
+
+def _limit() -> int:
+    text = os.environ.get(LIMIT_VARIABLE)
+    if text is None:
+        return DEFAULT_LIMIT
+    if not text.isdecimal() or int(text) < 16:
+        raise BadInput(f"{LIMIT_VARIABLE} must be a whole number of at least 16, but is {text!r}")
+    return int(text) << 20

@@ -1,0 +1,1 @@
+"""Where runs can be sent: one file for each format."""

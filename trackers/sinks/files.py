@@ -1,0 +1,73 @@
+"""Files that appear whole or not at all, under names that every file system takes."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from ...storage.errors import ExportRefused
+
+_LONGEST_NAME = 80
+_UNSAFE = re.compile(r"[^\w.+=@ -]+")
+
+
+class AtomicFile:
+    """A file written beside its place and moved there by `commit`, over what was there before.
+
+    Whoever reads the folder meanwhile sees the old file or the new one. Every OSError becomes a
+    ExportRefused that names the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, making the folders above it.
+
+        Raises:
+            ExportRefused: the folder cannot be made or written to.
+        """
+        self.path = path
+        self._part = path.with_name(f".{secrets.token_hex(8)}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._stream = self._part.open("wb")
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+
+    def write(self, data: bytes) -> None:
+        """Append to the file. Raises ExportRefused, for example when the disk is full."""
+        try:
+            self._stream.write(data)
+        except OSError as error:
+            raise _cannot_write(self.path, error) from error
+
+    def commit(self) -> None:
+        """Close the file and move it to its place. Raises ExportRefused; then the old file is still there."""
+        try:
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+            self._stream.close()
+            self._part.replace(self.path)
+        except OSError as error:
+            self.discard()
+            raise _cannot_write(self.path, error) from error
+
+    def discard(self) -> None:
+        """Close and remove what was written so far. Never raises."""
+        with suppress(OSError):  # a full disk fails once more when the buffer is flushed
+            self._stream.close()
+        with suppress(OSError):
+            self._part.unlink(missing_ok=True)
+
+
+def safe_name(text: str) -> str:
+    """Return the text as one part of a path: no separators, no leading dot, at most 80 characters."""
+    return _UNSAFE.sub("_", text).strip(" .")[:_LONGEST_NAME].rstrip(" .")
+
+
+def _cannot_write(path: Path, error: OSError) -> ExportRefused:
+    return ExportRefused(
+        f"expected a folder to write {path} into, but got: {error.strerror or error}. "
+        "Choose a folder that is on a disk with space and that this user may write to."
+    )

@@ -1,0 +1,49 @@
+"""The parts of the tensorboard package that the export uses; the only file that imports it.
+
+All are `Any` here: protobuf makes the messages when it loads them, so no type checker knows their fields.
+None of these modules imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...storage.errors import MissingExtra
+
+try:
+    from tensorboard.compat.proto import event_pb2 as _event
+    from tensorboard.compat.proto import graph_pb2 as _graph
+    from tensorboard.compat.proto import node_def_pb2 as _node_def
+    from tensorboard.compat.proto import summary_pb2 as _summary
+    from tensorboard.compat.proto import tensor_pb2 as _tensor
+    from tensorboard.compat.proto import tensor_shape_pb2 as _tensor_shape
+    from tensorboard.compat.proto import types_pb2 as _types
+    from tensorboard.plugins.audio import metadata as _audio
+    from tensorboard.plugins.histogram import metadata as _histogram
+    from tensorboard.plugins.hparams import api_pb2 as _hparams_api
+    from tensorboard.plugins.hparams import metadata as _hparams
+    from tensorboard.plugins.hparams import plugin_data_pb2 as _hparams_data
+    from tensorboard.plugins.image import metadata as _image
+    from tensorboard.plugins.text import metadata as _text
+    from tensorboard.summary.writer import record_writer as _record_writer
+except ImportError as error:
+    raise MissingExtra("The export to TensorBoard", "tensorboard") from error
+
+event_pb2: Any = _event
+graph_pb2: Any = _graph
+node_def_pb2: Any = _node_def
+summary_pb2: Any = _summary
+tensor_pb2: Any = _tensor
+tensor_shape_pb2: Any = _tensor_shape
+types_pb2: Any = _types
+
+audio_metadata: Any = _audio
+histogram_metadata: Any = _histogram
+image_metadata: Any = _image
+text_metadata: Any = _text
+
+hparams_api_pb2: Any = _hparams_api
+hparams_data_pb2: Any = _hparams_data
+hparams_metadata: Any = _hparams
+
+record_writer: Any = _record_writer

@@ -1,0 +1,71 @@
+"""A store as the source of a transfer: a run's series, and their data in pieces that fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from ...storage.model import Points, Record, Run, Series
+from ...storage.read import Reader
+
+POINTS_A_PIECE = 65_536
+"""About 5 MB of arrays."""
+RECORDS_A_PIECE = 256
+"""Small values lie in the records; images and sounds are loaded one by one."""
+
+
+class StoreSource:
+    """Reads runs out of one store."""
+
+    def __init__(self, reader: Reader) -> None:
+        """Read through an open Reader; closing it stays with whoever opened it."""
+        self._reader = reader
+
+    def series(self, run: Run) -> list[Series]:
+        """Return every series of a run, ordered by name."""
+        return self._reader.series(run.run_id)
+
+    def points(self, series: Series, limit: int | None) -> Iterator[Points]:
+        """Yield the points of a scalar series in the order of steps.
+
+        Args:
+            series: of kind "scalar".
+            limit: the most points wanted, in one piece of buckets; None for all, none gathered.
+        """
+        if limit is not None:
+            yield self._reader.points(series, max_points=limit)
+            return
+        for first, last in self._point_windows(series):
+            piece = self._reader.points(series, first_step=first, last_step=last)
+            if len(piece):
+                yield piece
+
+    def records(self, series: Series, limit: int | None) -> Iterator[tuple[Record, Any]]:
+        """Yield the records of a series with their values, in the order of steps; at most `limit`."""
+        for first, last in self._record_windows(series, limit):
+            for record in self._reader.records(series, first_step=first, last_step=last, max_records=limit):
+                yield record, self._reader.load(series, record)
+
+    def _point_windows(self, series: Series) -> list[tuple[int | None, int | None]]:
+        pieces = -(-series.count // POINTS_A_PIECE)
+        if pieces < 2:
+            return [(None, None)]
+        coarse = self._reader.points(series, max_points=pieces)
+        return _windows(coarse.first_step.tolist())
+
+    def _record_windows(self, series: Series, limit: int | None) -> list[tuple[int | None, int | None]]:
+        pieces = -(-series.count // RECORDS_A_PIECE)
+        if limit is not None or pieces < 2:
+            return [(None, None)]
+        coarse = self._reader.records(series, max_records=pieces)
+        return _windows([record.step for record in coarse])
+
+
+def _windows(starts: list[int]) -> list[tuple[int | None, int | None]]:
+    """Return windows of steps, both ends included, that together hold every step there is.
+
+    The first and the last are open, so that points which a live run adds meanwhile are not cut off.
+    """
+    bounds: list[int | None] = [None, *sorted(set(starts[1:])), None]
+    return [(first, None if last is None else last - 1) for first, last in pairwise(bounds)]
