@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections.abc import Generator
@@ -28,6 +29,13 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("STEPSCOPE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("STEPSCOPE_STRICT", "1")
+
+
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """Return pytest's caplog, hearing only Stepscope: what libraries say is no part of any promise."""
+    caplog.handler.addFilter(logging.Filter("stepscope"))
+    return caplog
 
 
 @pytest.fixture
