@@ -32,10 +32,12 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def caplog(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    """Return pytest's caplog, hearing only Stepscope: what libraries say is no part of any promise."""
-    caplog.handler.addFilter(logging.Filter("stepscope"))
-    return caplog
+def caplog(caplog: pytest.LogCaptureFixture) -> Generator[pytest.LogCaptureFixture]:
+    """Yield pytest's caplog, hearing only Stepscope: what libraries say is no part of any promise."""
+    ours = logging.Filter("stepscope")
+    caplog.handler.addFilter(ours)
+    yield caplog
+    caplog.handler.removeFilter(ours)
 
 
 @pytest.fixture
