@@ -9,6 +9,7 @@
     └── StoreError          the store cannot be used
         ├── StoreNotFound       there is no store at that place
         ├── StoreNotWritable    the folder or file refuses writes, or the disk is full
+        ├── StoreUnavailable    locked by another program, or its server is away: later it may be there
         ├── StoreTooNew         written by a newer Stepscope
         ├── StoreTooOld         needs `stepscope upgrade`
         └── StoreDamaged        what was read is not what was written
@@ -58,6 +59,10 @@ class StoreNotFound(StoreError):
 
 class StoreNotWritable(StoreError):
     """The folder or file refuses writes, or the disk is full."""
+
+
+class StoreUnavailable(StoreError):
+    """The store is locked by another program, or its server is away; later it may be there."""
 
 
 class StoreTooNew(StoreError):

@@ -34,6 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import StepscopeError
+from .model import Run
 from .os_files import acquire_lock, after_fork_in_child
 from .segments import HEADER_BYTES, Segment, create_segment, segment_path
 
@@ -74,6 +75,15 @@ class JournalInfo:
     pid: int
     main: bool
     """False for a forked child of the run's process: its end is not the run's end."""
+    run: dict[str, Any] | None = None
+    """The whole run (see model.Run.to_json) while it may be missing in the store: whoever stores
+    this journal first creates it."""
+
+    def save(self, folder: Path) -> None:
+        """Write the file anew, at once or not at all. Raises OSError."""
+        fresh = folder / "journal.json.new"
+        fresh.write_text(json.dumps(asdict(self), default=str))
+        fresh.replace(folder / "journal.json")
 
 
 class Lane:
@@ -180,17 +190,23 @@ class Room:
         """Start with all of `limit` bytes free."""
         self._limit = limit
         self._used = 0
+        self._extra = 0
         self._lock = threading.RLock()  # a signal handler may log while its own thread takes room
 
     def take(self, size: int) -> None:
         """Use `size` bytes. Raises JournalFull when fewer are left."""
         with self._lock:
-            if self._used + size > self._limit:
+            if self._used + size > self._limit + self._extra:
                 raise JournalFull(
                     f"the journal reached its limit of {self._limit >> 20} MiB because the store "
                     f"does not keep up. New values are dropped and counted until there is room."
                 )
             self._used += size
+
+    def widen(self, size: int) -> None:
+        """Allow `size` bytes beyond the limit: how a run ended must find room when its values do not."""
+        with self._lock:
+            self._extra = max(self._extra, size)
 
     def give(self, size: int) -> None:
         """Take back what a segment used, after it was removed."""
@@ -209,15 +225,20 @@ class Journal:
         *,
         limit: int = DEFAULT_LIMIT,
         main: bool = True,
+        run: Run | None = None,
     ) -> None:
-        """Create a new journal under `spool` and own it; `main` is false in a forked child.
+        """Create a new journal under `spool` and own it.
+
+        `main` is false in a forked child; `run` is given while the store may not have it yet.
 
         Raises:
             OSError: when the folder cannot be made.
             JournalFull: when the disk has no room for the first segments.
         """
         name = f"{run_id}-{secrets.token_hex(4)}"
-        self.info = JournalInfo(run_id, attempt, name, platform.node(), os.getpid(), main)
+        self.info = JournalInfo(
+            run_id, attempt, name, platform.node(), os.getpid(), main, run and run.to_json()
+        )
         self.room = Room(limit)
         self.folder = spool / name
         self.folder.mkdir(parents=True)
@@ -227,7 +248,7 @@ class Journal:
             self._lock = _lock_new(self.folder)
             undo.callback(os.close, self._lock)
             # Recovery leaves a folder alone that does not say what it is.
-            (self.folder / "journal.json").write_text(json.dumps(asdict(self.info)))
+            self.info.save(self.folder)
             self.series = self._new_lane("series", _SERIES_BYTES)
             undo.callback(self.series.close)
             self.points = self._new_lane("points", _POINTS_BYTES)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from .journal import DEFAULT_LIMIT, ENTRY, SLOT, Bytes, EntryType, Journal, JournalFull, Lane, Room, padded
+from .model import Run
 from .segments import HEADER_BYTES, new_mark, segment_header, segment_path
 
 
@@ -118,8 +119,14 @@ class PlainJournal(Journal):
 
 
 def create_journal(
-    spool: Path, run_id: str, attempt: int, *, limit: int = DEFAULT_LIMIT, main: bool = True
+    spool: Path,
+    run_id: str,
+    attempt: int,
+    *,
+    limit: int = DEFAULT_LIMIT,
+    main: bool = True,
+    run: Run | None = None,
 ) -> Journal:
     """Create the journal that suits this operating system (see Journal)."""
     kind = PlainJournal if sys.platform == "win32" else Journal
-    return kind(spool, run_id, attempt, limit=limit, main=main)
+    return kind(spool, run_id, attempt, limit=limit, main=main, run=run)

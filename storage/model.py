@@ -7,9 +7,9 @@ Times are float64 seconds since the epoch, UTC. Steps are int64. A series is one
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,16 @@ class Run:
         """Seconds from the start to the end, or to the last sign of life."""
         end = self.updated_at if self.finished_at is None else self.finished_at
         return max(0.0, end - self.created_at)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields in a form that JSON can hold, but for what the user put into config."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Self:
+        """Return the run of `to_json`. Raises TypeError, ValueError, KeyError when it is none."""
+        values: dict[str, Any] = {**found, "state": RunState(found["state"]), "tags": tuple(found["tags"])}
+        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)
