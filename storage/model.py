@@ -61,6 +61,8 @@ class Run:
     """Reason -> how many values were not stored because of it."""
     error: str | None = None
     """The traceback of a failed run."""
+    archived_at: float | None = None
+    """When the run was archived; None for a run that listings show."""
 
     @property
     def duration(self) -> float:

@@ -63,6 +63,8 @@ runs = Table(
     Column("summary", PlainText, nullable=False),
     Column("environment", PlainText, nullable=False),
     Column("error", PlainText),
+    # When the run was archived: it is hidden from listings then, and nothing else changes.
+    Column("archived_at", Double),
     Index("runs_by_project", "project", "created_at"),
     Index("runs_by_update", "updated_at"),
 )
@@ -127,6 +129,50 @@ chunks = Table(
     Column("series_id", BigInteger, primary_key=True, autoincrement=False),
     Column("journal_no", Integer, primary_key=True, autoincrement=False),
     Column("chunk_no", Integer, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+# What one journal holds of one series: `full_chunks` chunks of CHUNK_POINTS, and then smaller ones, whose
+# numbers of points are listed in `parts`. Together they are the first points that the journal logged of it.
+streams = Table(
+    "streams",
+    metadata,
+    Column("run_id", String(10), primary_key=True),
+    Column("series_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("journal_no", Integer, primary_key=True, autoincrement=False),
+    Column("full_chunks", Integer, nullable=False),
+    Column("parts", PlainText, nullable=False),
+)
+
+# Summaries of the points of full chunks, on several levels (see pyramid.py).
+pyramid = Table(
+    "pyramid",
+    metadata,
+    Column("run_id", String(10), primary_key=True),
+    Column("series_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("journal_no", Integer, primary_key=True, autoincrement=False),
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("node_no", Integer, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+# Points of many series that are too few for chunks as yet: one row a flush, merged now and then.
+tails = Table(
+    "tails",
+    metadata,
+    Column("run_id", String(10), primary_key=True),
+    Column("journal_no", Integer, primary_key=True, autoincrement=False),
+    Column("batch_no", BigInteger, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+# Counts, extremes and last values of the series of a journal: one row for up to a thousand of them.
+totals = Table(
+    "totals",
+    metadata,
+    Column("run_id", String(10), primary_key=True),
+    Column("journal_no", Integer, primary_key=True, autoincrement=False),
+    Column("shard_no", Integer, primary_key=True, autoincrement=False),
     Column("data", LargeBinary, nullable=False),
 )
 
