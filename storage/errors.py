@@ -21,6 +21,9 @@ Messages say what was expected, what came and what to do.
 class StepscopeError(Exception):
     """Base of every error that Stepscope raises."""
 
+    reason: str | None = None
+    """What the values that it costs are counted under, where the class alone would not say it."""
+
 
 class BadInput(StepscopeError, ValueError):
     """What was logged or asked for is not of the stated form."""

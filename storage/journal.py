@@ -62,6 +62,8 @@ class EntryType(IntEnum):
 class JournalFull(StepscopeError):
     """The journal reached its limit, or the disk is full: the value was not taken."""
 
+    reason = "the journal had no room"
+
 
 @dataclass(frozen=True, slots=True)
 class JournalInfo:

@@ -7,15 +7,22 @@ training goes on. With STEPSCOPE_STRICT=1 the error is raised instead.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections import Counter
 from types import TracebackType
+
+from ..storage.errors import StepscopeError
+from .tracked_dict import text_of
 
 logger = logging.getLogger("stepscope")
 
 MOST_REASONS = 100
 """Reasons of drops that are told apart; a mistake in a loop must not make a table of its own."""
 _OTHER_REASONS = "other reasons"
+_MOST_ALIKE = 10
+"""Messages that differ in names and numbers alone: so many are said, the rest is counted only."""
+_VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|-?\d+")
 
 
 class Guard:
@@ -25,6 +32,7 @@ class Guard:
         """Raise what comes up if strict, else say it once."""
         self.strict = strict
         self._said: set[str] = set()
+        self._alike: Counter[str] = Counter()
         self._reasons: set[str] = set()
         self._drops: Counter[str] = Counter()
         self._lock = threading.RLock()  # a signal handler may log while its own thread counts
@@ -44,7 +52,9 @@ class Guard:
         """Count what was lost and say the error once, on a thread that has nobody to raise it to."""
         self._count(error, doing, lost)
         # The beginning of a message tells errors apart, its rest often holds a value that changes.
-        self.say(f"{type(error).__name__}: {str(error)[:24]}", f"while {doing}: {error}")
+        kind, text = type(error).__name__, text_of(error)
+        alike = f"{kind}: {_VALUES.sub('', text)[:40]}"
+        self.say(f"{kind}: {text[:24]}", f"while {doing}: {text}", alike=alike)
 
     def drop(self, reason: str, count: int = 1) -> None:
         """Count values that are not stored."""
@@ -60,12 +70,21 @@ class Guard:
             drops, self._drops = self._drops, Counter()
         return dict(drops)
 
-    def say(self, key: str, message: str) -> None:
-        """Tell the user something, once for each key; a thousand keys are enough for anybody."""
+    def say(self, key: str, message: str, *, alike: str = "") -> None:
+        """Tell the user something, once for each key; a thousand keys are enough for anybody.
+
+        Of messages that are `alike`, only the first few are said.
+        """
         with self._lock:
             if key in self._said or len(self._said) >= 1000:
                 return
             self._said.add(key)
+            if alike:
+                self._alike[alike] += 1
+                if self._alike[alike] > _MOST_ALIKE:
+                    return
+                if self._alike[alike] == _MOST_ALIKE:
+                    message += " More like this is counted, and no longer said."
         logger.warning("stepscope: %s", message)
 
     def after_fork(self) -> None:
@@ -74,8 +93,10 @@ class Guard:
         self._lock = threading.RLock()
 
     def _count(self, error: Exception, doing: str, lost: int) -> None:
-        if lost:
-            self.drop(f"{type(error).__name__} while {doing}"[:200], lost)
+        if not lost:
+            return
+        reason = error.reason if isinstance(error, StepscopeError) else None
+        self.drop(reason or f"{type(error).__name__} while {doing}"[:200], lost)
 
 
 class _Guarded:
