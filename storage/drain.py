@@ -6,6 +6,8 @@ import contextlib
 import os
 import shutil
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +18,9 @@ from .errors import RunNotFound, StoreDamaged
 from .journal import EntryType, Journal, JournalInfo
 from .journal_read import Entry, JournalReader, Position, SeriesDefinition
 from .kinds import KIND_OF, RawValue
-from .model import RunState
+from .model import Run, RunState
 from .os_files import acquire_lock
+from .segments import list_segments
 from .write import Batch, JournalCursor, Writer
 from .write_series import NewPoints, NewRecord
 
@@ -37,8 +40,14 @@ class Drain:
         self._reader = JournalReader(folder)
         self._info = self._reader.info()
         self._cursor: JournalCursor | None = None
+        self._first = (Position(), Position())
         self.newest = 0.0
         """The time of the newest value stored so far, in seconds since the epoch."""
+
+    def open(self) -> None:
+        """Enter the journal into the store, and its run if that is not there. Raises as `step` does."""
+        if self._cursor is None:
+            self._cursor = self._open()
 
     def step(self) -> bool:
         """Store one batch; return whether there was anything.
@@ -66,12 +75,10 @@ class Drain:
             shutil.rmtree(path, ignore_errors=True)
 
     def _step(self) -> bool:
-        info = self._info
-        if self._cursor is None:
-            self._cursor = self._writer.open_journal(info.run_id, info.name, info.attempt)
-        cursor = self._cursor
-        slots, points_position = self._reader.points(cursor.points_position, _MOST_POINTS)
-        entries, values_position = self._reader.values(cursor.values_position, _MOST_BYTES)
+        cursor = self._cursor = self._cursor or self._open()
+        first_points, first_values = self._first
+        slots, points_position = self._reader.points(max(cursor.points_position, first_points), _MOST_POINTS)
+        entries, values_position = self._reader.values(max(cursor.values_position, first_values), _MOST_BYTES)
         if not len(slots) and not entries:
             return False
         # Read after the slots and entries: what they refer to was defined before they were written.
@@ -85,14 +92,30 @@ class Drain:
         self._free(points_position, values_position)
         return True
 
+    def _open(self) -> JournalCursor:
+        info, folder = self._info, self._reader.folder
+        run = None if info.run is None else Run.from_json(info.run)
+        cursor = self._writer.open_journal(info.run_id, info.name, info.attempt, run)
+        # A store that took the place of a lost one begins with what is still here.
+        points, values = (min(list_segments(folder, lane), default=0) for lane in ("points", "values"))
+        self._first = (Position(points), Position(values))
+        if run is not None:
+            # Now that the store has it: a run that is deleted there later must not come back.
+            self._info = replace(info, run=None)
+            with contextlib.suppress(OSError):
+                self._info.save(folder)
+        return cursor
+
     def _free(self, points: Position, values: Position) -> None:
         freed = self._reader.remove_before(points, values)
         if self._journal is not None:
             self._journal.room.give(freed)
 
 
-def recover_orphans(writer: Writer) -> list[str]:
+def recover_orphans(writer: Writer, go_on: Callable[[], bool] = lambda: True) -> list[str]:
     """Store what dead processes left in their journals; return the ids of their runs.
+
+    It is asked between two batches whether to `go_on`: there may be gigabytes.
 
     Safe to call from any number of processes at once: the journal's lock decides who does it. A
     journal that cannot be read is left where it is, for `stepscope verify`.
@@ -103,13 +126,15 @@ def recover_orphans(writer: Writer) -> list[str]:
     recovered: list[str] = []
     _clean(writer.location.spool)
     for folder in _folders(writer.location.spool):
+        if not go_on():
+            break
         try:
             lock = acquire_lock(folder)
         except OSError:
             continue
         try:
             with contextlib.suppress(StoreDamaged, LookupError, TypeError, ValueError):
-                recovered.append(_recover(writer, folder))
+                recovered += _recover(writer, folder, go_on)
         finally:
             os.close(lock)
     return recovered
@@ -154,20 +179,25 @@ def _clean(spool: Path) -> None:
                 shutil.rmtree(path)
 
 
-def _recover(writer: Writer, folder: Path) -> str:
+def _recover(writer: Writer, folder: Path, go_on: Callable[[], bool]) -> list[str]:
     info = JournalReader(folder).info()
     drain = Drain(writer, folder)
     # A run that was deleted takes its journal along.
     with contextlib.suppress(RunNotFound):
+        drain.open()
         # Asked before, since storing what is left is a change of the run, too.
         alive_at = writer.last_change(info.run_id)
-        while drain.step():
-            pass
+        left = True
+        while left and go_on():
+            left = drain.step()
         if info.main:
+            # Also when the rest comes later: then nobody could tell any more when it ended.
             ended_at = max(alive_at, drain.newest)
             writer.end_if_running(info.run_id, info.attempt, RunState.KILLED, ended_at)
+        if left:
+            return []
     drain.remove()
-    return info.run_id
+    return [info.run_id]
 
 
 def _group_into(slots: NDArray[np.void], definitions: dict[int, SeriesDefinition], batch: Batch) -> None:

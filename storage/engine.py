@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from .errors import (
     MissingExtra,
@@ -21,6 +22,7 @@ from .errors import (
     StoreNotWritable,
     StoreTooNew,
     StoreTooOld,
+    StoreUnavailable,
 )
 from .forks import forks
 from .location import StoreLocation
@@ -28,23 +30,26 @@ from .migrations import HEAD
 
 T = TypeVar("T")
 
-_BUSY_SECONDS = 30.0
-"""How long a connection waits for another one's transaction before it gives up."""
+PATIENCE_SECONDS = 30.0
+"""How long a transaction waits for those of others before it gives up."""
+_MOST_CONNECT_SECONDS = 10.0
 _SETUP_LOCK = 0x57E9_5C09
 """The key of PostgreSQL's advisory lock that is held while the schema is made."""
 
 
-def open_for_writing(location: StoreLocation) -> sa.Engine:
+def open_for_writing(location: StoreLocation, patience: float = PATIENCE_SECONDS) -> sa.Engine:
     """Connect, create the store or bring its schema up to date.
+
+    `patience` is how many seconds each transaction waits for those of others.
 
     Raises:
         StoreNotWritable: when the folder or the file refuses writes.
         StoreTooNew: when a newer Stepscope wrote it.
-        StoreError: when the database cannot be reached.
+        StoreUnavailable: when it is locked, or its server cannot be reached.
     """
     if location.path is not None:
         _check_writable(location.path)
-    engine = _connectable(location, read_only=False)
+    engine = _connectable(location, patience, read_only=False)
     try:
         translate_errors(location, lambda: _migrate(engine, location))
     except BaseException:
@@ -66,7 +71,7 @@ def open_for_reading(location: StoreLocation) -> sa.Engine:
             f"there is no store at {location.path}. Log a run with "
             f'stepscope.init(store="{location.path}"), or name another one with --store.'
         )
-    engine = _connectable(location, read_only=True)
+    engine = _connectable(location, PATIENCE_SECONDS, read_only=True)
 
     def check() -> None:
         with engine.connect() as connection:
@@ -113,10 +118,12 @@ def _meaning(location: StoreLocation, error: SQLAlchemyError) -> StoreError:
     if "not a database" in words or "malformed" in words or "no such table" in words:
         return StoreDamaged(f"{where} is not a sound Stepscope store: {words}")
     if "locked" in words:
-        return StoreError(
-            f"{where} was locked by another program for {_BUSY_SECONDS:.0f} seconds. "
+        return StoreUnavailable(
+            f"{where} was locked by another program for too long. "
             f"Close that program; nothing is lost meanwhile. ({words})"
         )
+    if isinstance(error, OperationalError) and location.path is None:
+        return StoreUnavailable(f"{where} cannot be used now: {words}")
     return StoreError(f"{where} cannot be used: {words}")
 
 
@@ -136,11 +143,11 @@ def _check_writable(path: Path) -> None:
         )
 
 
-def _connectable(location: StoreLocation, *, read_only: bool) -> sa.Engine:
+def _connectable(location: StoreLocation, patience: float, *, read_only: bool) -> sa.Engine:
     if location.path is None:
-        return _postgres(location, read_only=read_only)
+        return _postgres(location, patience, read_only=read_only)
     url = _url_of_frozen(location.path) if read_only and _is_frozen(location.path) else _url_of(location.path)
-    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+    engine = sa.create_engine(url, connect_args={"timeout": patience})
 
     def on_connect(connection: Any, _record: Any) -> None:
         # Transactions are opened by on_begin: the driver's own begin late and then fail as busy.
@@ -148,7 +155,7 @@ def _connectable(location: StoreLocation, *, read_only: bool) -> sa.Engine:
         if read_only:
             connection.execute("PRAGMA query_only=1")
             return
-        _with_patience(lambda: connection.execute("PRAGMA journal_mode=WAL"))
+        _with_patience(patience, lambda: connection.execute("PRAGMA journal_mode=WAL"))
         connection.execute("PRAGMA synchronous=NORMAL")
 
     def on_begin(connection: sa.Connection) -> None:
@@ -179,9 +186,21 @@ def _url_of_frozen(path: Path) -> sa.URL:
     return sa.URL.create("sqlite", database=f"file:{quote(str(path))}", query=query)
 
 
-def _postgres(location: StoreLocation, *, read_only: bool) -> sa.Engine:
-    options = "-c default_transaction_read_only=on" if read_only else ""
-    arguments = {"connect_timeout": 10, "options": options}
+def _postgres(location: StoreLocation, patience: float, *, read_only: bool) -> sa.Engine:
+    # The least that libpq takes is 2 seconds.
+    seconds = max(2, math.ceil(min(patience, _MOST_CONNECT_SECONDS)))
+    options = f"-c lock_timeout={math.ceil(patience * 1000)}"
+    if read_only:
+        options += " -c default_transaction_read_only=on"
+    arguments = {
+        "connect_timeout": seconds,
+        "options": options,
+        # A server whose machine or network is gone says nothing: without these a query waits for hours.
+        "tcp_user_timeout": seconds * 1000,
+        "keepalives_idle": seconds,
+        "keepalives_interval": seconds,
+        "keepalives_count": 2,
+    }
     # What one reading finds belongs together: between two of its queries, chunks may be merged.
     isolation = "REPEATABLE READ" if read_only else "READ COMMITTED"
     try:
@@ -192,9 +211,9 @@ def _postgres(location: StoreLocation, *, read_only: bool) -> sa.Engine:
         raise MissingExtra("a PostgreSQL store", "postgres") from error
 
 
-def _with_patience(work: Callable[[], object]) -> None:
+def _with_patience(patience: float, work: Callable[[], object]) -> None:
     # Switching a new file to WAL does not wait for other connections by itself.
-    deadline = time.monotonic() + _BUSY_SECONDS
+    deadline = time.monotonic() + patience
     while True:
         try:
             work()

@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 
-from .engine import open_for_writing, translate_errors
+from .engine import PATIENCE_SECONDS, open_for_writing, translate_errors
 from .errors import RunNotFound, StoreError
 from .journal_read import Position
 from .location import StoreArgument, StoreLocation, locate
@@ -72,14 +72,16 @@ class Writer:
         self._file = self._identity()
 
     @classmethod
-    def open(cls, store: StoreArgument = None) -> Self:
+    def open(cls, store: StoreArgument = None, *, patience: float = PATIENCE_SECONDS) -> Self:
         """Open a store, creating it or migrating it as needed.
+
+        `patience` is how many seconds each transaction waits for those of others.
 
         Raises:
             StoreError: what stands in the way (see engine.open_for_writing).
         """
         location = locate(store)
-        return cls(location, open_for_writing(location))
+        return cls(location, open_for_writing(location, patience))
 
     def close(self) -> None:
         """Close the connections."""
@@ -117,30 +119,7 @@ class Writer:
 
     def create_run(self, run: Run) -> Run:
         """Store a new run and its first attempt; an empty name becomes "run-N"."""
-
-        def work(connection: sa.Connection) -> str:
-            name = run.name or _next_name(connection, run.project)
-            row = {
-                "run_id": run.run_id,
-                "project": run.project,
-                "name": name,
-                "group_name": run.group,
-                "notes": run.notes,
-                "state": run.state,
-                "created_at": run.created_at,
-                "updated_at": run.updated_at,
-                "host": run.host,
-                "pid": run.pid,
-                "framework": run.framework,
-                "attempt": 0,
-            }
-            row |= {key: _to_json(getattr(run, key)) for key in _JSON_COLUMNS}
-            connection.execute(sa.insert(runs), row)
-            _insert_tags(connection, run.run_id, run.tags)
-            _insert_attempt(connection, run.run_id, 0, run.created_at, run.host, run.pid)
-            return name
-
-        name = self.transact(work)
+        name = self.transact(lambda connection: _insert_run(connection, run))
         return replace(run, name=name)
 
     def resume_run(self, run_id: str, *, host: str, pid: int) -> int:
@@ -193,13 +172,13 @@ class Writer:
         ended = sa.update(runs).where(ours).values(values)
         self.transact(lambda connection: connection.execute(ended).rowcount)
 
-    def open_journal(self, run_id: str, name: str, attempt: int) -> JournalCursor:
-        """Return how far a journal was stored; enter it if it is new.
+    def open_journal(self, run_id: str, name: str, attempt: int, run: Run | None = None) -> JournalCursor:
+        """Return how far a journal was stored; enter it if it is new, and `run` if that is missing.
 
         Raises:
             RunNotFound: the run was deleted.
         """
-        return self.transact(lambda connection: _open_journal(connection, run_id, name, attempt))
+        return self.transact(lambda connection: _open_journal(connection, run_id, name, attempt, run))
 
     def commit(self, cursor: JournalCursor, batch: Batch) -> None:
         """Store a batch and the journal's new position. On an error, open the journal anew.
@@ -236,6 +215,29 @@ def _next_name(connection: sa.Connection, project: str) -> str:
     return f"run-{(connection.execute(query).scalar() or 0) + 1}"
 
 
+def _insert_run(connection: sa.Connection, run: Run) -> str:
+    name = run.name or _next_name(connection, run.project)
+    row = {
+        "run_id": run.run_id,
+        "project": run.project,
+        "name": name,
+        "group_name": run.group,
+        "notes": run.notes,
+        "state": run.state,
+        "created_at": run.created_at,
+        "updated_at": run.updated_at,
+        "host": run.host,
+        "pid": run.pid,
+        "framework": run.framework,
+        "attempt": run.attempt,
+    }
+    row |= {key: _to_json(getattr(run, key)) for key in _JSON_COLUMNS}
+    connection.execute(sa.insert(runs), row)
+    _insert_tags(connection, run.run_id, run.tags)
+    _insert_attempt(connection, run.run_id, run.attempt, run.created_at, run.host, run.pid)
+    return name
+
+
 def _insert_tags(connection: sa.Connection, run_id: str, tags: Sequence[str]) -> None:
     rows = [{"run_id": run_id, "tag": tag} for tag in dict.fromkeys(tags)]
     if rows:
@@ -259,7 +261,9 @@ def _apply_change(connection: sa.Connection, run_id: str, change: Mapping[str, A
         _insert_tags(connection, run_id, change["tags"])
 
 
-def _open_journal(connection: sa.Connection, run_id: str, name: str, attempt: int) -> JournalCursor:
+def _open_journal(
+    connection: sa.Connection, run_id: str, name: str, attempt: int, run: Run | None
+) -> JournalCursor:
     mine = (journals.c.run_id == run_id) & (journals.c.name == name)
     row = connection.execute(sa.select(journals).where(mine)).first()
     if row is not None:
@@ -271,7 +275,9 @@ def _open_journal(connection: sa.Connection, run_id: str, name: str, attempt: in
             Position(row.values_segment, row.values_offset),
         )
     if connection.execute(sa.select(runs.c.run_id).where(runs.c.run_id == run_id)).first() is None:
-        raise RunNotFound(f"run {run_id} was deleted while its journal {name} was not yet stored")
+        if run is None:
+            raise RunNotFound(f"run {run_id} was deleted while its journal {name} was not yet stored")
+        _insert_run(connection, run)
     highest = sa.select(sa.func.max(journals.c.journal_no)).where(journals.c.run_id == run_id)
     number = connection.execute(highest).scalar()
     cursor = JournalCursor(run_id, attempt, 0 if number is None else number + 1, Position(), Position())

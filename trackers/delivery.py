@@ -21,6 +21,8 @@ from ..storage.read import HEARTBEAT_SECONDS
 from ..storage.write import Writer
 from .guard import Guard
 
+_PATIENCE_SECONDS = 10.0
+"""How long the thread waits for other programs' transactions before it looks after its journal again."""
 _FINISH_SECONDS = 30.0
 """How long finish() waits for a store that is locked or away; then the journal keeps the rest."""
 
@@ -42,7 +44,7 @@ class Delivery:
 
     def __init__(
         self,
-        open_writer: Callable[[], Writer],
+        open_writer: Callable[[float], Writer],
         run_id: str,
         journal: Journal,
         producer: Producer,
@@ -135,7 +137,7 @@ class Delivery:
             self._writer.close()
             self._writer = self._drain = None
         if self._writer is None:
-            self._writer = self._open_writer()
+            self._writer = self._open_writer(_PATIENCE_SECONDS)
         if self._drain is None:
             self._drain = Drain(self._writer, self._journal.folder, self._journal)
         self._store_all(self._drain)

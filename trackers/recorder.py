@@ -163,7 +163,7 @@ class Recorder:
             main=not self.in_child,
         )
         self._delivery = Delivery(
-            lambda: Writer.open(settings.location.url),
+            lambda patience: Writer.open(settings.location.url, patience=patience),
             self._run_id,
             self.journal,
             self,

@@ -17,11 +17,11 @@ from feed import new_run
 from stepscope.storage import engine
 from stepscope.storage.errors import (
     StoreDamaged,
-    StoreError,
     StoreNotFound,
     StoreNotWritable,
     StoreTooNew,
     StoreTooOld,
+    StoreUnavailable,
 )
 from stepscope.storage.read import Reader
 from stepscope.storage.write import Writer
@@ -194,12 +194,11 @@ def test_a_reader_never_upgrades(store_url: str) -> None:
         Reader.open(store_url)
 
 
-def test_a_store_that_somebody_locks(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_BUSY_SECONDS", 0.2)
-    writer = Writer.open(store_url)
+def test_a_store_that_somebody_locks(store_url: str) -> None:
+    writer = Writer.open(store_url, patience=0.2)
     other = sqlite3.connect(store_url, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StoreError, match=r"locked by another program for 0 seconds\. Close that"):
+    with pytest.raises(StoreUnavailable, match=r"locked by another program for too long\. Close that"):
         new_run(writer)
     other.execute("ROLLBACK")
     other.close()
@@ -257,7 +256,7 @@ def test_eight_processes_make_one_new_store_at_once(store_url: str) -> None:
 
 def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
     url = f"postgresql+psycopg://nobody@/none?host={tmp_path}"
-    with pytest.raises(StoreError, match=r"cannot be used: .*No such file or directory"):
+    with pytest.raises(StoreUnavailable, match=r"cannot be used now: .*No such file or directory"):
         Writer.open(url)
 
 

@@ -21,7 +21,6 @@ import sqlalchemy as sa
 
 import stepscope
 from feed import series_of
-from stepscope.storage import engine
 from stepscope.storage.model import RunState
 from stepscope.storage.read import Reader
 from stepscope.storage.schema import runs
@@ -33,7 +32,7 @@ from support import run_python, wait_until
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait long for a lock, nor at the end for a store that does not come back."""
-    monkeypatch.setattr(engine, "_BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(delivery, "_PATIENCE_SECONDS", 0.1)
     monkeypatch.setattr(delivery, "_FINISH_SECONDS", 2.0)
 
 
