@@ -76,15 +76,13 @@ class Guard:
         Of messages that are `alike`, only the first few are said.
         """
         with self._lock:
-            if key in self._said or len(self._said) >= 1000:
+            if key in self._said or len(self._said) >= 1000 or self._alike[alike] >= _MOST_ALIKE:
                 return
             self._said.add(key)
             if alike:
                 self._alike[alike] += 1
-                if self._alike[alike] > _MOST_ALIKE:
-                    return
-                if self._alike[alike] == _MOST_ALIKE:
-                    message += " More like this is counted, and no longer said."
+            if self._alike[alike] == _MOST_ALIKE:
+                message = f"{message.rstrip('.')}. More like this is counted, and no longer said."
         logger.warning("stepscope: %s", message)
 
     def after_fork(self) -> None:
@@ -95,8 +93,13 @@ class Guard:
     def _count(self, error: Exception, doing: str, lost: int) -> None:
         if not lost:
             return
-        reason = error.reason if isinstance(error, StepscopeError) else None
-        self.drop(reason or f"{type(error).__name__} while {doing}"[:200], lost)
+        if isinstance(error, StepscopeError) and error.reason:
+            # One reason, whatever the name was that met it.
+            task, _, _ = doing.partition(" '")
+            reason = f"{error.reason} while {task}"
+        else:
+            reason = f"{type(error).__name__} while {doing}"
+        self.drop(reason[:200], lost)
 
 
 class _Guarded:

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from stepscope.storage.journal import JournalFull
 from stepscope.trackers.guard import MOST_REASONS, Guard
 
 
@@ -46,6 +47,42 @@ def test_one_mistake_with_many_names_is_said_once(caplog: pytest.LogCaptureFixtu
     assert sum(drops.values()) == 1000
     assert len(drops) == MOST_REASONS + 1
     assert drops["other reasons"] == 1000 - MOST_REASONS
+
+
+def test_what_differs_in_names_and_numbers_alone_is_said_a_few_times(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    guard = Guard(strict=False)
+    for step in range(1000):
+        fail(guard, ValueError(f"'loss at {step}' needs a number, but got NoneType None"), "logging")
+    fail(guard, ValueError("'loss' needs another thing"), "logging")
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 11
+    assert said[0] == "stepscope: while logging: 'loss at 0' needs a number, but got NoneType None"
+    assert said[9].endswith("None. More like this is counted, and no longer said.")
+    assert said[10].endswith("'loss' needs another thing")
+    assert guard.take_drops() == {"ValueError while logging": 1001}
+
+
+def test_an_error_with_a_reason_of_its_own_is_counted_under_it() -> None:
+    guard = Guard(strict=False)
+    for name in ("loss", "acc"):
+        guard.note(JournalFull(f"no room for {name}"), f"logging {name!r}", lost=2)
+    guard.note(JournalFull("no room"), "logging system metrics")
+    assert guard.take_drops() == {
+        "the journal had no room while logging": 4,
+        "the journal had no room while logging system metrics": 1,
+    }
+
+
+def test_an_error_without_a_text_is_no_error_of_the_training(caplog: pytest.LogCaptureFixture) -> None:
+    class Mute(ValueError):
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    guard = Guard(strict=False)
+    fail(guard, Mute())
+    assert "while logging 'loss': <Mute>" in caplog.text
 
 
 def test_strict_raises_and_counts() -> None:
