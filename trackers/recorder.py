@@ -28,6 +28,12 @@ MOST_SERIES = 50_000
 MOST_NAME_CHARACTERS = 500
 
 
+class TooManyNames(BadInput):
+    """A run has as many series as it may have, and this name would be one more."""
+
+    reason = "more names than a run may have"
+
+
 class Recorder:
     """Records one run. Callers hold `lock` around `append` and `change`."""
 
@@ -239,7 +245,7 @@ def _check_name(name: object, known: int) -> None:
             f"{len(name)}. Put long text into stepscope.Text."
         )
     if known >= MOST_SERIES:
-        raise BadInput(
+        raise TooManyNames(
             f"a run has at most {MOST_SERIES} different names, and {name[:80]!r} is one more. "
             f"Is a step part of the name? Pass it as step=."
         )
