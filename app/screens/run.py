@@ -12,7 +12,7 @@ import streamlit as st
 from ...storage.model import Run, RunState
 from .. import queries
 from ..views import text
-from ..views.words import LONGEST_CAPTION, LONGEST_NAME, count, duration, flat, number, plain
+from ..views.words import LONGEST_CAPTION, LONGEST_NAME, count, duration, flat, not_stored, number, plain
 from ..widgets import notices, page, table
 from ..widgets.run_picker import Choice, choose_one
 
@@ -36,8 +36,7 @@ def _draw(chosen: Choice, _: None) -> None:
         st.error("The run failed with an exception.", icon=":material/error:")
         st.code(run.error, language="python")
     if run.dropped:
-        reasons = "; ".join(f"{count(many)} because of {reason}" for reason, many in run.dropped.items())
-        st.warning(f"Not everything was stored: {plain(reasons)}.", icon=":material/warning:")
+        st.warning(plain(not_stored(run.dropped)), icon=":material/warning:")
     if run.notes:
         with st.container(border=True):
             st.markdown(text.figure(text.TextData(run.notes)))

@@ -15,6 +15,7 @@ LONGEST_NAME = 80
 """The same for names, of which many stand beside each other."""
 LONGEST_CAPTION = 200
 
+_MOST_REASONS = 5
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&^=])")
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -97,6 +98,20 @@ def shape(sizes: Sequence[int | None] | None) -> str:
 def one_of(amount: int, word: str) -> str:
     """Return a count with its noun: "1 run", "3 runs"."""
     return f"{count(amount)} {word}" if amount == 1 else f"{count(amount)} {word}s"
+
+
+def not_stored(dropped: Mapping[str, int]) -> str:
+    """Return in one sentence what a run lost and why, the costliest reasons first.
+
+    Args:
+        dropped: reason -> how many values (see Run.dropped); not empty.
+    """
+    ranked = sorted(dropped.items(), key=lambda item: -item[1])
+    parts = [f"{count(many)} because of \u201c{reason}\u201d" for reason, many in ranked[:_MOST_REASONS]]
+    if ranked[_MOST_REASONS:]:
+        parts.append(f"{count(sum(many for _, many in ranked[_MOST_REASONS:]))} for other reasons")
+    values = "1 value was" if sum(dropped.values()) == 1 else f"{count(sum(dropped.values()))} values were"
+    return f"{values} not stored: {', '.join(parts)}."
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -70,9 +70,14 @@ def _facts(runs: Sequence[Run]) -> dict[str, list[Any]]:
         "Framework": [run.framework or "" for run in runs],
         "Group": [run.group or "" for run in runs],
     }
-    varying = {name: values for name, values in facts.items() if len(set(values)) > 1}
+    varying: dict[str, list[Any]] = {name: values for name, values in facts.items() if len(set(values)) > 1}
     tags = [list(run.tags) for run in runs]
-    return {**varying, "Tags": tags} if any(tags) else varying
+    if any(tags):
+        varying["Tags"] = tags
+    lost = [sum(run.dropped.values()) for run in runs]
+    if any(lost):
+        varying["Not stored"] = lost
+    return varying
 
 
 def _metrics(runs: Sequence[Run], series: Sequence[Series]) -> dict[str, list[float | None]]:

@@ -264,6 +264,18 @@ def test_the_run_page_tells_everything_that_was_captured(store: str) -> None:
     assert run.id in said(test)
 
 
+def test_what_a_run_lost_is_shown_with_it(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STEPSCOPE_STRICT")
+    with stepscope.init(store=store) as run:
+        run.log({"loss": 1.0, "acc": None, "f1": "0.5"})
+        run.log({"acc": None})
+    stepscope.init(store=store).finish()
+    told = "3 values were not stored: 2 because of “BadInput while logging 'acc'”, 1 because of"
+    assert told in said(opened("run", runs=run.id)).replace("\\", "")
+    (table,) = [frame.value for frame in opened("runs").dataframe]
+    assert sorted(table["Not stored"]) == [0, 3]
+
+
 def test_names_that_look_like_code_are_shown_as_text(store: str) -> None:
     hostile = "<img src=x onerror=alert(1)> ![x](http://evil.example) :red[x] a__b"
     with stepscope.init(

@@ -43,6 +43,16 @@ def test_shapes_and_counts() -> None:
     assert [words.one_of(many, "run") for many in (0, 1, 1200)] == ["0 runs", "1 run", "1,200 runs"]
 
 
+def test_what_was_not_stored_is_one_sentence() -> None:
+    assert words.not_stored({"a full disk": 1}) == "1 value was not stored: 1 because of “a full disk”."
+    many = {f"reason {number}": number for number in range(1, 101)}
+    assert words.not_stored({**many, "no room": 949_906}) == (
+        "954,956 values were not stored: 949,906 because of “no room”, 100 because of “reason 100”, "
+        "99 because of “reason 99”, 98 because of “reason 98”, 97 because of “reason 97”, "
+        "4,656 for other reasons."
+    )
+
+
 def test_markdown_in_a_name_is_shown_and_not_meant() -> None:
     hostile = "![x](http://a) :red[y]\n# <b> `c` $d$"
     plain = words.plain(hostile)
