@@ -9,6 +9,10 @@ from typing import Any, cast
 
 from ..storage.errors import BadInput
 
+_LARGEST = 10**4000
+_DEEPEST = 50
+"""How many containers may lie in each other; what is deeper is left out."""
+
 
 class TrackedDict(MutableMapping[str, Any]):
     """A mapping whose entries are attributes as well, and whose changes are stored."""
@@ -80,27 +84,43 @@ def as_config(config: Any) -> dict[str, Any]:
     if config is None:
         return {}
     if isinstance(config, Mapping):
-        return plain(config)
-    if isinstance(config, argparse.Namespace):
-        return plain(vars(config))
-    if dataclasses.is_dataclass(config) and not isinstance(config, type):
-        return plain(_fields(config))
-    raise BadInput(
-        f"config needs a dict, an argparse.Namespace or a dataclass, but got "
-        f"{type(config).__name__}. Pass vars(...) or a dict."
-    )
+        entries = plain(config)
+    elif isinstance(config, argparse.Namespace):
+        entries = plain(vars(config))
+    elif dataclasses.is_dataclass(config) and not isinstance(config, type):
+        entries = plain(_fields(config))
+    else:
+        raise BadInput(
+            f"config needs a dict, an argparse.Namespace or a dataclass, but got "
+            f"{type(config).__name__}. Pass vars(...) or a dict."
+        )
+    if not isinstance(entries, dict):
+        raise BadInput(
+            f"config cannot be read: {type(config).__name__} does not give its entries. Pass a dict."
+        )
+    return cast("dict[str, Any]", entries)
 
 
 def plain(value: Any, inside: tuple[int, ...] = ()) -> Any:
     """Return a value as JSON can hold it: numpy's scalars become Python's, other objects their text.
 
-    Never raises; `inside` are the ids of what holds the value, since a container may hold itself.
+    Never raises: what cannot be read becomes its text, as one bad entry must not cost the others.
+    `inside` are the ids of what holds the value, since a container may hold itself.
     """
+    if isinstance(value, int) and not -_LARGEST < value < _LARGEST:
+        # Python refuses to write larger ones in digits, and so does who reads them.
+        return f"<{type(value).__name__} of {value.bit_length()} bits>"
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if id(value) in inside:
+    if id(value) in inside or len(inside) == _DEEPEST:
         return "..."
-    inside = (*inside, id(value))
+    try:
+        return _plain(value, (*inside, id(value)))
+    except Exception:
+        return text_of(value)
+
+
+def _plain(value: Any, inside: tuple[int, ...]) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = _fields(value)
     if isinstance(value, Mapping):

@@ -101,6 +101,37 @@ def test_what_is_no_config_is_refused(config: Any) -> None:
         as_config(config)
 
 
+class Unreadable(dict[str, Any]):
+    """A mapping that does not give its entries."""
+
+    def items(self) -> Any:
+        raise RuntimeError("no entries")
+
+
+class Unwilling:
+    """What looks like a number of numpy's, and is none."""
+
+    ndim = 0
+
+    def item(self) -> float:
+        raise RuntimeError("no number")
+
+    def __str__(self) -> str:
+        return "unwilling"
+
+
+def nested(levels: int) -> list[Any]:
+    found: list[Any] = []
+    for _ in range(levels):
+        found = [found]
+    return found
+
+
+def test_a_config_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(BadInput, match=r"cannot be read: Unreadable does not give its entries\. Pass a dict"):
+        as_config(Unreadable(lr=0.1))
+
+
 class Colour(enum.Enum):
     RED = "r"
 
@@ -123,12 +154,23 @@ class Colour(enum.Enum):
         (b"x", "b'x'"),
         ((1, {"a": np.float64(2)}), [1, {"a": 2.0}]),
         ({3}, [3]),
+        ([Unwilling(), 1], ["unwilling", 1]),
+        ({"a": Unreadable(b=1), "c": 2}, {"a": "{'b': 1}", "c": 2}),
+        (10**3999, 10**3999),
+        ([-(10**5000), 1], ["<int of 16610 bits>", 1]),
+        (nested(10), nested(10)),
     ],
 )
 def test_any_value_becomes_what_json_can_hold(value: Any, expected: Any) -> None:
     found = plain(value)
     assert found == expected
     json.dumps(found)
+
+
+def test_what_is_too_deep_is_cut_and_costs_nothing_else() -> None:
+    found = plain({"deep": nested(100_000), "lr": 0.1})
+    assert found["lr"] == 0.1
+    assert len(json.dumps(found)) < 500
 
 
 def test_torch_values_become_plain() -> None:
