@@ -81,6 +81,7 @@ def as_config(config: Any) -> dict[str, Any]:
     Raises:
         BadInput: it is something else.
     """
+    kind = type(config).__name__
     if config is None:
         return {}
     if isinstance(config, Mapping):
@@ -92,7 +93,7 @@ def as_config(config: Any) -> dict[str, Any]:
     else:
         raise BadInput(
             f"config needs a dict, an argparse.Namespace or a dataclass, but got "
-            f"{type(config).__name__}. Pass vars(...) or a dict."
+            f"{kind}. Pass vars(...) or a dict."
         )
     if not isinstance(entries, dict):
         raise BadInput(
