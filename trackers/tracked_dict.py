@@ -96,9 +96,7 @@ def as_config(config: Any) -> dict[str, Any]:
             f"{kind}. Pass vars(...) or a dict."
         )
     if not isinstance(entries, dict):
-        raise BadInput(
-            f"config cannot be read: {type(config).__name__} does not give its entries. Pass a dict."
-        )
+        raise BadInput(f"config cannot be read: {kind} does not give its entries. Pass a dict.")
     return cast("dict[str, Any]", entries)
 
 
