@@ -15,7 +15,6 @@ from tensorboard.plugins.hparams import metadata as hparams
 
 from ..storage.model import Record, Run, Series
 from ..storage.read import Reader
-from ..trackers.sinks.base import label_of
 from ..trackers.sinks.tensorboard_hparams import session_end, session_start
 from ..trackers.sinks.tensorboard_values import graph_def, histogram_buckets, metadata
 from .tensorboard_keys import BlobKey, run_id_of, run_name
@@ -78,7 +77,7 @@ def chosen_series(reader: Reader, kind: str, run_tag_filter: Any) -> Iterator[tu
     tags = None if run_tag_filter is None else run_tag_filter.tags
     for series in reader.series(list(runs), kind=kind, name=_only_name(kind, tags)):
         # Of a run's graphs, TensorBoard knows one.
-        tag = graphs.RUN_GRAPH_NAME if kind == "graph" else label_of(series)
+        tag = graphs.RUN_GRAPH_NAME if kind == "graph" else series.label
         if tags is None or tag in tags:
             yield run_name(runs[series.run_id]), tag, series
 

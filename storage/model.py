@@ -115,6 +115,19 @@ class Series:
     posinf_count: int = 0
     neginf_count: int = 0
 
+    @property
+    def label(self) -> str:
+        """The name with the context, where there is one: `loss [rank=1]`."""
+        return label_of(self.name, self.context)
+
+
+def label_of(name: str, context: Context) -> str:
+    """Return the label of a series (see Series.label)."""
+    if not context:
+        return name
+    words = ", ".join(f"{key}={value}" for key, value in sorted(context.items()))
+    return f"{name} [{words}]"
+
 
 @dataclass(frozen=True, slots=True)
 class Points:

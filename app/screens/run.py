@@ -10,9 +10,10 @@ from typing import Any, Literal, cast
 import streamlit as st
 
 from ...storage.model import Run, RunState
+from ...storage.nested import flatten
 from .. import queries
 from ..views import text
-from ..views.words import LONGEST_CAPTION, LONGEST_NAME, count, duration, flat, not_stored, number, plain
+from ..views.words import LONGEST_CAPTION, LONGEST_NAME, count, duration, not_stored, number, plain
 from ..widgets import notices, page, table
 from ..widgets.run_picker import Choice, choose_one
 
@@ -104,7 +105,7 @@ def _config(run: Run) -> None:
     for title, values in (("Config", run.config), ("Summary", run.summary)):
         if values:
             st.caption(title)
-            _table(flat(values))
+            _table(flatten(values))
     if not run.config and not run.summary:
         notices.nothing("Nothing was set: pass `config={...}` to `init`, or set `run.summary[...]`.")
 
@@ -122,7 +123,7 @@ def _environment(run: Run) -> None:
         )
     if environment:
         st.caption("Machine")
-        _table(flat(environment))
+        _table(flatten(environment))
     if packages:
         st.caption(f"{count(len(packages))} packages")
         _table(packages, most_rows=10)
@@ -136,7 +137,7 @@ def _code(run: Run) -> None:
         notices.nothing("The run was not started in a git repository.")
         return
     diff = git.pop("diff", None)
-    _table(flat(git))
+    _table(flatten(git))
     if diff:
         st.caption("Changes that were not committed")
         st.code(str(diff), language="diff")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
 
 TIMES = "\u00d7"
 NOTHING = "\u2013"
@@ -112,14 +111,3 @@ def not_stored(dropped: Mapping[str, int]) -> str:
         parts.append(f"{count(sum(many for _, many in ranked[_MOST_REASONS:]))} for other reasons")
     values = "1 value was" if sum(dropped.values()) == 1 else f"{count(sum(dropped.values()))} values were"
     return f"{values} not stored: {', '.join(parts)}."
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested mappings as one, the keys joined by dots."""
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            found |= flat(cast("Mapping[str, Any]", value), f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = value
-    return found

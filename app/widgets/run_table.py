@@ -12,7 +12,8 @@ import streamlit as st
 
 from ...storage.model import Run, RunState, Series
 from ...storage.names import parse_name
-from ..views.words import duration, flat
+from ...storage.nested import flatten
+from ..views.words import duration
 from .run_picker import Choice
 
 METRIC_COLUMNS = 8
@@ -99,7 +100,7 @@ def _metrics(runs: Sequence[Run], series: Sequence[Series]) -> dict[str, list[fl
 
 def _config(runs: Sequence[Run]) -> dict[str, list[Any]]:
     """Return the config values that tell runs apart first, then others, as far as there is room."""
-    configs = [flat(run.config) for run in runs]
+    configs = [flatten(run.config) for run in runs]
     keys = Counter(key for config in configs for key in config)
     differing = {key: len({str(config.get(key)) for config in configs}) > 1 for key in keys}
     order = sorted(keys, key=lambda key: (not differing[key], -keys[key], key))[:CONFIG_COLUMNS]

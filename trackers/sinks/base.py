@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol
 
 from ...storage.model import Points, Record, Run, Series
 
@@ -54,20 +54,3 @@ class Sink(Protocol):
     def discard(self) -> None:
         """Give up; leave no half-written file. Must not raise."""
         ...
-
-
-def label_of(series: Series) -> str:
-    """Return a series' name with its context, where it has one: `loss [rank=1]`."""
-    if not series.context:
-        return series.name
-    context = ", ".join(f"{key}={value}" for key, value in sorted(series.context.items()))
-    return f"{series.name} [{context}]"
-
-
-def flatten(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the leaves of a nested config as ("optimizer/lr", 0.1); a list is a leaf."""
-    for key, value in config.items():
-        if isinstance(value, Mapping) and value:
-            yield from flatten(cast("Mapping[str, Any]", value), f"{prefix}{key}/")
-        else:
-            yield f"{prefix}{key}", value

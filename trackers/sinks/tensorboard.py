@@ -16,7 +16,6 @@ import numpy as np
 from ...storage.errors import ExportRefused
 from ...storage.kinds import KINDS
 from ...storage.model import Points, Record, Run, Series
-from .base import label_of
 from .files import AtomicFile, safe_name
 from .tensorboard_hparams import session_end, session_start
 from .tensorboard_protos import event_pb2, record_writer
@@ -165,7 +164,7 @@ def _tags(series: Sequence[Series]) -> dict[int, str]:
     taken: set[str] = set()
     rank = {kind.name: place for place, kind in enumerate(KINDS)}
     for one in sorted(series, key=lambda one: rank[one.kind]):
-        tag = label_of(one)
+        tag = one.label
         tag = f"{tag} ({one.kind})" if tag in taken else tag
         taken.add(tag)
         tags[one.series_id] = tag

@@ -12,7 +12,7 @@ import json
 from typing import Any
 
 from ...storage.model import Run, RunState
-from .base import flatten
+from ...storage.nested import flatten
 from .tensorboard_protos import hparams_api_pb2, hparams_data_pb2, hparams_metadata, summary_pb2
 
 _EXACT = 2**53
@@ -22,7 +22,7 @@ _EXACT = 2**53
 def session_start(run: Run) -> Any:
     """Return the Summary.Value that gives the run's config to TensorBoard, nested keys joined by "/"."""
     info = hparams_data_pb2.SessionStartInfo(start_time_secs=run.created_at)
-    for key, value in flatten(run.config):
+    for key, value in flatten(run.config, "/").items():
         _set(info.hparams[key], value)
     data = hparams_data_pb2.HParamsPluginData(session_start_info=info)
     return _value(hparams_metadata.SESSION_START_INFO_TAG, data)

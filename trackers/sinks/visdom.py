@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Protocol
 from ...storage.errors import BadInput
 from ...storage.model import Points, Record, Run, Series
 from ...storage.names import parse_name
-from .base import flatten, label_of
+from ...storage.nested import flatten
 from .files import safe_name
 from .visdom_files import EnvironmentFiles
 from .visdom_panes import (
@@ -112,13 +112,14 @@ class VisdomSink:
         for one in series:
             if one.kind == "scalar":
                 self._make_window(env, _metric(one))
-        config = [("state", run.state.value), *((key, str(value)) for key, value in flatten(run.config))]
+        entries = flatten(run.config, "/").items()
+        config = [("state", run.state.value), *((key, str(value)) for key, value in entries)]
         self._target.put(env, config_pane(run, self._title("config"), config))
 
     def write_points(self, series: Series, points: Points) -> None:
         """Keep a curve for the window of its metric."""
         opened = self._opened
-        name = f"{self._titles[opened.run.run_id]} · {label_of(series)}"
+        name = f"{self._titles[opened.run.run_id]} · {series.label}"
         self._lines[opened.env, _metric(series)].append(line_trace(opened.run, name, points))
 
     def write_record(self, series: Series, record: Record, value: Any) -> None:
@@ -163,7 +164,7 @@ class VisdomSink:
         opened = self._opened
         if opened.series is None:
             return
-        kind, title = opened.series.kind, self._title(label_of(opened.series))
+        kind, title = opened.series.kind, self._title(opened.series.label)
         win = f"{kind}_{opened.run.run_id}_{opened.series.series_id}"
         self._target.put(opened.env, record_pane(kind, win, title, opened.records, opened.values))
         opened.series = None
