@@ -4,6 +4,7 @@
     ├── BadInput            what was logged or asked for is not of the stated form (also a ValueError)
     ├── MissingExtra        an optional package is not installed (also an ImportError)
     ├── RunNotFound         no run has that id (also a LookupError)
+    ├── RunAlive            the run's process still logs: it has to end first
     ├── SeriesNotFound      the run has no series of that name (also a LookupError)
     ├── ExportRefused       the place that a run is exported to does not take it
     └── StoreError          the store cannot be used
@@ -42,6 +43,10 @@ class MissingExtra(StepscopeError, ImportError):
 
 class RunNotFound(StepscopeError, LookupError):
     """No run has that id."""
+
+
+class RunAlive(StepscopeError):
+    """The run's process still logs: it has to end first."""
 
 
 class SeriesNotFound(StepscopeError, LookupError):
