@@ -33,6 +33,7 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 30.0
 """How long a transaction waits for those of others before it gives up."""
 _MOST_CONNECT_SECONDS = 10.0
+_MAGIC = b"SQLite format 3\0"
 _SETUP_LOCK = 0x57E9_5C09
 """The key of PostgreSQL's advisory lock that is held while the schema is made."""
 
@@ -91,6 +92,26 @@ def open_for_reading(location: StoreLocation) -> sa.Engine:
         engine.dispose()
         raise
     return engine
+
+
+def check_file(location: StoreLocation) -> None:
+    """Look whether something else was written over an open SQLite file: SQLite would not notice for long.
+
+    Raises:
+        StoreDamaged: it no longer begins as a database does.
+    """
+    if location.path is None:
+        return
+    try:
+        with location.path.open("rb") as file:
+            begin = file.read(len(_MAGIC))
+    except OSError:
+        return
+    if begin != _MAGIC:
+        raise StoreDamaged(
+            f"{location.display} is not a sound Stepscope store: something else was written over it, which "
+            f"begins with {begin!r}. Put it back, or delete it: a new store is made then"
+        )
 
 
 def translate_errors(location: StoreLocation, work: Callable[[], T]) -> T:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,10 @@ class PendingValues:
             return False
         self._waiting.append(value)
         return True
+
+    def put_back(self, values: Sequence[PendingValue]) -> None:
+        """Return values to the front that were taken too early."""
+        self._waiting.extendleft(reversed(values))
 
     def take_ready(self, *, wait: bool = False) -> list[PendingValue]:
         """Return the values at the front that are ready; all of them if `wait`.

@@ -13,8 +13,9 @@ from dataclasses import replace
 from typing import Any
 
 from ..storage.drain import living_journal, recover_orphans
-from ..storage.errors import BadInput, RunNotFound, StoreError
-from ..storage.location import StoreArgument
+from ..storage.errors import BadInput, RunNotFound, StoreError, StoreNotWritable, StoreUnavailable
+from ..storage.journal import JournalFull
+from ..storage.location import StoreArgument, StoreLocation
 from ..storage.model import SYSTEM_PREFIX, RunState
 from ..storage.model import Run as StoredRun
 from ..storage.read import Reader
@@ -30,8 +31,11 @@ from .system import SystemSampler
 from .tracked_dict import as_config, text_of
 
 _SYSTEM_SECONDS = 5.0
-_CAPTURE_SECONDS = 5.0
+_CAPTURE_SECONDS = 1.0
 """How long a run that ends at once waits for what git and the package list tell."""
+_SAMPLER_SECONDS = 0.2
+_PATIENCE_SECONDS = 2.5
+"""How long the training waits for a store that is locked or away before it begins without it."""
 
 
 def init(
@@ -59,9 +63,10 @@ def init(
         resume: the id or the unique name of a run to continue, as a new attempt.
 
     Returns:
-        A Run; also a context manager that finishes it. If the store cannot be used, the run says so
-        once and drops what it is given, so that training goes on; with STEPSCOPE_STRICT=1 the
-        error is raised.
+        A Run; also a context manager that finishes it. If the store is locked or its server is away,
+        the run waits in a journal and is stored when that is over. If the store cannot be used at
+        all, the run says so once and drops what it is given, so that training goes on; with
+        STEPSCOPE_STRICT=1 the error is raised.
     """
     guard = Guard(strict=is_strict())
     wanted = _wanted(guard, project, name, group, tags, notes, config)
@@ -70,8 +75,7 @@ def init(
         guard.say("windows", "on Windows a log call is a file write of some microseconds, not a memory copy.")
     try:
         settings = read_settings(store)
-        with Writer.open(store) as writer:
-            run = _begin(writer, wanted, settings, guard, resume)
+        run = _begin(wanted, settings, guard, resume)
     except Exception as error:
         if guard.strict:
             raise
@@ -123,7 +127,37 @@ def _tags(tags: Iterable[str] | None) -> tuple[str, ...]:
     return tuple(text_of(tag) for tag in tags)
 
 
-def _begin(writer: Writer, wanted: StoredRun, settings: Settings, guard: Guard, resume: str | None) -> Run:
+def _begin(wanted: StoredRun, settings: Settings, guard: Guard, resume: str | None) -> Run:
+    try:
+        with Writer.open(settings.location.url, patience=_PATIENCE_SECONDS) as writer:
+            return _begin_in(writer, wanted, settings, guard, resume)
+    except (StoreUnavailable, StoreNotWritable) as error:
+        if isinstance(error, StoreNotWritable) and not _may_become_writable(settings.location):
+            raise
+        return _begin_without_store(error, wanted, settings, guard, resume)
+
+
+def _may_become_writable(location: StoreLocation) -> bool:
+    return location.path is not None and location.path.parent.is_dir() and not location.path.is_dir()
+
+
+def _begin_without_store(
+    error: StoreError, wanted: StoredRun, settings: Settings, guard: Guard, resume: str | None
+) -> Run:
+    if resume is not None and guard.strict:
+        raise error
+    try:
+        recorder = Recorder(wanted, settings, guard, stored=False)
+    except (OSError, JournalFull):
+        # It is about the store that people can do something.
+        raise error from None
+    instead = "" if resume is None else f" Run {resume} cannot be resumed now; a new one is recorded instead."
+    meanwhile = "The run is kept in a journal, and stored when the store is back."
+    guard.say("store", f"{str(error).rstrip('.')}. {meanwhile}{instead}")
+    return Run(wanted, recorder, guard)
+
+
+def _begin_in(writer: Writer, wanted: StoredRun, settings: Settings, guard: Guard, resume: str | None) -> Run:
     if resume is not None:
         try:
             return _resume(writer, wanted, settings, guard, resume)
@@ -132,12 +166,12 @@ def _begin(writer: Writer, wanted: StoredRun, settings: Settings, guard: Guard, 
                 raise
             guard.say("resume", f"{str(error).rstrip('.')}. A new run is recorded instead.")
     stored = writer.create_run(wanted)
-    return Run(stored, _recorder(writer, stored, 0, settings, guard), guard)
+    return Run(stored, _recorder(writer, stored, settings, guard), guard)
 
 
-def _recorder(writer: Writer, stored: StoredRun, attempt: int, settings: Settings, guard: Guard) -> Recorder:
+def _recorder(writer: Writer, stored: StoredRun, settings: Settings, guard: Guard) -> Recorder:
     try:
-        return Recorder(stored.run_id, attempt, settings, guard)
+        return Recorder(stored, settings, guard)
     except Exception as error:
         # The run stands in the store already: it must not look as if it were running.
         with contextlib.suppress(StoreError):
@@ -169,21 +203,30 @@ def _resume(writer: Writer, wanted: StoredRun, settings: Settings, guard: Guard,
     config = {**stored.config, **wanted.config}
     writer.update_run(stored.run_id, {"config": config})
     last_step = max((step for step in steps if step is not None), default=None)
-    stored = replace(stored, config=config)
-    recorder = _recorder(writer, stored, attempt, settings, guard)
+    stored = replace(stored, config=config, attempt=attempt, state=RunState.RUNNING)
+    recorder = _recorder(writer, stored, settings, guard)
     return Run(stored, recorder, guard, last_step=last_step)
 
 
 def _observe(run: Run) -> None:
     # In threads of their own: neither git nor a driver may hold up the training.
+    ended = threading.Event()
+
     def capture() -> None:
         with run.guard("capturing the environment"):
-            run.change({"environment": capture_environment()})
+            environment = capture_environment()
+            if not ended.is_set():
+                run.change({"environment": environment})
 
     capturing = threading.Thread(target=capture, name="stepscope-capture", daemon=True)
     capturing.start()
-    run.on_finish(lambda: capturing.join(_CAPTURE_SECONDS))
+
+    def end_capture() -> None:
+        capturing.join(_CAPTURE_SECONDS)
+        ended.set()
+
+    run.on_finish(end_capture)
     with run.guard("starting the system sampler"):
         sampler = SystemSampler(run.log_system, _SYSTEM_SECONDS)
         sampler.start()
-        run.on_finish(sampler.stop)
+        run.on_finish(lambda: sampler.stop(_SAMPLER_SECONDS))

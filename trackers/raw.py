@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -15,6 +15,10 @@ class Payload:
     kind: str
     data: NDArray[Any] | bytes
     facts: dict[str, Any]
+
+    def copied(self) -> Payload:
+        """Return this with data of its own, for a journal that takes it a moment later."""
+        return self if isinstance(self.data, bytes) else replace(self, data=self.data.copy())
 
     def meta(self) -> dict[str, Any]:
         """Return the facts, with dtype and shape of an array."""

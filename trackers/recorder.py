@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any, TypeAlias
 
 from ..storage.errors import BadInput
 from ..storage.journal import Journal, JournalFull
 from ..storage.journal_plain import create_journal
+from ..storage.model import Run as StoredRun
 from ..storage.os_files import after_fork_in_child
 from ..storage.write import Writer
-from .delivery import Delivery
+from .delivery import Delivery, Later
 from .device import PendingValue, PendingValues, Snapshot
 from .guard import Guard
 from .raw import Payload
@@ -26,6 +31,12 @@ Context: TypeAlias = Mapping[str, str | int]
 MOST_SERIES = 50_000
 """Different names in one run; beyond it a loop most likely puts the step into the name."""
 MOST_NAME_CHARACTERS = 500
+MOST_ASIDE = 1000
+"""Values that may be logged in the midst of one call of log, by signal handlers and the like."""
+_END_BYTES = 16 << 20
+"""How much a journal may grow beyond its limit to say how its run ended."""
+_TURN_SECONDS = 0.5
+_LEAVE_SECONDS = 0.15
 
 
 class TooManyNames(BadInput):
@@ -37,17 +48,27 @@ class TooManyNames(BadInput):
 class Recorder:
     """Records one run. Callers hold `lock` around `append` and `change`."""
 
-    def __init__(self, run_id: str, attempt: int, settings: Settings, guard: Guard) -> None:
-        """Open a journal and start its writer's thread. Raises OSError, JournalFull."""
+    def __init__(self, run: StoredRun, settings: Settings, guard: Guard, *, stored: bool = True) -> None:
+        """Open a journal and start its writer's thread; `stored` tells whether the store has the run.
+
+        Raises:
+            OSError, JournalFull: there is no room for a journal.
+        """
         self.lock = threading.RLock()
         self.journal: Journal | None = None
         self.numbers: dict[str, int] = {}
         """Series numbers of scalars without a context: what the shortest path of a log call needs."""
         self._series: dict[tuple[str, str, tuple[tuple[str, str | int], ...]], int] = {}
+        self.depth = 0
+        """How many calls are under way; the second is that of a signal handler in the midst of the first."""
+        self.aside: list[tuple[str, Callable[[], None]]] = []
+        """What such calls gave, and what they were doing: no append may come in the midst of another."""
         self._pending = PendingValues()
         self._delivery: Delivery | None = None
-        self._run_id = run_id
-        self._attempt = attempt
+        self._late: Delivery | None = None
+        """What goes on storing after `close`."""
+        self._run = run
+        self._stored = stored
         self._settings = settings
         self._guard = guard
         self._pid = os.getpid()
@@ -61,6 +82,41 @@ class Recorder:
         """Whether this is a forked child of the process that began the run."""
         return os.getpid() != self._pid
 
+    @contextmanager
+    def turn(self, timeout: float = -1) -> Generator[None]:
+        """Hold the lock, and know what comes in the midst of it; surrounds `append` and `change`.
+
+        Raises:
+            Later: it was not to be had in `timeout` seconds. A signal handler in the midst of a log call
+                may wait for the writer's thread while that waits here.
+        """
+        if not self.lock.acquire(timeout=timeout):
+            raise Later
+        try:
+            depth, self.depth = self.depth, self.depth + 1
+            try:
+                yield
+                if not depth:
+                    self.append_aside()
+            finally:
+                self.depth = depth
+        finally:
+            self.lock.release()
+
+    def append_aside(self) -> None:
+        """Append what came in the midst of another call, now that that one is through."""
+        while self.aside:
+            doing, append = self.aside.pop(0)
+            try:
+                append()
+            except Exception as error:
+                self._guard.note(error, doing)
+
+    @property
+    def run(self) -> StoredRun:
+        """The run with all changes, for a store that does not have it."""
+        return self._run
+
     def append(self, name: str, value: Prepared, step: int, now: float, context: Context) -> None:
         """Put one value into the journal.
 
@@ -68,6 +124,11 @@ class Recorder:
             BadInput: the name cannot be one, or the run is finished.
             JournalFull: the value was not taken.
         """
+        if self.depth > 1:
+            value = value.copied() if isinstance(value, Payload) else value
+            later = partial(self.append, name, value, step, now, dict(context))
+            self._put_aside(f"logging {str(name)[:80]!r}", later)
+            return
         journal = self.journal or self._open()
         if not isinstance(value, Snapshot):
             self._append_to(journal, name, value, step, now, context)
@@ -76,46 +137,62 @@ class Recorder:
 
     def change(self, change: Mapping[str, Any]) -> None:
         """Put changed fields of the run into the journal. Raises BadInput, JournalFull."""
+        if self.depth > 1:
+            self._put_aside("changing the run", partial(self.change, change))
+            return
         (self.journal or self._open()).append_run(time.time(), change)
+        self._run = replace(self._run, **change)
 
-    def change_when_there_is_room(self, change: Mapping[str, Any], patience: float) -> None:
-        """Put what must not be missing into the journal, if need be after some of it was stored.
+    def end(self, change: Mapping[str, Any], until: float) -> None:
+        """Put how the run ended into the journal, beyond its limit if need be.
 
         Raises:
-            JournalFull: there was no room in `patience` seconds.
+            JournalFull: the disk had no room until then, a time of time.monotonic().
         """
-        deadline = time.monotonic() + patience
         while True:
             try:
-                with self.lock:
+                with self.turn():
+                    (self.journal or self._open()).room.widen(_END_BYTES)
                     return self.change(change)
             except JournalFull:
-                if time.monotonic() > deadline:
+                if time.monotonic() > until:
                     raise
-                self.flush(1.0)
+                self.flush(0.2)
 
     def append_waiting(self, journal: Journal, *, wait: bool) -> bool:
         """Append device values that are ready, and what was dropped; for the writer's thread.
 
         Returns:
             False when the journal had no room to say what was dropped: call again later.
+
+        Raises:
+            Later: a log call was under way all the time.
         """
-        for late in self._pending.take_ready(wait=wait):
+        ready = self._pending.take_ready(wait=wait)
+        for index, late in enumerate(ready):
             try:
                 value = from_array(late.name, late.snapshot.tensor, histogram=late.snapshot.histogram)
-                with self.lock:
+                with self.turn(_TURN_SECONDS):
                     self._append_to(journal, late.name, value, late.step, late.time, late.context)
+            except Later:
+                self._pending.put_back(ready[index:])
+                raise
             except Exception as error:
                 self._guard.note(error, f"reading {late.name!r} from its device")
+        return self._append_drops(journal)
+
+    def _append_drops(self, journal: Journal) -> bool:
         drops = self._guard.take_drops()
         if not drops:
             return True
         try:
-            with self.lock:
+            with self.turn(_TURN_SECONDS):
                 journal.append_drops(time.time(), drops)
-        except JournalFull:
+        except (JournalFull, Later) as error:
             for reason, count in drops.items():
                 self._guard.drop(reason, count)
+            if isinstance(error, Later):
+                raise
             return False
         return True
 
@@ -123,22 +200,39 @@ class Recorder:
         """Wait until all that was appended is stored; False when it is not within `timeout`."""
         return self._delivery is None or self._delivery.flush(timeout)
 
-    def close(self) -> None:
-        """Store what is left, and take nothing more. In a forked child, the next value reopens."""
+    def close(self, timeout: float) -> None:
+        """Take nothing more, and wait up to `timeout` seconds until what is left is stored.
+
+        Then the writer's thread goes on with it by itself. In a forked child, the next value reopens.
+        """
         with self.lock:
+            # A handler that ends the run has cut short the call that it came into: that one gets no turn.
+            depth, self.depth = self.depth, 1
+            try:
+                self.append_aside()
+            finally:
+                self.depth = depth
             # Other threads that still log are told that the run is finished.
             if not self.in_child:
-                self._end = f"run {self._run_id} is finished. Call stepscope.init for a new one."
+                self._end = f"run {self._run.run_id} is finished. Call stepscope.init for a new one."
             delivery, self._delivery = self._delivery, None
-            journal, self.journal = self.journal, None
-        if delivery is not None and not delivery.close():
+            self.journal = None
+        if delivery is not None and not delivery.close(timeout):
+            self._late = delivery
             self._guard.say(
                 "left",
-                "the store could not take everything in time. The rest is safe in the journal and "
-                "is stored by the next run or dashboard that opens the store.",
+                "the store did not take everything within 2 seconds. The rest is safe in the journal and is "
+                "stored in the background, or else by the next run or dashboard that opens the store.",
             )
-        if journal is not None:
-            journal.close()
+
+    def leave(self, timeout: float) -> None:
+        """Stop storing in the background: the process ends."""
+        if self._late is not None:
+            self._late.leave(timeout)
+
+    def is_stored(self) -> None:
+        """Learn that the store has the run; for the writer's thread."""
+        self._stored = True
 
     def give_up(self, reason: str) -> None:
         """Take nothing more: the run, or its journal, was deleted. For the writer's thread."""
@@ -153,8 +247,9 @@ class Recorder:
         self.lock = threading.RLock()
         self.journal = None
         self.numbers, self._series = {}, {}
+        self.depth, self.aside = 0, []
         self._pending = PendingValues()
-        self._delivery = None
+        self._delivery = self._late = None
 
     def _open(self) -> Journal:
         if self._end:
@@ -163,14 +258,14 @@ class Recorder:
         self.numbers, self._series = {}, {}
         self.journal = create_journal(
             settings.location.spool,
-            self._run_id,
-            self._attempt,
+            self._run.run_id,
+            self._run.attempt,
             limit=settings.journal_limit,
             main=not self.in_child,
+            run=None if self._stored else self._run,
         )
         self._delivery = Delivery(
             lambda patience: Writer.open(settings.location.url, patience=patience),
-            self._run_id,
             self.journal,
             self,
             self._guard,
@@ -178,6 +273,12 @@ class Recorder:
         )
         self._delivery.start()
         return self.journal
+
+    def _put_aside(self, doing: str, append: Callable[[], None]) -> None:
+        if len(self.aside) < MOST_ASIDE:
+            self.aside.append((doing, append))
+        else:
+            self._guard.drop("too many values were logged in the midst of one call of log")
 
     def _append_to(
         self,
@@ -216,7 +317,18 @@ class NoRecorder:
         """Count with `guard`."""
         self.lock = threading.RLock()
         self.numbers: dict[str, int] = {}
+        self.depth = 0
+        self.aside: list[tuple[str, Callable[[], None]]] = []
         self._guard = guard
+
+    @contextmanager
+    def turn(self) -> Generator[None]:
+        """Hold the lock."""
+        with self.lock:
+            yield
+
+    def append_aside(self) -> None:
+        """Nothing is put aside."""
 
     def append(self, *_: object) -> None:
         """Count the value."""
@@ -225,14 +337,14 @@ class NoRecorder:
     def change(self, change: Mapping[str, Any]) -> None:
         """Do nothing."""
 
-    def change_when_there_is_room(self, change: Mapping[str, Any], patience: float) -> None:
+    def end(self, change: Mapping[str, Any], until: float) -> None:
         """Do nothing."""
 
     def flush(self, timeout: float) -> bool:  # noqa: ARG002 - the signature of Recorder
         """Nothing waits."""
         return True
 
-    def close(self) -> None:
+    def close(self, timeout: float) -> None:
         """Do nothing."""
 
 
@@ -252,6 +364,14 @@ def _check_name(name: object, known: int) -> None:
 
 
 _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
+
+
+@atexit.register
+def _leave() -> None:
+    # Registered at the import, so called after the runs have finished.
+    until = time.monotonic() + _LEAVE_SECONDS
+    for recorder in list(_recorders):
+        recorder.leave(max(0.0, until - time.monotonic()))
 
 
 def _after_fork() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import math
 import time
 import weakref
 from collections.abc import Callable, Mapping
@@ -21,8 +22,10 @@ from .recorder import NoRecorder, Recorder
 from .tracked_dict import TrackedDict, as_config, plain, text_of
 from .values import prepare
 
-_END_SECONDS = 10.0
-"""How long finish() waits until a full journal has room to say that the run ended."""
+_FINISH_SECONDS = 1.8
+"""How long finish() takes at most; a little is left for what ends with the interpreter."""
+_CLOSE_SECONDS = 0.3
+"""How much of that the store gets at least, when a full disk or a hook took the rest."""
 _MIN_STEP, _MAX_STEP = -(2**63), 2**63 - 1
 
 
@@ -37,9 +40,9 @@ class Run:
         *,
         last_step: int | None = None,
     ) -> None:
-        """Begin to record `stored`, which the store has already; use `stepscope.init` instead."""
+        """Begin to record `stored`; use `stepscope.init` instead."""
         self.id = stored.run_id
-        self.name = stored.name
+        self.name = stored.name or stored.run_id
         self.project = stored.project
         self.guard = guard
         self._config = TrackedDict(stored.config, self._set_config)
@@ -97,23 +100,30 @@ class Run:
         name = None
         try:
             with recorder.lock:
-                at = self._next_step() if step is None else step
-                if type(at) is not int or not _MIN_STEP <= at <= _MAX_STEP:
-                    at = as_step(at)
-                if context is not None:
-                    check_context(context)
-                # Also when nothing can be taken: later values are not to get the steps of lost ones.
-                before, self._step = self._step, at
-                # The shortest path of all, for what is logged most: a float of a known name.
-                numbers = recorder.numbers if context is None else {}
-                journal = recorder.journal
-                for name, value in values.items():
-                    if type(value) is float and name in numbers and journal is not None:
-                        journal.append_number(numbers[name], at, now, value)
-                    else:
-                        self._log_one(name, value, at, now, context or {})
-                if at < before:
-                    self._say_backwards(before, at)
+                # As in Recorder.turn, which would cost half as much as the rest.
+                depth, recorder.depth = recorder.depth, recorder.depth + 1
+                try:
+                    at = self._next_step() if step is None else step
+                    if type(at) is not int or not _MIN_STEP <= at <= _MAX_STEP:
+                        at = as_step(at)
+                    if context is not None:
+                        check_context(context)
+                    # Also when nothing can be taken: later values are not to get the steps of lost ones.
+                    before, self._step = self._step, at
+                    # The shortest path of all, for what is logged most: a float of a known name.
+                    numbers = recorder.numbers if context is None and not depth else {}
+                    journal = recorder.journal
+                    for name, value in values.items():
+                        if type(value) is float and name in numbers and journal is not None:
+                            journal.append_number(numbers[name], at, now, value)
+                        else:
+                            self._log_one(name, value, at, now, context or {})
+                    if at < before:
+                        self._say_backwards(before, at)
+                    if recorder.aside and not depth:
+                        recorder.append_aside()
+                finally:
+                    recorder.depth = depth
         except Exception as error:
             self._handle(error, values, name)
 
@@ -125,7 +135,7 @@ class Run:
     def log_system(self, values: Mapping[str, float]) -> None:
         """Record measurements of the machine; their steps are seconds since the run began."""
         now = time.time()
-        with self.guard("logging system metrics"), self._recorder.lock:
+        with self.guard("logging system metrics"), self._recorder.turn():
             for name, value in values.items():
                 series = SYSTEM_PREFIX + name.removeprefix(SYSTEM_PREFIX)
                 self._log_one(series, value, int(now - self._created_at), now, {})
@@ -144,7 +154,7 @@ class Run:
 
     def change(self, change: Mapping[str, Any]) -> None:
         """Store changed fields of the run (see storage.write.Batch.changes)."""
-        with self.guard("changing the run"), self._recorder.lock:
+        with self.guard("changing the run"), self._recorder.turn():
             self._recorder.change(plain(change))
 
     def on_finish(self, call: Callable[[], None]) -> None:
@@ -160,19 +170,21 @@ class Run:
 
         In a forked child it stores the child's values; the run goes on in the parent.
         """
+        deadline = min(time.monotonic() + _FINISH_SECONDS, _exit_by)
         ended = RunState.FINISHED
         with self.guard("finishing the run"):
             ended = _as_end(state)
         # Whatever a hook raises when strict: the rest is stored.
         with contextlib.ExitStack() as last:
-            last.callback(self._close)
+            last.callback(self._close, deadline)
             if self._recorder.in_child:
                 return
             if self._finished:
                 last.pop_all()
                 return
             self._finished = True
-            last.callback(self._end, {"state": ended, "finished_at": time.time(), "error": error})
+            ended_how = {"state": ended, "finished_at": time.time(), "error": error}
+            last.callback(self._end, ended_how, deadline)
             calls, self._on_finish = self._on_finish, []
             for call in calls:
                 with self.guard("ending a hook"):
@@ -198,16 +210,16 @@ class Run:
         else:
             self.finish(exceptions.state_of(error), exceptions.describe(error))
 
-    def _end(self, ended: Mapping[str, Any]) -> None:
+    def _end(self, ended: Mapping[str, Any], deadline: float) -> None:
         # Once more, for changes inside of an entry, such as config["optimizer"]["lr"] = 0.1.
         latest = {"config": dict(self._config), "summary": dict(self._summary)}
         change = {**{key: entries for key, entries in latest.items() if entries}, **ended}
         with self.guard("finishing the run"):
-            self._recorder.change_when_there_is_room(plain(change), _END_SECONDS)
+            self._recorder.end(plain(change), deadline - _CLOSE_SECONDS)
 
-    def _close(self) -> None:
+    def _close(self, deadline: float) -> None:
         with self.guard("finishing the run"):
-            self._recorder.close()
+            self._recorder.close(max(_CLOSE_SECONDS, deadline - time.monotonic()))
 
     def _next_step(self) -> int:
         return self._step + 1 if self._fixed_step is None else self._fixed_step
@@ -284,7 +296,13 @@ def check_context(context: object) -> None:
     )
 
 
+_exit_by = math.inf
+"""Until when the process may be held at its end, however many runs it has: a time of time.monotonic()."""
+
+
 def _finish_at_exit(reference: weakref.ref[Run]) -> None:
+    global _exit_by
+    _exit_by = min(_exit_by, time.monotonic() + _FINISH_SECONDS)
     run = reference()
     if run is not None:
         run.finish_after(exceptions.uncaught())
