@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import BadInput
 from .model import Points
+from .pyramid import Entries, combine
 
 BASIS_POINTS = (0, 668, 1587, 3085, 5000, 6915, 8413, 9332, 10000)
 """Where TensorBoard cuts a distribution: the normal CDF at -inf, -1.5, -1, -0.5, 0 ... sd, times 10,000."""
@@ -57,6 +58,41 @@ def bucket(step: ArrayLike, time: ArrayLike, value: ArrayLike, max_points: int) 
         nan_count=int(np.isnan(values).sum()),
         posinf_count=int(np.isposinf(values).sum()),
         neginf_count=int(np.isneginf(values).sum()),
+    )
+
+
+def bucket_entries(entries: Entries, max_points: int) -> Points:
+    """Gather entries of the pyramid into at most `max_points` buckets of (nearly) equally many points.
+
+    A bucket ends where an entry ends. Buckets of entries that overlap in steps may overlap, too.
+
+    Args:
+        entries: (n,), in any order, but those of one last step in the order of logging; not empty.
+        max_points: the most buckets to return, at least 1.
+
+    Returns:
+        Points, sorted by step.
+    """
+    entries = entries[entries["count"] > 0]
+    entries = entries[np.argsort(entries["max_step"], kind="stable")]
+    counts = entries["count"].astype(np.int64)
+    total = int(counts.sum())
+    number = (np.cumsum(counts) - counts) * max_points // total
+    starts = np.flatnonzero(np.append(True, number[1:] != number[:-1]))
+    found = combine(entries, starts)
+    return Points(
+        step=found["max_step"].copy(),
+        first_step=found["min_step"].copy(),
+        time=found["last_time"].copy(),
+        min=found["min"].copy(),
+        max=found["max"].copy(),
+        mean=found["mean"].copy(),
+        last=found["last"].copy(),
+        count=found["count"].astype(np.int64),
+        total=total,
+        nan_count=int(entries["nan"].sum()),
+        posinf_count=int(entries["posinf"].sum()),
+        neginf_count=int(entries["neginf"].sum()),
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .chunks import Columns
-from .errors import RunNotFound, StoreDamaged
+from .errors import RunNotFound, StoreDamaged, StoreError
 from .journal import EntryType, Journal, JournalInfo
 from .journal_read import Entry, JournalReader, Position, SeriesDefinition
 from .kinds import KIND_OF, RawValue
@@ -22,10 +22,13 @@ from .model import Run, RunState
 from .os_files import acquire_lock
 from .segments import list_segments
 from .write import Batch, JournalCursor, Writer
-from .write_series import NewPoints, NewRecord
+from .write_points import NewPoints
+from .write_series import NewRecord
 
 _MOST_POINTS = 1 << 18
 _MOST_BYTES = 16 << 20
+_SEAL_SECONDS = 0.5
+"""How long the end of a journal may spend on merging chunks."""
 _DONE = ".done"
 _UNKNOWN = "the journal does not say what series it is"
 
@@ -65,6 +68,7 @@ class Drain:
 
     def remove(self) -> None:
         """Delete the journal's folder, after everything in it was stored."""
+        self._seal()
         folder = self._reader.folder
         # Renamed first: a kill in the middle then leaves something that is plainly rubbish, and nobody
         # who looks for orphans puts a lock into a folder that is being emptied.
@@ -73,6 +77,12 @@ class Drain:
             folder.rename(done)
         for path in (done, folder):
             shutil.rmtree(path, ignore_errors=True)
+
+    def _seal(self) -> None:
+        # What is not merged now is merged by `stepscope compact`: it is slower to read, no more.
+        with contextlib.suppress(StoreError):
+            if self._cursor is not None:
+                self._writer.seal(self._cursor.run_id, self._cursor.journal_no, _SEAL_SECONDS)
 
     def _step(self) -> bool:
         cursor = self._cursor = self._cursor or self._open()
@@ -201,23 +211,16 @@ def _recover(writer: Writer, folder: Path, go_on: Callable[[], bool]) -> list[st
 
 
 def _group_into(slots: NDArray[np.void], definitions: dict[int, SeriesDefinition], batch: Batch) -> None:
-    """Sort slots by series, keeping the order of logging within each."""
-    if not len(slots):
-        return
-    order = np.argsort(slots["series"], kind="stable")
-    ordered = slots[order]
-    numbers, starts = np.unique(ordered["series"], return_index=True)
-    for number, part in zip(numbers.tolist(), np.split(ordered, starts[1:]), strict=True):
-        definition = definitions.get(number)
-        if definition is None:
-            _drop(batch, _UNKNOWN, len(part))
-            continue
-        columns = Columns(
-            np.ascontiguousarray(part["step"]),
-            np.ascontiguousarray(part["time"]),
-            np.ascontiguousarray(part["value"]),
-        )
-        batch.points.append(NewPoints(definition, columns))
+    """Take the points of series that are known."""
+    numbers = slots["series"]
+    unknown = [number for number in np.unique(numbers).tolist() if number not in definitions]
+    if unknown:
+        lost = np.isin(numbers, unknown)
+        _drop(batch, _UNKNOWN, int(lost.sum()))
+        slots = slots[~lost]
+    if len(slots):
+        columns = Columns(*(np.ascontiguousarray(slots[name]) for name in ("step", "time", "value")))
+        batch.points = NewPoints(np.ascontiguousarray(slots["series"]), columns, definitions)
 
 
 def _sort_in(entry: Entry, definitions: dict[int, SeriesDefinition], batch: Batch) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
@@ -14,16 +14,14 @@ from .engine import open_for_reading, translate_errors
 from .errors import BadInput, RunNotFound, StoreDamaged
 from .kinds import KIND_OF
 from .location import StoreArgument, StoreLocation, locate
-from .model import Attempt, Points, Record, Run, RunState, Series
+from .model import Attempt, LastValues, Points, Record, Run, RunState, Series, SeriesName
 from .read_points import read_points, visible_steps
-from .schema import attempts, drops, journals, records, run_tags, runs, series
+from .read_runs import HEARTBEAT_SECONDS as HEARTBEAT_SECONDS
+from .read_runs import load_last_values, load_runs, parts, select_runs
+from .schema import attempts, journals, records, runs, series
+from .totals import read_totals
 
 T = TypeVar("T")
-
-HEARTBEAT_SECONDS = 10.0
-"""How often a living run says so, even when it logs nothing."""
-_SILENT_SECONDS = 6 * HEARTBEAT_SECONDS
-_IDS_A_QUERY = 500
 
 
 class Reader:
@@ -33,6 +31,7 @@ class Reader:
         """Read over an engine that `engine.open_for_reading` made."""
         self.location = location
         self._engine = engine
+        self._names: dict[int, SeriesName] = {}
 
     @classmethod
     def open(cls, store: StoreArgument = None) -> Self:
@@ -68,18 +67,40 @@ class Reader:
         query = sa.select(sa.func.count(), sa.func.max(times), sa.func.sum(times)).select_from(runs)
         return hash(tuple(self._ask(lambda connection: connection.execute(query).one())))
 
-    def runs(self, *, project: str | None = None, run_ids: Sequence[str] | None = None) -> list[Run]:
-        """Return runs, newest first: all, those of a project, or those with the given ids."""
-        query = sa.select(runs).order_by(runs.c.created_at.desc(), runs.c.run_id)
-        if project is not None:
-            query = query.where(runs.c.project == project)
+    def projects(self) -> list[str]:
+        """Return the names of the projects that have runs which are not archived, sorted."""
+        query = sa.select(runs.c.project).where(runs.c.archived_at.is_(None)).distinct()
+        return sorted(self._ask(lambda connection: connection.execute(query).scalars().all()))
+
+    def runs(
+        self,
+        *,
+        project: str | None = None,
+        run_ids: Sequence[str] | None = None,
+        states: Collection[RunState] | None = None,
+        archived: bool = False,
+    ) -> list[Run]:
+        """Return runs, newest first, without their environment.
+
+        Args:
+            project: only those of this project.
+            run_ids: only those with these ids; whether they are archived does not matter then.
+            states: only those in one of these states.
+            archived: archived ones too.
+        """
         if run_ids is None:
-            return self._ask(lambda connection: _load_runs(connection, query))
+            query = select_runs(project, states, archived=archived)
+            return self._matching(self._ask(lambda connection: load_runs(connection, query)), states)
+        query = select_runs(project, states, archived=True)
         found: list[Run] = []
-        for part in _parts(list(run_ids)):
+        for part in parts(run_ids):
             chosen = query.where(runs.c.run_id.in_(part))
-            found += self._ask(lambda connection, chosen=chosen: _load_runs(connection, chosen))
-        return sorted(found, key=lambda run: (-run.created_at, run.run_id))
+            found += self._ask(lambda connection, chosen=chosen: load_runs(connection, chosen))
+        return sorted(self._matching(found, states), key=lambda run: (-run.created_at, run.run_id))
+
+    def _matching(self, found: list[Run], states: Collection[RunState] | None) -> list[Run]:
+        # Whether a silent run is killed is known only after reading.
+        return found if states is None else [run for run in found if run.state in states]
 
     def run(self, run_id: str) -> Run:
         """Return one run by its whole id. Raises RunNotFound."""
@@ -92,24 +113,51 @@ class Reader:
         """Return the run that a person means: an id, the beginning of one if `prefix`, or a name.
 
         Raises:
-            RunNotFound: none or several fit; the message names them.
+            RunNotFound: none or several fit; the message names them, or names that are near.
         """
-        fits = [run for run in self.runs() if text in (run.run_id, run.name)]
+        column = runs.c
+        fits = self._runs_where((column.run_id == text) | (column.name == text))
         fits = [run for run in fits if run.run_id == text] or fits
         if not fits and text and prefix:
-            fits = [run for run in self.runs() if run.run_id.startswith(text.upper())]
+            fits = self._runs_where(column.run_id.startswith(text.upper(), autoescape=True))
         if len(fits) == 1:
             return fits[0]
         where = self.location.display
         if not fits:
-            raise RunNotFound(f"no run in {where} has the id or name {text!r}")
+            near = self._near_names(text)
+            also = f" Near names: {', '.join(map(repr, near))}." if near else ""
+            raise RunNotFound(f"no run in {where} has the id or name {text!r}.{also}")
         ids = ", ".join(run.run_id for run in fits[:10])
         raise RunNotFound(f"{len(fits)} runs in {where} fit {text!r}. Give one of the ids: {ids}")
+
+    def _runs_where(self, condition: sa.ColumnElement[bool]) -> list[Run]:
+        query = select_runs(None, None, archived=True).where(condition)
+        return self._ask(lambda connection: load_runs(connection, query))
+
+    def _near_names(self, text: str) -> list[str]:
+        query = sa.select(runs.c.name).distinct()
+        return near(text, self._ask(lambda connection: connection.execute(query).scalars().all()))
+
+    def environment(self, run_id: str) -> dict[str, Any]:
+        """Return what was captured of a run's machine and code (see Run.environment).
+
+        Raises:
+            RunNotFound: no such run.
+        """
+        query = sa.select(runs.c.environment).where(runs.c.run_id == run_id)
+        found = self._ask(lambda connection: connection.execute(query).scalar())
+        if found is None:
+            raise RunNotFound(f"there is no run {run_id!r} in {self.location.display}")
+        return json.loads(found)
+
+    def last_values(self, run_ids: Sequence[str]) -> LastValues:
+        """Return the value that was logged last, of every scalar of some runs."""
+        return self._ask(lambda connection: load_last_values(connection, run_ids, self._names))
 
     def attempts(self, run_id: str) -> list[Attempt]:
         """Return the attempts of a run, oldest first."""
         query = sa.select(attempts).where(attempts.c.run_id == run_id).order_by(attempts.c.attempt)
-        rows = self._ask(lambda connection: _fields(connection, query))
+        rows = self._ask(lambda connection: connection.execute(query).mappings().all())
         return [Attempt(**row) for row in rows]
 
     def series(
@@ -123,10 +171,9 @@ class Reader:
         if name is not None:
             query = query.where(series.c.name == name)
         found: list[Series] = []
-        for part in _parts(ids):
+        for part in parts(ids):
             chosen = query.where(series.c.run_id.in_(part))
-            rows = self._ask(lambda connection, chosen=chosen: _fields(connection, chosen))
-            found += [_series(row) for row in rows]
+            found += self._ask(lambda c, chosen=chosen, part=part: _load_series(c, chosen, part))
         return found
 
     def points(
@@ -136,6 +183,7 @@ class Reader:
         first_step: int | None = None,
         last_step: int | None = None,
         max_points: int | None = None,
+        attempt: int | None = None,
     ) -> Points:
         """Return the numbers of a series between two steps, both included, sorted by step.
 
@@ -144,6 +192,7 @@ class Reader:
             first_step: the smallest step wanted; None for all.
             last_step: the largest step wanted; None for all.
             max_points: the most entries to return; more points are gathered into buckets.
+            attempt: what this attempt logged, also where a newer one replaces it; None for what counts.
 
         Raises:
             BadInput: the series is of another kind.
@@ -154,8 +203,10 @@ class Reader:
                 f"points are there for series of kind scalar, but {series.name!r} is of kind "
                 f"{series.kind}. Use records()."
             )
+        if max_points is not None and max_points < 1:
+            raise BadInput(f"max_points must be at least 1, but is {max_points}.")
         window = (first_step, last_step)
-        return self._ask(lambda connection: read_points(connection, series, window, max_points))
+        return self._ask(lambda connection: read_points(connection, series, window, max_points, attempt))
 
     def records(
         self,
@@ -232,46 +283,29 @@ class Reader:
         return translate_errors(self.location, run)
 
 
-def _fields(connection: sa.Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:
-    rows = connection.execute(query).mappings()
-    return [{str(key): value for key, value in row.items()} for row in rows]
+def _load_series(connection: sa.Connection, query: sa.Select[Any], ids: Sequence[str]) -> list[Series]:
+    run, totals = read_totals(connection, ids)
+    columns = {name: totals[name].tolist() for name in totals.dtype.names or ()}
+    place = {
+        (ids[number], series_id): at
+        for at, (number, series_id) in enumerate(zip(run.tolist(), columns["series_id"], strict=True))
+    }
+    found: list[Series] = []
+    for row in connection.execute(query):
+        at = place.get((row.run_id, row.series_id))
+        fields = {} if at is None else {name: column[at] for name, column in columns.items()}
+        found.append(_series(row, fields))
+    return found
 
 
-def _load_runs(connection: sa.Connection, query: sa.Select[Any]) -> list[Run]:
-    rows = _fields(connection, query)
-    ids: list[str] = [row["run_id"] for row in rows]
-    tags: dict[str, list[str]] = {}
-    dropped: dict[str, dict[str, int]] = {}
-    for part in _parts(ids):
-        for row in connection.execute(sa.select(run_tags).where(run_tags.c.run_id.in_(part))):
-            tags.setdefault(row.run_id, []).append(row.tag)
-        for row in connection.execute(sa.select(drops).where(drops.c.run_id.in_(part))):
-            reasons = dropped.setdefault(row.run_id, {})
-            reasons[row.reason] = reasons.get(row.reason, 0) + row.drop_count
-    return [_run(row, tags, dropped) for row in rows]
-
-
-def _run(fields: dict[str, Any], tags: Mapping[str, list[str]], dropped: Mapping[str, dict[str, int]]) -> Run:
-    run_id = fields["run_id"]
-    fields["group"] = fields.pop("group_name")
-    for column in ("config", "summary", "environment"):
-        fields[column] = json.loads(fields[column])
-    fields["state"] = _state_now(RunState(fields["state"]), fields["updated_at"])
-    return Run(**fields, tags=tuple(sorted(tags.get(run_id, ()))), dropped=dropped.get(run_id, {}))
-
-
-def _state_now(state: RunState, updated_at: float) -> RunState:
-    # Recovery writes the state within seconds on the run's own machine. Elsewhere nobody can see
-    # the process: a run that gave no sign of life for six heartbeats is not running.
-    silent = time.time() - updated_at > _SILENT_SECONDS
-    return RunState.KILLED if state is RunState.RUNNING and silent else state
-
-
-def _series(fields: dict[str, Any]) -> Series:
-    fields["context"] = json.loads(fields["context"])
-    if fields["kind"] == "scalar" and fields["last_value"] is None and fields["count"]:
-        fields["last_value"] = float("nan")  # SQLite keeps NaN as NULL
-    return Series(**fields)
+def _series(row: Any, totals: dict[str, Any]) -> Series:
+    fields = {name: value for name, value in totals.items() if name != "series_id"}
+    for name in ("min_value", "max_value"):
+        if math.isnan(fields.get(name, 0.0)):
+            fields[name] = None
+    if row.kind != "scalar":
+        fields["last_value"] = None
+    return Series(row.run_id, row.series_id, row.name, row.kind, json.loads(row.context), **fields)
 
 
 def _thinned(rows: list[T], most: int | None) -> list[T]:
@@ -285,7 +319,7 @@ def _thinned(rows: list[T], most: int | None) -> list[T]:
 def _load_records(connection: sa.Connection, series: Series, chosen: Sequence[Any]) -> list[Record]:
     found: dict[tuple[int, int], Record] = {}
     attempt_of = {(row.journal_no, row.seq): row.attempt for row in chosen}
-    for part in _parts(list(attempt_of)):
+    for part in parts(list(attempt_of)):
         query = sa.select(records).where(
             records.c.run_id == series.run_id,
             records.c.series_id == series.series_id,
@@ -305,7 +339,3 @@ def _load_records(connection: sa.Connection, series: Series, chosen: Sequence[An
                 digest=row.digest,
             )
     return [found[place] for place in attempt_of]
-
-
-def _parts(items: list[T]) -> list[list[T]]:
-    return [items[start : start + _IDS_A_QUERY] for start in range(0, len(items), _IDS_A_QUERY)]

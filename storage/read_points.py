@@ -1,43 +1,63 @@
 """Points of one series out of its chunks: a window of steps, as exact or as coarse as asked.
 
-When far more points lie in the window than are wanted, the narrow summaries of whole chunks answer;
-otherwise the chunks are decoded. Points of the newest attempt win from its first step on.
+What is right: points are sorted by step; of several points of one step, within one attempt, the one logged
+last counts (of two journals of one attempt, the one that was opened later); a newer attempt replaces older
+ones from its first step on. So an attempt's limit is an upper edge of the window of its journals.
+
+What is bounded: where far more points lie in the window than are wanted, entries of the pyramid answer
+(see read_pyramid.py). They are exact as long as they do not overlap in steps. Where they do (steps that
+went backwards, journals of one attempt that log one series), the points beneath are decoded if they are at
+most EXACT_POINTS. If they are more, the entries answer as they are: minimum, maximum and mean then also
+tell of values that were replaced later, which are counted too, and neighbouring buckets may overlap.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from .chunks import Columns, summarise, unpack
-from .downsample import bucket
-from .errors import StoreDamaged
+from . import pyramid as levels
+from .chunks import Columns, shown, unpack
+from .downsample import bucket, bucket_entries
 from .model import SYSTEM_PREFIX, Points, Series
-from .schema import attempts, chunks, journals, summaries
+from .read_pyramid import Source, chunk_data, coarse, decoded, entries_between
+from .schema import attempts, journals, streams, tails
+from .tails import decode
 
 Window = tuple[int | None, int | None]
 """The first and the last step wanted, both included; None for no bound."""
 
-_CHUNKS_A_QUERY = 500
+EXACT_POINTS = 1 << 20
+"""How many points are decoded at most because entries overlap."""
 
 
-def read_points(connection: sa.Connection, series: Series, window: Window, max_points: int | None) -> Points:
+def read_points(
+    connection: sa.Connection,
+    series: Series,
+    window: Window,
+    max_points: int | None,
+    attempt: int | None = None,
+) -> Points:
     """Return the points of a series between two steps (see Reader.points)."""
-    limits = {} if series.name.startswith(SYSTEM_PREFIX) else visible_steps(connection, series.run_id)
-    parts = _summaries(connection, series, window, limits)
-    if max_points is not None and len(parts) >= max_points and _one_after_the_other(parts, limits):
-        within = _cut_to(connection, series, parts, window)
-        if len(within) >= max_points:
-            return _from_summaries(within, max_points)
-    columns = _decoded(connection, series, parts, limits)
-    columns = _last_of_each_step(_inside(columns, window))
-    size = len(columns.step) if max_points is None else max_points
-    return bucket(columns.step, columns.time, columns.value, max(size, 1))
+    sources = _sources(connection, series, window, attempt)
+    loose = _loose_points(connection, series, sources)
+    if max_points is None:
+        places = entries_between(connection, series, sources)
+        return _as_they_are(_joined(sources, [*decoded(connection, series, sources, places), *loose]))
+    found = coarse(connection, series, sources, max_points)
+    exact = _joined(sources, [*decoded(connection, series, sources, found.below), *loose])
+    dirty = _overlapping(found.entries, exact)
+    if bool(dirty.any()) and int(found.entries["count"][dirty].sum()) <= EXACT_POINTS:
+        found = found.split(dirty)
+        exact = _joined(sources, [*decoded(connection, series, sources, found.below), *loose])
+    if not len(found.entries):
+        return bucket(exact.step, exact.time, exact.value, max_points)
+    groups = levels.summarise(exact, _groups(exact, found.entries))
+    return bucket_entries(np.concatenate([found.entries, groups]), max_points)
 
 
 def visible_steps(connection: sa.Connection, run_id: str) -> dict[int, int | None]:
@@ -52,148 +72,109 @@ def visible_steps(connection: sa.Connection, run_id: str) -> dict[int, int | Non
     return limits
 
 
-def _summaries(
-    connection: sa.Connection, series: Series, window: Window, limits: dict[int, int | None]
-) -> list[Any]:
-    column = summaries.c
+def _sources(connection: sa.Connection, series: Series, window: Window, attempt: int | None) -> list[Source]:
+    """Return what each journal holds of the series, in the order in which later ones win."""
+    whole = attempt is not None or series.name.startswith(SYSTEM_PREFIX)
+    limits = {} if whole else visible_steps(connection, series.run_id)
+    column = streams.c
     query = (
-        sa.select(summaries, journals.c.attempt)
-        .join(
-            journals,
-            (journals.c.run_id == column.run_id) & (journals.c.journal_no == column.journal_no),
+        sa.select(journals.c.journal_no, journals.c.attempt, column.full_chunks, column.parts)
+        .outerjoin(
+            streams,
+            (column.run_id == journals.c.run_id)
+            & (column.series_id == series.series_id)
+            & (column.journal_no == journals.c.journal_no),
         )
-        .where(column.run_id == series.run_id, column.series_id == series.series_id)
-        .order_by(journals.c.attempt, column.journal_no, column.chunk_no)
+        .where(journals.c.run_id == series.run_id)
+        .order_by(journals.c.attempt, journals.c.journal_no)
     )
-    low, high = window
-    if low is not None:
-        query = query.where(column.max_step >= low)
-    if high is not None:
-        query = query.where(column.min_step <= high)
-    rows = connection.execute(query).all()
-    return [row for row in rows if _below(row.min_step, limits.get(row.attempt))]
+    low = levels.LOWEST if window[0] is None else window[0]
+    high = levels.HIGHEST if window[1] is None else window[1]
+    found: list[Source] = []
+    for row in connection.execute(query):
+        if attempt in (None, row.attempt):
+            limit = limits.get(row.attempt)
+            last = high if limit is None else min(high, limit - 1)
+            parts = json.loads(row.parts or "[]")
+            found.append(Source(row.journal_no, row.full_chunks or 0, parts, low, last))
+    return found
 
 
-def _below(step: int, limit: int | None) -> bool:
-    return limit is None or step < limit
-
-
-def _one_after_the_other(parts: Sequence[Any], limits: dict[int, int | None]) -> bool:
-    """Whether no chunk overlaps another one, or the limit of its attempt, in steps."""
-    if any(not _below(part.max_step, limits.get(part.attempt)) for part in parts):
-        return False
-    ends = np.array([part.max_step for part in parts], np.int64)
-    starts = np.array([part.min_step for part in parts], np.int64)
-    return bool((starts[1:] > ends[:-1]).all())
-
-
-def _cut_to(connection: sa.Connection, series: Series, parts: Sequence[Any], window: Window) -> list[Any]:
-    """Return the summaries with those anew that reach out of the window: the first and last at most."""
-    low, high = window
-    cut = [
-        part
-        for part in (parts[0], parts[-1])
-        if (low is not None and part.min_step < low) or (high is not None and part.max_step > high)
+def _loose_points(
+    connection: sa.Connection, series: Series, sources: Sequence[Source]
+) -> list[tuple[int, Columns]]:
+    """Return the points that no full chunk holds, with the index of their source; few of each."""
+    places = [
+        (source.journal_no, source.full_chunks + number)
+        for source in sources
+        for number in range(len(source.parts))
     ]
-    data = _chunk_data(connection, series, cut)
-    within: list[Any] = []
-    for part in parts:
-        if part not in cut:
-            within.append(part)
-            continue
-        columns = _inside(unpack(data[part.journal_no, part.chunk_no]), window)
-        if len(columns.step):
-            within.append(SimpleNamespace(**summarise(columns)))
-    return within
+    data = chunk_data(connection, series, places)
+    found: list[tuple[int, Columns]] = []
+    for index, source in enumerate(sources):
+        numbers = range(source.full_chunks, source.full_chunks + len(source.parts))
+        if numbers:
+            found.append((index, unpack(*(data[source.journal_no, number] for number in numbers))))
+    index_of = {source.journal_no: index for index, source in enumerate(sources)}
+    query = sa.select(tails.c.journal_no, tails.c.data).where(tails.c.run_id == series.run_id)
+    for row in connection.execute(query.order_by(tails.c.journal_no, tails.c.batch_no)):
+        index = index_of.get(row.journal_no)
+        if index is not None:
+            found.append((index, decode(row.data).of_series(series.series_id, sources[index].stored)))
+    return found
 
 
-def _inside(columns: Columns, window: Window) -> Columns:
-    low, high = window
-    keep = np.ones(len(columns.step), np.bool_)
-    if low is not None:
-        keep &= columns.step >= low
-    if high is not None:
-        keep &= columns.step <= high
-    return columns if bool(keep.all()) else columns.take(keep)
+def _joined(sources: Sequence[Source], parts: Sequence[tuple[int, Columns]]) -> Columns:
+    """Return what is shown of points, each given with the index of its source, in the order of logging."""
+    inside = [(index, _inside(columns, sources[index])) for index, columns in parts]
+    # Loose points come after the chunks of their own journal, and before those of the next.
+    return shown(Columns.join([columns for _, columns in sorted(inside, key=lambda pair: pair[0])]))
 
 
-def _from_summaries(parts: Sequence[Any], max_points: int) -> Points:
-    starts = np.arange(max_points, dtype=np.int64) * len(parts) // max_points
-    ends = np.append(starts[1:], len(parts)) - 1
+def _inside(columns: Columns, source: Source) -> Columns:
+    steps = columns.step
+    if not len(steps) or (int(steps.min()) >= source.low and int(steps.max()) <= source.high):
+        return columns
+    return columns.take((steps >= source.low) & (steps <= source.high))
 
-    def column(name: str, kind: type[np.generic] = np.float64) -> NDArray[Any]:
-        # None stands for a chunk without finite values, and for NaN in SQLite.
-        return np.array([getattr(part, name) for part in parts], dtype=object).astype(kind)
 
-    finite = np.add.reduceat(column("finite_count", np.int64), starts)
-    sums = np.add.reduceat(np.nan_to_num(column("sum_value")), starts)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(finite > 0, sums / finite, np.nan)
+def _as_they_are(columns: Columns) -> Points:
+    values = columns.value
+    finite = np.isfinite(values)
+    whole = bool(finite.all())
+    known = values if whole else np.where(finite, values, np.nan)
     return Points(
-        step=column("max_step", np.int64)[ends],
-        first_step=column("min_step", np.int64)[starts],
-        time=column("last_time")[ends],
-        min=np.fmin.reduceat(column("min_value"), starts),
-        max=np.fmax.reduceat(column("max_value"), starts),
-        mean=mean,
-        last=column("last_value")[ends],
-        count=np.add.reduceat(column("point_count", np.int64), starts),
-        total=int(column("point_count", np.int64).sum()),
-        nan_count=int(column("nan_count", np.int64).sum()),
-        posinf_count=int(column("posinf_count", np.int64).sum()),
-        neginf_count=int(column("neginf_count", np.int64).sum()),
+        step=columns.step,
+        first_step=columns.step,
+        time=columns.time,
+        min=known,
+        max=known,
+        mean=known,
+        last=values,
+        count=np.ones(len(values), np.int64),
+        total=len(values),
+        nan_count=0 if whole else int(np.isnan(values).sum()),
+        posinf_count=0 if whole else int(np.isposinf(values).sum()),
+        neginf_count=0 if whole else int(np.isneginf(values).sum()),
     )
 
 
-def _decoded(
-    connection: sa.Connection,
-    series: Series,
-    parts: Sequence[Any],
-    limits: dict[int, int | None],
-) -> Columns:
-    """Return all points of the chunks that a newer attempt does not replace, sorted by step."""
-    data = _chunk_data(connection, series, parts)
-    found: list[Columns] = []
-    for part in parts:
-        columns = unpack(data[part.journal_no, part.chunk_no])
-        limit = limits.get(part.attempt)
-        if limit is not None and part.max_step >= limit:
-            keep = columns.step < limit
-            columns = columns.take(keep)
-        found.append(columns)
-    joined = Columns.join(found)
-    if bool((np.diff(joined.step) >= 0).all()):
-        return joined
-    return joined.take(np.argsort(joined.step, kind="stable"))
+def _overlapping(entries: levels.Entries, exact: Columns) -> NDArray[np.bool_]:
+    """Return which entries share a range of steps with another one, or with single points."""
+    dirty = np.zeros(len(entries), np.bool_)
+    if not len(entries):
+        return dirty
+    low, high = entries["min_step"], entries["max_step"]
+    dirty |= np.searchsorted(exact.step, low) < np.searchsorted(exact.step, high, side="right")
+    order = np.argsort(low, kind="stable")
+    reached = np.maximum.accumulate(high[order])
+    dirty[order[1:]] |= low[order[1:]] <= reached[:-1]
+    dirty[order[:-1]] |= low[order[1:]] <= high[order[:-1]]
+    return dirty
 
 
-def _chunk_data(
-    connection: sa.Connection, series: Series, parts: Sequence[Any]
-) -> dict[tuple[int, int], bytes]:
-    data: dict[tuple[int, int], bytes] = {}
-    places = [(part.journal_no, part.chunk_no) for part in parts]
-    for start in range(0, len(places), _CHUNKS_A_QUERY):
-        chosen = places[start : start + _CHUNKS_A_QUERY]
-        query = sa.select(chunks.c.journal_no, chunks.c.chunk_no, chunks.c.data).where(
-            chunks.c.run_id == series.run_id,
-            chunks.c.series_id == series.series_id,
-            sa.tuple_(chunks.c.journal_no, chunks.c.chunk_no).in_(chosen),
-        )
-        for row in connection.execute(query):
-            data[row.journal_no, row.chunk_no] = row.data
-    for journal_no, chunk_no in places:
-        if (journal_no, chunk_no) not in data:
-            raise StoreDamaged(
-                f"chunk {chunk_no} of series {series.name!r} is missing in run {series.run_id}"
-            )
-    return data
-
-
-def _last_of_each_step(columns: Columns) -> Columns:
-    """Keep, of several points of one step, the one logged last. The columns are sorted by step."""
-    if len(columns.step) < 2:
-        return columns
-    last = np.append(columns.step[1:] != columns.step[:-1], True)
-    if bool(last.all()):
-        return columns
-    return columns.take(last)
+def _groups(exact: Columns, entries: levels.Entries) -> NDArray[np.intp]:
+    """Return where to cut single points into groups that lie between entries, of the size of the finest."""
+    cuts = np.searchsorted(exact.step, np.sort(entries["min_step"]))
+    even = np.arange(0, len(exact.step), levels.ENTRY_POINTS)
+    return np.unique(np.concatenate([even, cuts[cuts < len(exact.step)]]))

@@ -102,6 +102,7 @@ journals = Table(
     Index("journals_by_name", "run_id", "name", unique=True),
 )
 
+# Written once and never changed: counts and last values are in `totals`.
 series = Table(
     "series",
     metadata,
@@ -111,15 +112,6 @@ series = Table(
     Column("name", PlainText, nullable=False),
     Column("kind", String(32), nullable=False),
     Column("context", PlainText, nullable=False),
-    Column("count", BigInteger, nullable=False),
-    Column("last_step", BigInteger),
-    Column("last_time", Double),
-    Column("last_value", Double),
-    Column("min_value", Double),
-    Column("max_value", Double),
-    Column("nan_count", BigInteger, nullable=False),
-    Column("posinf_count", BigInteger, nullable=False),
-    Column("neginf_count", BigInteger, nullable=False),
 )
 
 chunks = Table(
@@ -174,29 +166,6 @@ totals = Table(
     Column("journal_no", Integer, primary_key=True, autoincrement=False),
     Column("shard_no", Integer, primary_key=True, autoincrement=False),
     Column("data", LargeBinary, nullable=False),
-)
-
-# One narrow row a chunk, so that choosing chunks, or drawing far from them, never touches the blobs.
-summaries = Table(
-    "summaries",
-    metadata,
-    Column("run_id", String(10), primary_key=True),
-    Column("series_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("journal_no", Integer, primary_key=True, autoincrement=False),
-    Column("chunk_no", Integer, primary_key=True, autoincrement=False),
-    Column("point_count", Integer, nullable=False),
-    Column("min_step", BigInteger, nullable=False),
-    Column("max_step", BigInteger, nullable=False),
-    Column("last_time", Double, nullable=False),
-    Column("finite_count", Integer, nullable=False),
-    Column("min_value", Double),
-    Column("max_value", Double),
-    Column("sum_value", Double),
-    Column("last_value", Double),
-    Column("nan_count", Integer, nullable=False),
-    Column("posinf_count", Integer, nullable=False),
-    Column("neginf_count", Integer, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 records = Table(

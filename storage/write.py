@@ -7,6 +7,7 @@ read: after a crash at any moment the data is there exactly once.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,10 +18,12 @@ import sqlalchemy as sa
 from .engine import PATIENCE_SECONDS, open_for_writing, translate_errors
 from .errors import RunNotFound, StoreError
 from .journal_read import Position
+from .journal_state import JournalState, load_state
 from .location import StoreArgument, StoreLocation, locate
-from .model import SYSTEM_PREFIX, Run, RunState
+from .model import Run, RunState
 from .schema import attempts, drops, journals, run_tags, runs
-from .write_series import NewPoints, NewRecord, SeriesCursor, store_points, store_records
+from .write_points import NewPoints, lowest_step, seal_some, store_points, store_totals
+from .write_series import NewRecord, store_records
 
 T = TypeVar("T")
 
@@ -33,6 +36,8 @@ _RUN_COLUMNS = {
     "finished_at": "finished_at",
     "error": "error",
 }
+_SEALED_AT_ONCE = 500
+"""How many series are merged in one transaction."""
 _JSON_COLUMNS = ("config", "summary", "environment")
 
 
@@ -42,7 +47,7 @@ class Batch:
 
     points_position: Position
     values_position: Position
-    points: list[NewPoints] = field(default_factory=list[NewPoints])
+    points: NewPoints | None = None
     records: list[NewRecord] = field(default_factory=list[NewRecord])
     changes: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
     """Keys of Run: name, group, notes, tags, state, framework, config, summary, error ..."""
@@ -58,7 +63,8 @@ class JournalCursor:
     journal_no: int
     points_position: Position
     values_position: Position
-    series: dict[int, SeriesCursor] = field(default_factory=dict[int, SeriesCursor])
+    state: JournalState | None = None
+    """What the journal has stored; read at the first commit."""
     first_step: int | None = None
 
 
@@ -192,8 +198,11 @@ class Writer:
             run_id, journal_no = cursor.run_id, cursor.journal_no
             # First: what the cursor knows holds only as long as nobody else moved the journal.
             _move_journal(connection, cursor, batch)
-            store_points(connection, run_id, journal_no, cursor.series, batch.points)
-            store_records(connection, self.location, run_id, journal_no, cursor.series, batch.records)
+            state = cursor.state = cursor.state or load_state(connection, run_id, journal_no)
+            if batch.points is not None:
+                store_points(connection, state, batch.points)
+            store_records(connection, self.location, state, batch.records)
+            store_totals(connection, state)
             for change in batch.changes:
                 _apply_change(connection, run_id, change)
             _add_drops(connection, cursor, batch.drops)
@@ -203,6 +212,31 @@ class Writer:
         self.transact(work)
         cursor.points_position = batch.points_position
         cursor.values_position = batch.values_position
+
+    def seal(self, run_id: str, journal_no: int, seconds: float = math.inf) -> bool:
+        """Merge what a journal stored into as few chunks as can be, when nothing more comes of it.
+
+        Nobody else may write this journal meanwhile. The transactions are short, so that others can
+        write between them.
+
+        Returns:
+            False when there was more to do than `seconds` allow; all of it can be read in any case.
+
+        Raises:
+            StoreError: the store cannot be written now.
+        """
+
+        def work(connection: sa.Connection) -> bool:
+            mine = (journals.c.run_id == run_id) & (journals.c.journal_no == journal_no)
+            # On a server, this row is what keeps two of them apart.
+            connection.execute(sa.update(journals).where(mine).values(journal_no=journal_no))
+            return seal_some(connection, load_state(connection, run_id, journal_no), _SEALED_AT_ONCE)
+
+        deadline = time.monotonic() + seconds
+        more = True
+        while more and time.monotonic() < deadline:
+            more = self.transact(work)
+        return not more
 
 
 def _to_json(value: object) -> str:
@@ -339,12 +373,9 @@ def _add_drops(connection: sa.Connection, cursor: JournalCursor, found: Mapping[
 
 
 def _lower_first_step(connection: sa.Connection, cursor: JournalCursor, batch: Batch) -> None:
-    steps = [
-        int(new.columns.step.min())
-        for new in batch.points
-        if not new.definition.name.startswith(SYSTEM_PREFIX)
-    ]
-    steps += [record.step for record in batch.records]
+    steps = [record.step for record in batch.records]
+    if batch.points is not None and cursor.state is not None:
+        steps += lowest_step(cursor.state, batch.points)
     lowest = min(steps, default=None)
     if lowest is None or (cursor.first_step is not None and cursor.first_step <= lowest):
         return

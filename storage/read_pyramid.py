@@ -1,0 +1,261 @@
+"""Going down the pyramid of a series: from few entries that cover it all to those that a window needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from . import pyramid as levels
+from .chunks import CHUNK_POINTS, Columns, shown, unpack
+from .errors import StoreDamaged
+from .model import Series
+from .pyramid import FAN_OUT, LEVELS, NODE_ENTRIES, Entries
+from .schema import chunks, pyramid
+
+T = TypeVar("T")
+
+_KEYS_A_QUERY = 400
+
+
+class Source(NamedTuple):
+    """What one journal holds of the series, and the window in which it is shown."""
+
+    journal_no: int
+    full_chunks: int
+    parts: list[int]
+    """The numbers of points of the chunks after the full ones."""
+    low: int
+    high: int
+
+    @property
+    def stored(self) -> int:
+        """How many points are in chunks."""
+        return self.full_chunks * CHUNK_POINTS + sum(self.parts)
+
+
+class Places(NamedTuple):
+    """Where entries are: arrays of the shape (n,)."""
+
+    source: NDArray[np.int64]
+    """The index of the journal among the sources."""
+    level: NDArray[np.int64]
+    number: NDArray[np.int64]
+    """The number of the entry within its level and journal."""
+
+    def take(self, which: NDArray[np.bool_]) -> Places:
+        """Return some of them."""
+        return Places(self.source[which], self.level[which], self.number[which])
+
+    @staticmethod
+    def join(parts: Sequence[Places]) -> Places:
+        """Return several, one after the other."""
+        empty = np.empty(0, np.int64)
+        columns = zip(*parts, strict=True) if parts else ((empty,),) * 3
+        return Places(*(np.concatenate(column) for column in columns))
+
+
+class Found(NamedTuple):
+    """What covers a window: entries that lie in it wholly, and places whose points have to be decoded."""
+
+    entries: Entries
+    places: Places
+    below: Places
+
+    def split(self, which: NDArray[np.bool_]) -> Found:
+        """Return the same with some entries to be decoded."""
+        return Found(
+            self.entries[~which], self.places.take(~which), Places.join([self.below, self.places.take(which)])
+        )
+
+
+def coarse(connection: sa.Connection, series: Series, sources: Sequence[Source], want: int) -> Found:
+    """Return what covers the window of each source, in at least `want` entries where there are so many.
+
+    From the coarsest level down, entries are split until those that lie in the windows are enough; after
+    that only those that reach out of them.
+    """
+    kept: list[tuple[Entries, Places]] = []
+    enough = False
+    places = _top(sources)
+    for level in range(LEVELS - 1, -1, -1):
+        if level < LEVELS - 1:
+            places = Places.join([_children(places), _remainder(sources, level)])
+        entries = _fetch(connection, series, sources, places)
+        overlap, inside = _compared(entries, sources, places)
+        enough = enough or int(inside.sum()) >= want
+        if enough:
+            kept.append((entries[inside], places.take(inside)))
+            overlap &= ~inside
+        places = places.take(overlap)
+        if level == 1 and (enough or len(places.number) * FAN_OUT < want):
+            break
+    found = np.concatenate([entries for entries, _ in kept]) if kept else np.empty(0, levels.ENTRY)
+    return Found(found, Places.join([part for _, part in kept]), places)
+
+
+def entries_between(connection: sa.Connection, series: Series, sources: Sequence[Source]) -> Places:
+    """Return the places, on level 1, of all chunks that reach into the window of their source."""
+    if all(source.low == levels.LOWEST and source.high == levels.HIGHEST for source in sources):
+        return _ranges(1, [(0, source.full_chunks) for source in sources])
+    places = _top(sources)
+    for level in range(LEVELS - 1, 0, -1):
+        if level < LEVELS - 1:
+            places = Places.join([_children(places), _remainder(sources, level)])
+        overlap, _ = _compared(_fetch(connection, series, sources, places), sources, places)
+        places = places.take(overlap)
+    return places
+
+
+def decoded(
+    connection: sa.Connection, series: Series, sources: Sequence[Source], places: Places
+) -> list[tuple[int, Columns]]:
+    """Return the points beneath places, with the index of their source, in the order of logging."""
+    found: list[tuple[int, Columns]] = []
+    for index, source in enumerate(sources):
+        ours = places.take(places.source == index)
+        if not len(ours.number):
+            continue
+        pieces = _pieces(ours)
+        data = chunk_data(connection, series, [(source.journal_no, number) for number in pieces])
+        if all(piece is None for piece in pieces.values()):
+            found.append((index, unpack(*(data[source.journal_no, number] for number in pieces))))
+            continue
+        for number, piece in pieces.items():
+            columns = unpack(data[source.journal_no, number])
+            found.append((index, columns if piece is None else _some(columns, piece)))
+    return found
+
+
+def chunk_data(
+    connection: sa.Connection, series: Series, places: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], bytes]:
+    """Return the bytes of chunks by journal and number.
+
+    Raises:
+        StoreDamaged: one of them is missing.
+    """
+    column = chunks.c
+    data: dict[tuple[int, int], bytes] = {}
+    for part in _batches(places):
+        query = sa.select(column.journal_no, column.chunk_no, column.data).where(
+            column.run_id == series.run_id,
+            column.series_id == series.series_id,
+            sa.tuple_(column.journal_no, column.chunk_no).in_(part),
+        )
+        for journal_no, chunk_no, found in connection.execute(query):
+            data[journal_no, chunk_no] = found
+    for place in places:
+        if place not in data:
+            raise StoreDamaged(
+                f"chunk {place[1]} of series {series.name!r} is missing in run {series.run_id}"
+            )
+    return data
+
+
+def _top(sources: Sequence[Source]) -> Places:
+    return _ranges(LEVELS - 1, [(0, levels.entries_at(LEVELS - 1, source.full_chunks)) for source in sources])
+
+
+def _remainder(sources: Sequence[Source], level: int) -> Places:
+    """Return the places of entries that no entry of the level above stands for: at most 15 of each source."""
+    return _ranges(
+        level,
+        [
+            (
+                levels.entries_at(level + 1, source.full_chunks) * FAN_OUT,
+                levels.entries_at(level, source.full_chunks),
+            )
+            for source in sources
+        ],
+    )
+
+
+def _ranges(level: int, ranges: Sequence[tuple[int, int]]) -> Places:
+    index = [np.arange(start, end) for start, end in ranges]
+    source = [np.full(end - start, number) for number, (start, end) in enumerate(ranges)]
+    return Places.join(
+        [Places(s, np.full(len(s), level), i) for s, i in zip(source, index, strict=True) if len(s)]
+    )
+
+
+def _children(places: Places) -> Places:
+    index = (places.number[:, None] * FAN_OUT + np.arange(FAN_OUT)).reshape(-1)
+    return Places(np.repeat(places.source, FAN_OUT), np.repeat(places.level - 1, FAN_OUT), index)
+
+
+def _compared(
+    entries: Entries, sources: Sequence[Source], places: Places
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which entries reach into the window of their source, and which of these lie in it wholly."""
+    low = np.array([source.low for source in sources], np.int64)[places.source]
+    high = np.array([source.high for source in sources], np.int64)[places.source]
+    first, last = entries["min_step"], entries["max_step"]
+    overlap = (entries["count"] > 0) & (last >= low) & (first <= high)
+    return overlap, overlap & (first >= low) & (last <= high)
+
+
+def _fetch(connection: sa.Connection, series: Series, sources: Sequence[Source], places: Places) -> Entries:
+    """Return the entries at places of one level."""
+    if not len(places.number):
+        return np.empty(0, levels.ENTRY)
+    numbers = np.array([source.journal_no for source in sources], np.int64)[places.source]
+    wanted, which = np.unique(np.stack([numbers, places.number // NODE_ENTRIES]), axis=1, return_inverse=True)
+    keys = [(journal_no, node_no) for journal_no, node_no in wanted.T.tolist()]
+    data = _node_data(connection, series, int(places.level[0]), keys)
+    nodes = [levels.decode([data[key]]) for key in keys]
+    sizes = np.array([len(node) for node in nodes])
+    within = places.number % NODE_ENTRIES
+    if bool((within >= sizes[which]).any()):
+        raise StoreDamaged(f"the pyramid of series {series.name!r} is incomplete in run {series.run_id}")
+    return np.concatenate(nodes)[(np.cumsum(sizes) - sizes)[which] + within]
+
+
+def _node_data(
+    connection: sa.Connection, series: Series, level: int, keys: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], bytes]:
+    column = pyramid.c
+    data: dict[tuple[int, int], bytes] = {}
+    for part in _batches(keys):
+        query = sa.select(column.journal_no, column.node_no, column.data).where(
+            column.run_id == series.run_id,
+            column.series_id == series.series_id,
+            column.level == level,
+            sa.tuple_(column.journal_no, column.node_no).in_(part),
+        )
+        for journal_no, node_no, found in connection.execute(query):
+            data[journal_no, node_no] = found
+    for key in keys:
+        if key not in data:
+            raise StoreDamaged(f"the pyramid of series {series.name!r} is incomplete in run {series.run_id}")
+    return data
+
+
+def _pieces(places: Places) -> dict[int, NDArray[np.int64] | None]:
+    """Return the numbers of chunks in order, with the entries of level 0 that are wanted; None for all."""
+    numbers = np.empty(0, np.int64)
+    for level in range(1, LEVELS):
+        span = np.arange(int(FAN_OUT) ** (level - 1), dtype=np.int64)
+        there = places.number[places.level == level][:, None] * len(span) + span
+        numbers = np.union1d(numbers, there.reshape(-1))
+    pieces: dict[int, NDArray[np.int64] | None] = dict.fromkeys(numbers.tolist())
+    small = np.unique(places.number[places.level == 0])
+    for number in np.unique(small // FAN_OUT).tolist():
+        if number not in pieces:
+            within = small[small // FAN_OUT == number] % FAN_OUT
+            pieces[number] = within if len(within) < FAN_OUT else None
+    return dict(sorted(pieces.items()))
+
+
+def _some(columns: Columns, wanted: NDArray[np.int64]) -> Columns:
+    """Return the points of a chunk that some of its entries of level 0 stand for."""
+    visible = shown(columns)
+    return visible.take(np.isin(np.arange(len(visible.step)) // levels.ENTRY_POINTS, wanted))
+
+
+def _batches(items: Sequence[T]) -> Iterable[Sequence[T]]:
+    for start in range(0, len(items), _KEYS_A_QUERY):
+        yield items[start : start + _KEYS_A_QUERY]
