@@ -15,7 +15,9 @@ recovers it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import math
 import os
 import platform
 import secrets
@@ -43,6 +45,9 @@ ENTRY = struct.Struct("<QIIqdII")
 """Length of the data, length of the meta, series, step, time, entry type, mark."""
 
 DEFAULT_LIMIT = 1 << 30
+_REFUSAL_SECONDS = 0.1
+"""How long a full disk is not asked again for a segment: asking takes longer than all else does."""
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _POINTS_BYTES = 4 << 20
 _VALUES_BYTES = 4 << 20
 _SERIES_BYTES = 256 << 10
@@ -98,6 +103,7 @@ class Lane:
         self._segment_bytes = segment_bytes
         self._room = room
         self._spare: Segment | None = None
+        self._refusal, self._refused_at = "", -math.inf
         self._number = 0
         self.segment = self._create(segment_bytes)
         self.segment.place(segment_path(folder, name, 0))
@@ -120,6 +126,8 @@ class Lane:
         size = max(self._segment_bytes, HEADER_BYTES + need)
         fresh = self._spare
         if fresh is None or fresh.size < size:
+            if time.monotonic() < self._refused_at + _REFUSAL_SECONDS:
+                raise JournalFull(self._refusal)
             fresh = self._create(size)
         else:
             self._spare = None
@@ -179,10 +187,13 @@ class Lane:
             return create_segment(self._folder, size)
         except OSError as error:
             self._room.give(size)
-            raise JournalFull(
+            if error.errno in _NO_ROOM:
+                self._refused_at = time.monotonic()
+            self._refusal = (
                 f"the journal in {self._folder} cannot grow by {size} bytes: {error.strerror}. "
                 f"New values are dropped and counted until there is room."
-            ) from error
+            )
+            raise JournalFull(self._refusal) from error
 
 
 class Room:
