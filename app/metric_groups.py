@@ -85,3 +85,28 @@ def section_of(metric: str) -> str:
 def _order(metric: str) -> tuple[int, str]:
     head = metric.partition("/")[0]
     return (_FIRST_METRICS.index(head) if head in _FIRST_METRICS else len(_FIRST_METRICS), metric)
+
+
+def last_values(run_ids: Sequence[str], series: Iterable[Series], most: int) -> dict[str, list[float | None]]:
+    """Return the last values of the metrics that most runs have; of batch and epoch, the epoch's.
+
+    What says how a run went on rather than how it ended is left out: the machine, the learning rate ...
+
+    Args:
+        run_ids: one value of each metric is returned for each of them, None where there is none.
+        series: scalars of these runs.
+        most: how many metrics.
+    """
+    values: dict[str, dict[str, float | None]] = {}
+    exact: set[tuple[str, str]] = set()
+    for one in series:
+        name = parse_name(one.name, one.context)
+        if name.metric.partition("/")[0] in {*ABOUT_TRAINING, *LAST} or set(one.context) - {"split"}:
+            continue
+        column = f"{name.metric} \u00b7 {name.split}" if name.split else name.metric
+        if name.granularity == "epoch" or (column, one.run_id) not in exact:
+            values.setdefault(column, {})[one.run_id] = one.last_value
+        if name.granularity == "epoch":
+            exact.add((column, one.run_id))
+    often = sorted(values, key=lambda column: (-len(values[column]), column))[:most]
+    return {column: [values[column].get(run_id) for run_id in run_ids] for column in sorted(often)}

@@ -11,15 +11,13 @@ import pandas as pd
 import streamlit as st
 
 from ...storage.model import Run, RunState, Series
-from ...storage.names import parse_name
 from ...storage.nested import flatten
+from ..metric_groups import last_values
 from ..views.words import duration
 from .run_picker import Choice
 
 METRIC_COLUMNS = 8
 CONFIG_COLUMNS = 8
-NOT_RESULTS = ("system", "learning_rate", "gradient_norm", "step_time", "samples_per_second", "epoch")
-"""What says how a run went on rather than how it ended; the Charts page shows it."""
 EXACT = 2**53
 """Above it, a browser's numbers no longer hold every whole number; seeds are often larger."""
 STATE_WORDS = {
@@ -44,7 +42,7 @@ def columns(runs: Sequence[Run], series: Sequence[Series], chosen: Choice) -> di
         "State": [STATE_WORDS[run.state] for run in runs],
         "Started": [pd.Timestamp(run.created_at, unit="s", tz="UTC") for run in runs],
         "Duration": [duration(run.duration) for run in runs],
-        **_metrics(runs, series),
+        **last_values([run.run_id for run in runs], series, METRIC_COLUMNS),
         **_config(runs),
         **_facts(runs),
     }
@@ -79,23 +77,6 @@ def _facts(runs: Sequence[Run]) -> dict[str, list[Any]]:
     if any(lost):
         varying["Not stored"] = lost
     return varying
-
-
-def _metrics(runs: Sequence[Run], series: Sequence[Series]) -> dict[str, list[float | None]]:
-    """Return the last values of the metrics that most runs have; of batch and epoch, the epoch's."""
-    values: dict[str, dict[str, float | None]] = {}
-    exact: set[tuple[str, str]] = set()
-    for one in series:
-        name = parse_name(one.name, one.context)
-        if name.metric.partition("/")[0] in NOT_RESULTS or set(one.context) - {"split"}:
-            continue
-        column = f"{name.metric} · {name.split}" if name.split else name.metric
-        if name.granularity == "epoch" or (column, one.run_id) not in exact:
-            values.setdefault(column, {})[one.run_id] = one.last_value
-        if name.granularity == "epoch":
-            exact.add((column, one.run_id))
-    often = sorted(values, key=lambda column: (-len(values[column]), column))[:METRIC_COLUMNS]
-    return {column: [values[column].get(run.run_id) for run in runs] for column in sorted(often)}
 
 
 def _config(runs: Sequence[Run]) -> dict[str, list[Any]]:
