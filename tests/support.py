@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +27,21 @@ def wait_until(predicate: Callable[[], T], deadline_s: float = 20.0, what: str =
             wanted = what or getattr(predicate, "__name__", repr(predicate))
             raise AssertionError(f"waited {deadline_s:g} s for {wanted}, but the last answer was {result!r}")
         time.sleep(0.02)
+
+
+def forked(work: Callable[[], object]) -> int:
+    """Run `work` in a forked child; return its pid. It exits with 0 when `work` raised nothing, and with no
+    exit handlers, as multiprocessing ends its children.
+    """
+    child = os.fork()
+    if child:
+        return child
+    try:
+        work()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
 
 
 def run_python(*arguments: str | Path, deadline_s: float = 120.0, **environment: str) -> str:

@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-import traceback
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -25,22 +24,9 @@ from stepscope.storage.errors import (
 )
 from stepscope.storage.read import Reader
 from stepscope.storage.write import Writer
-from support import run_python
+from support import forked, run_python
 
 NOBODY = 65534
-
-
-def in_child(work: Callable[[], None]) -> int:
-    """Run `work` in a forked process; return its pid. It exits with 0 when `work` raised nothing."""
-    child = os.fork()
-    if child:
-        return child
-    try:
-        work()
-    except BaseException:
-        traceback.print_exc()
-        os._exit(1)
-    os._exit(0)
 
 
 @pytest.fixture
@@ -64,7 +50,7 @@ def read_only(folder: Path, work: Callable[[], None]) -> None:
             os.setuid(NOBODY)
         work()
 
-    assert os.waitpid(in_child(drop_rights), 0)[1] == 0
+    assert os.waitpid(forked(drop_rights), 0)[1] == 0
 
 
 def set_revision(path: str, revision: str) -> None:
@@ -246,7 +232,7 @@ def test_eight_processes_make_one_new_store_at_once(store_url: str) -> None:
         with Writer.open(store_url) as writer:
             new_run(writer, project=f"of {os.getpid()}")
 
-    children = [in_child(work) for _ in range(8)]
+    children = [forked(work) for _ in range(8)]
     os.close(readable)
     os.close(writable)
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * 8

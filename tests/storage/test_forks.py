@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -16,18 +15,7 @@ from stepscope.storage.errors import StoreError
 from stepscope.storage.forks import forks
 from stepscope.storage.read import Reader
 from stepscope.storage.write import Writer
-
-
-def forked(work: Callable[[], object]) -> int:
-    child = os.fork()
-    if child:
-        return child
-    try:
-        work()
-    except BaseException:
-        traceback.print_exc()
-        os._exit(1)
-    os._exit(0)
+from support import forked
 
 
 def ended_well(child: int) -> bool:

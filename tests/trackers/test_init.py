@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shutil
 import sqlite3
+import tempfile
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +17,15 @@ import pytest
 
 import stepscope
 from feed import Feed, series_of
-from stepscope.storage.errors import BadInput, RunNotFound, StoreNotWritable, StoreTooNew
+from stepscope.storage.drain import recover_orphans
+from stepscope.storage.errors import BadInput, RunNotFound, StoreNotWritable, StoreTooNew, StoreUnavailable
 from stepscope.storage.model import RunState
 from stepscope.storage.read import Reader
 from stepscope.storage.write import Writer
-from support import run_python, wait_until
+from stepscope.trackers import init
+from support import forked, run_python, wait_until
+
+NOBODY = 65534
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -55,7 +62,7 @@ def test_what_surrounds_the_run_is_captured(store_url: str) -> None:
     with stepscope.init(store=store_url) as run:
         pass
     with Reader.open(store_url) as reader:
-        environment = reader.run(run.id).environment
+        environment = reader.environment(run.id)
     assert {"command", "python", "packages", "cwd"} <= set(environment)
 
 
@@ -178,6 +185,133 @@ def test_a_limit_that_cannot_be_used(store_url: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("STEPSCOPE_JOURNAL_MIB", limit)
     with pytest.raises(BadInput, match=rf"STEPSCOPE_JOURNAL_MIB must be a whole number .* but is '{limit}'"):
         stepscope.init(store=store_url)
+
+
+@pytest.fixture
+def locked(store_url: str, monkeypatch: pytest.MonkeyPatch) -> Generator[sqlite3.Connection]:
+    """A connection that locks the store, in which there is one run; until ROLLBACK."""
+    monkeypatch.setattr(init, "_PATIENCE_SECONDS", 0.1)
+    stepscope.init("digits", store=store_url).finish()
+    connection = sqlite3.connect(store_url, isolation_level=None, check_same_thread=False)
+    connection.execute("BEGIN IMMEDIATE")
+    yield connection
+    connection.close()
+
+
+@pytest.mark.parametrize("name", [None, "mine"])
+def test_a_run_begins_while_its_store_is_locked(
+    store_url: str, locked: sqlite3.Connection, caplog: pytest.LogCaptureFixture, name: str | None
+) -> None:
+    arguments: dict[str, Any] = {"group": "sweep", "tags": ["a", "b"], "notes": "n", "config": {"lr": 0.1}}
+    with stepscope.init("digits", name, store=store_url, **arguments) as run:
+        assert run.name == (name or run.id)
+        run.log({"loss": 0.5})
+        locked.execute("ROLLBACK")
+        assert run.flush()
+        with Reader.open(store_url) as reader:
+            found = reader.run(run.id)
+    assert (found.name, found.project, found.group) == (name or "run-2", "digits", "sweep")
+    assert (found.tags, found.notes, found.config) == (("a", "b"), "n", {"lr": 0.1})
+    with Reader.open(store_url) as reader:
+        assert points(reader, run.id) == {0: 0.5}
+        assert reader.run(run.id).state is RunState.FINISHED
+        assert reader.environment(run.id)
+    (said,) = lines(caplog)
+    assert "stepscope.db was locked by another program for too long. Close that program" in said
+    assert said.endswith("The run is kept in a journal, and stored when the store is back.")
+
+
+BEGINS_AND_DIES = """
+import os, signal, sys, stepscope
+from stepscope.trackers import init
+init._PATIENCE_SECONDS = 0.1
+run = stepscope.init(store=sys.argv[1], name="unseen")
+run.log({"loss": 0.5})
+if os.fork() == 0:
+    run.log({"loss": 1.5}, step=1)
+    os._exit(0)
+os.wait()
+print(run.id, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_run_that_its_store_never_saw_is_recovered(store_url: str, locked: sqlite3.Connection) -> None:
+    # Also its child's journal, whichever of the two comes first.
+    with pytest.raises(AssertionError, match="exit -9"):
+        run_python("-c", BEGINS_AND_DIES, store_url)
+    locked.execute("ROLLBACK")
+    with Writer.open(store_url) as writer:
+        recovered = recover_orphans(writer)
+        assert len(set(recovered)) == 1
+        with Reader.open(store_url) as reader:
+            assert points(reader, recovered[0]) == {0: 0.5, 1: 1.5}
+            assert reader.run(recovered[0]).state is RunState.KILLED
+            assert [attempt.attempt for attempt in reader.attempts(recovered[0])] == [0]
+
+
+def test_a_run_that_was_stored_late_and_then_deleted_does_not_come_back(
+    store_url: str, locked: sqlite3.Connection
+) -> None:
+    with stepscope.init(store=store_url) as run:
+        locked.execute("ROLLBACK")
+        assert run.flush()
+        with Writer.open(store_url) as writer:
+            for table in ("journals", "runs"):
+                writer.transact(
+                    lambda c, table=table: c.exec_driver_sql(f"DELETE FROM {table} WHERE run_id = '{run.id}'")
+                )
+        run.log({"loss": 0.5})
+    with Reader.open(store_url) as reader, pytest.raises(RunNotFound):
+        reader.run(run.id)
+
+
+@pytest.mark.usefixtures("lenient")
+def test_nothing_is_resumed_from_a_locked_store(
+    store_url: str,
+    locked: sqlite3.Connection,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with stepscope.init(store=store_url, resume="run-1"):
+        locked.execute("ROLLBACK")
+    (said,) = lines(caplog)
+    assert said.endswith("Run run-1 cannot be resumed now; a new one is recorded instead.")
+    locked.execute("BEGIN IMMEDIATE")
+    monkeypatch.setenv("STEPSCOPE_STRICT", "1")
+    with pytest.raises(StoreUnavailable, match="was locked by another program"):
+        stepscope.init(store=store_url, resume="run-1")
+
+
+@pytest.mark.usefixtures("lenient")
+def test_a_store_that_refuses_writes_gets_the_run_when_it_no_more_does(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="stepscope-"))  # the parents of tmp_path are closed to others
+    store = folder / "runs.db"
+    Writer.open(store).close()
+    for path in (folder, store):
+        if os.geteuid() == 0:
+            os.chown(path, NOBODY, NOBODY)
+
+    def work() -> None:
+        if os.geteuid() == 0:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+        store.chmod(0o444)
+        with stepscope.init(store=store) as run:
+            run.log({"loss": 0.5})
+            store.chmod(0o644)
+            assert run.flush()
+        assert "refuses writes. Change its permissions or pass another store=" in caplog.text
+        with Reader.open(store) as reader:
+            assert points(reader, run.id) == {0: 0.5}
+
+    try:
+        assert os.waitpid(forked(work), 0)[1] == 0
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_a_resumed_run_goes_on(store_url: str) -> None:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -19,7 +18,7 @@ from stepscope.storage.forks import forks
 from stepscope.storage.model import Run, RunState
 from stepscope.storage.read import Reader
 from stepscope.storage.write import Writer
-from support import ROOT, wait_until
+from support import ROOT, forked, wait_until
 
 
 def points(store: str, run_id: str, name: str = "loss") -> dict[int, float]:
@@ -34,18 +33,6 @@ def points(store: str, run_id: str, name: str = "loss") -> dict[int, float]:
 def state(store: str, run_id: str) -> RunState:
     with Reader.open(store) as reader:
         return reader.run(run_id).state
-
-
-def forked(work: Callable[[], object]) -> int:
-    """Run `work` in a child that then ends as multiprocessing ends one: no exit handlers."""
-    child = os.fork()
-    if child:
-        return child
-    try:
-        work()
-    except BaseException:
-        os._exit(1)
-    os._exit(0)
 
 
 # Children
@@ -304,7 +291,7 @@ while True:
     assert process.stdout.readline() == "ready\n"
     with Reader.open(store_url) as reader:
         # finish waits some seconds for what is captured.
-        wait_until(lambda: reader.run(run_id).environment, what="what is captured")
+        wait_until(lambda: reader.environment(run_id), what="what is captured")
     process.terminate()
     assert process.wait() == 0
     with Reader.open(store_url) as reader:
