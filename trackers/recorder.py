@@ -95,6 +95,9 @@ class Recorder:
         try:
             depth, self.depth = self.depth, self.depth + 1
             try:
+                if not depth:
+                    # What an interrupted call left there is older than what comes now.
+                    self.append_aside()
                 yield
                 if not depth:
                     self.append_aside()
