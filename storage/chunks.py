@@ -44,6 +44,7 @@ class Columns(NamedTuple):
     @staticmethod
     def join(parts: Sequence[Columns]) -> Columns:
         """Return the points of several columns, one after the other."""
+        parts = [part for part in parts if len(part.step)]
         if len(parts) == 1:
             return parts[0]
         if not parts:
@@ -77,24 +78,53 @@ def unpack(*chunks: bytes) -> Columns:
     Raises:
         StoreDamaged: when the bytes are something else, or were cut short.
     """
-    counts = [point_count(data) for data in chunks]
-    total = sum(counts)
-    steps, micros, values = np.empty(total, np.int64), np.empty(total, np.int64), np.empty(total)
-    end = 0
-    for data, count in zip(chunks, counts, strict=True):
-        part, end = slice(end, end + count), end + count
+    gathered = Gathering(sum(point_count(data) for data in chunks))
+    for data in chunks:
+        gathered.unpack(data)
+    return gathered.columns()
+
+
+class Gathering:
+    """Points from many places, put into arrays that were made once: to join them would take as long again."""
+
+    def __init__(self, most: int) -> None:
+        """Make room for `most` points."""
+        self._columns = Columns(np.empty(most, np.int64), np.empty(most), np.empty(most))
+        self._end = 0
+
+    def append(self, columns: Columns) -> None:
+        """Add points."""
+        part = self._next(len(columns.step))
+        for target, column in zip(self._columns, columns, strict=True):
+            target[part] = column
+
+    def unpack(self, data: bytes) -> None:
+        """Add the points of a chunk. Raises StoreDamaged."""
+        count = point_count(data)
         body, narrow = _columns(data)
-        _sum_up(steps[part], body[: 8 * count])
-        _sum_up(micros[part], body[8 * count : 16 * count])
+        step, time, value = self._columns.take(self._next(count))
+        _sum_up(step, body[: 8 * count])
+        micros = time.view(np.int64)
+        _sum_up(micros, body[8 * count : 16 * count])
+        np.divide(micros, _MICROSECONDS, out=time)
         if narrow:
             floats = np.empty(count, np.float32)
             unshuffle_into(floats, body[16 * count :])
-            values[part] = floats
+            value[:] = floats
         else:
-            unshuffle_into(values[part], body[16 * count :])
-    # In place: a fresh array of millions of numbers costs more than to fill it.
-    times = np.divide(micros, _MICROSECONDS, out=micros.view(np.float64))
-    return Columns(steps, times, values)
+            unshuffle_into(value, body[16 * count :])
+
+    def columns(self) -> Columns:
+        """Return all that was added."""
+        return self._columns.take(slice(0, self._end))
+
+    def _next(self, count: int) -> slice:
+        start, self._end = self._end, self._end + count
+        if self._end > len(self._columns.step):
+            raise StoreDamaged(
+                f"there are more points than the {len(self._columns.step)} that were announced"
+            )
+        return slice(start, self._end)
 
 
 def shown(columns: Columns) -> Columns:
@@ -157,9 +187,10 @@ def _sum_up(target: NDArray[np.int64], planes: NDArray[np.uint8]) -> None:
     if bool(rows[2:, 1:].any()):
         unshuffle_into(target, planes)
     else:
-        np.left_shift(rows[1], 8, out=target, dtype=np.int64)
-        target |= rows[0]
-        target[:1] = np.ascontiguousarray(rows[:, :1]).reshape(-1).view(np.int64)
+        columns = target.view(np.uint8).reshape(-1, 8)
+        target.fill(0)
+        columns[:, 0], columns[:, 1] = rows[0], rows[1]
+        columns[:1] = rows[:, :1].T
     np.cumsum(target, out=target)
 
 

@@ -73,8 +73,8 @@ def bucket_entries(entries: Entries, max_points: int) -> Points:
     Returns:
         Points, sorted by step.
     """
-    entries = entries[entries["count"] > 0]
-    entries = entries[np.argsort(entries["max_step"], kind="stable")]
+    if bool((entries["max_step"][1:] < entries["max_step"][:-1]).any()):
+        entries = entries[np.argsort(entries["max_step"], kind="stable")]
     counts = entries["count"].astype(np.int64)
     total = int(counts.sum())
     number = (np.cumsum(counts) - counts) * max_points // total

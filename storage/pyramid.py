@@ -132,30 +132,40 @@ def encode(entries: Entries) -> bytes:
     return _HEADER.pack(_VERSION, len(entries)) + body
 
 
+def node_size(node: bytes) -> int:
+    """Return how many entries a node has, without decoding it. Raises StoreDamaged."""
+    try:
+        version, count = _HEADER.unpack_from(node)
+    except struct.error as error:
+        raise StoreDamaged(f"a node of {len(node)} bytes cannot be read: {error}") from error
+    if version != _VERSION:
+        raise StoreDamaged(f"a node of the pyramid says version {version}; this Stepscope reads {_VERSION}")
+    return count
+
+
 def decode(nodes: Sequence[bytes]) -> Entries:
     """Return the entries of nodes, one after the other.
 
     Raises:
         StoreDamaged: when the bytes are something else, or were cut short.
     """
-    try:
-        heads = [_HEADER.unpack_from(node) for node in nodes]
-        if any(version != _VERSION for version, _ in heads):
-            raise StoreDamaged(f"a node of the pyramid says version {heads}; this Stepscope reads {_VERSION}")
-        found = np.empty(sum(count for _, count in heads), ENTRY)
-        start = 0
-        for node, (_, count) in zip(nodes, heads, strict=True):
-            size = count * ENTRY.itemsize
-            body = zstandard.ZstdDecompressor().decompress(
-                memoryview(node)[_HEADER.size :], max_output_size=size
-            )
-            if len(body) != size:
-                raise StoreDamaged(f"a node of {count} entries holds {len(body)} bytes")
-            unshuffle_into(found[start : start + count], np.frombuffer(body, np.uint8))
-            start += count
-    except (struct.error, zstandard.ZstdError) as error:
-        raise StoreDamaged(f"a node of the pyramid cannot be read: {error}") from error
+    sizes = [node_size(node) for node in nodes]
+    found = np.empty(sum(sizes), ENTRY)
+    end = 0
+    for node, size in zip(nodes, sizes, strict=True):
+        start, end = end, end + size
+        unshuffle_into(found[start:end], _planes(node, size * ENTRY.itemsize))
     return found
+
+
+def _planes(node: bytes, size: int) -> NDArray[np.uint8]:
+    try:
+        body = zstandard.ZstdDecompressor().decompress(memoryview(node)[_HEADER.size :], max_output_size=size)
+    except zstandard.ZstdError as error:
+        raise StoreDamaged(f"a node of {len(node)} bytes cannot be read: {error}") from error
+    if len(body) != size:
+        raise StoreDamaged(f"a node of {size} bytes holds {len(body)}")
+    return np.frombuffer(body, np.uint8)
 
 
 def _of_chunk(columns: Columns) -> Entries:

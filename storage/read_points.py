@@ -21,10 +21,10 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from . import pyramid as levels
-from .chunks import Columns, shown, unpack
+from .chunks import Columns, shown
 from .downsample import bucket, bucket_entries
 from .model import SYSTEM_PREFIX, Points, Series
-from .read_pyramid import Source, chunk_data, coarse, decoded, entries_between
+from .read_pyramid import Places, Source, coarse, decoded, entries_between, parts_of
 from .schema import attempts, journals, streams, tails
 from .tails import decode
 
@@ -45,15 +45,22 @@ def read_points(
     """Return the points of a series between two steps (see Reader.points)."""
     sources = _sources(connection, series, window, attempt)
     loose = _loose_points(connection, series, sources)
+
+    def exactly(places: Places) -> Columns:
+        parts: list[Columns] = []
+        for index, source in enumerate(sources):
+            below = places.take(places.source == index)
+            parts.append(_inside(decoded(connection, series, source, below, loose[index]), source))
+        return shown(Columns.join(parts))
+
     if max_points is None:
-        places = entries_between(connection, series, sources)
-        return _as_they_are(_joined(sources, [*decoded(connection, series, sources, places), *loose]))
+        return _as_they_are(exactly(entries_between(connection, series, sources)))
     found = coarse(connection, series, sources, max_points)
-    exact = _joined(sources, [*decoded(connection, series, sources, found.below), *loose])
+    exact = exactly(found.below)
     dirty = _overlapping(found.entries, exact)
     if bool(dirty.any()) and int(found.entries["count"][dirty].sum()) <= EXACT_POINTS:
         found = found.split(dirty)
-        exact = _joined(sources, [*decoded(connection, series, sources, found.below), *loose])
+        exact = exactly(found.below)
     if not len(found.entries):
         return bucket(exact.step, exact.time, exact.value, max_points)
     groups = levels.summarise(exact, _groups(exact, found.entries))
@@ -102,39 +109,24 @@ def _sources(connection: sa.Connection, series: Series, window: Window, attempt:
 
 def _loose_points(
     connection: sa.Connection, series: Series, sources: Sequence[Source]
-) -> list[tuple[int, Columns]]:
-    """Return the points that no full chunk holds, with the index of their source; few of each."""
-    places = [
-        (source.journal_no, source.full_chunks + number)
-        for source in sources
-        for number in range(len(source.parts))
-    ]
-    data = chunk_data(connection, series, places)
-    found: list[tuple[int, Columns]] = []
-    for index, source in enumerate(sources):
-        numbers = range(source.full_chunks, source.full_chunks + len(source.parts))
-        if numbers:
-            found.append((index, unpack(*(data[source.journal_no, number] for number in numbers))))
+) -> list[list[Columns]]:
+    """Return, for each source, the points that no full chunk holds: few."""
+    found = [[parts_of(connection, series, source)] if source.parts else [] for source in sources]
     index_of = {source.journal_no: index for index, source in enumerate(sources)}
     query = sa.select(tails.c.journal_no, tails.c.data).where(tails.c.run_id == series.run_id)
-    for row in connection.execute(query.order_by(tails.c.journal_no, tails.c.batch_no)):
-        index = index_of.get(row.journal_no)
+    for journal_no, data in connection.execute(query.order_by(tails.c.journal_no, tails.c.batch_no)):
+        index = index_of.get(journal_no)
         if index is not None:
-            found.append((index, decode(row.data).of_series(series.series_id, sources[index].stored)))
+            found[index].append(decode(data).of_series(series.series_id, sources[index].stored))
     return found
-
-
-def _joined(sources: Sequence[Source], parts: Sequence[tuple[int, Columns]]) -> Columns:
-    """Return what is shown of points, each given with the index of its source, in the order of logging."""
-    inside = [(index, _inside(columns, sources[index])) for index, columns in parts]
-    # Loose points come after the chunks of their own journal, and before those of the next.
-    return shown(Columns.join([columns for _, columns in sorted(inside, key=lambda pair: pair[0])]))
 
 
 def _inside(columns: Columns, source: Source) -> Columns:
     steps = columns.step
-    if not len(steps) or (int(steps.min()) >= source.low and int(steps.max()) <= source.high):
-        return columns
+    if bool((steps[1:] >= steps[:-1]).all()):
+        start = np.searchsorted(steps, source.low)
+        end = np.searchsorted(steps, source.high, side="right")
+        return columns.take(slice(start, end))
     return columns.take((steps >= source.low) & (steps <= source.high))
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from . import pyramid as levels
-from .chunks import CHUNK_POINTS, Columns, shown, unpack
+from .chunks import CHUNK_POINTS, Columns, Gathering, shown, unpack
 from .errors import StoreDamaged
 from .model import Series
 from .pyramid import FAN_OUT, LEVELS, NODE_ENTRIES, Entries
@@ -111,49 +111,59 @@ def entries_between(connection: sa.Connection, series: Series, sources: Sequence
 
 
 def decoded(
-    connection: sa.Connection, series: Series, sources: Sequence[Source], places: Places
-) -> list[tuple[int, Columns]]:
-    """Return the points beneath places, with the index of their source, in the order of logging."""
-    found: list[tuple[int, Columns]] = []
-    for index, source in enumerate(sources):
-        ours = places.take(places.source == index)
-        if not len(ours.number):
-            continue
-        pieces = _pieces(ours)
-        data = chunk_data(connection, series, [(source.journal_no, number) for number in pieces])
-        if all(piece is None for piece in pieces.values()):
-            found.append((index, unpack(*(data[source.journal_no, number] for number in pieces))))
-            continue
-        for number, piece in pieces.items():
-            columns = unpack(data[source.journal_no, number])
-            found.append((index, columns if piece is None else _some(columns, piece)))
-    return found
+    connection: sa.Connection, series: Series, source: Source, places: Places, loose: Sequence[Columns]
+) -> Columns:
+    """Return the points beneath places of one journal, and those that no full chunk holds, as logged."""
+    pieces = _pieces(places)
+    whole = [number for number, piece in pieces.items() if piece is None]
+    most = len(pieces) * CHUNK_POINTS + sum(len(columns.step) for columns in loose)
+    gathered = Gathering(most)
+    for number, data in _chunks(connection, series, source, list(pieces)):
+        piece = pieces[number] if len(whole) < len(pieces) else None
+        if piece is None:
+            gathered.unpack(data)
+        else:
+            gathered.append(_some(unpack(data), piece))
+    for columns in loose:
+        gathered.append(columns)
+    return gathered.columns()
 
 
-def chunk_data(
-    connection: sa.Connection, series: Series, places: Sequence[tuple[int, int]]
-) -> dict[tuple[int, int], bytes]:
-    """Return the bytes of chunks by journal and number.
+def parts_of(connection: sa.Connection, series: Series, source: Source) -> Columns:
+    """Return the points in the chunks that are not full. Raises StoreDamaged when one is missing."""
+    first = source.full_chunks
+    numbers = range(first, first + len(source.parts))
+    return unpack(*(data for _, data in _chunks(connection, series, source, numbers)))
 
-    Raises:
-        StoreDamaged: one of them is missing.
-    """
+
+def _chunks(
+    connection: sa.Connection, series: Series, source: Source, numbers: Sequence[int]
+) -> Iterable[tuple[int, bytes]]:
+    """Yield the bytes of chunks in the order of their numbers, as they are read: together they are large."""
     column = chunks.c
-    data: dict[tuple[int, int], bytes] = {}
-    for part in _batches(places):
-        query = sa.select(column.journal_no, column.chunk_no, column.data).where(
-            column.run_id == series.run_id,
-            column.series_id == series.series_id,
-            sa.tuple_(column.journal_no, column.chunk_no).in_(part),
-        )
-        for journal_no, chunk_no, found in connection.execute(query):
-            data[journal_no, chunk_no] = found
-    for place in places:
-        if place not in data:
-            raise StoreDamaged(
-                f"chunk {place[1]} of series {series.name!r} is missing in run {series.run_id}"
-            )
-    return data
+    query = (
+        sa.select(column.chunk_no, column.data)
+        .where(column.run_id == series.run_id, column.series_id == series.series_id)
+        .where(column.journal_no == source.journal_no)
+        .order_by(column.chunk_no)
+    )
+    awaited = iter(numbers)
+    for part in _batches(numbers):
+        if part[-1] - part[0] == len(part) - 1:
+            chosen = query.where(column.chunk_no.between(part[0], part[-1]))
+        else:
+            chosen = query.where(column.chunk_no.in_(part))
+        for number, data in connection.execute(chosen):
+            _check(series, number, next(awaited))
+            yield number, data
+    missing = next(awaited, None)
+    if missing is not None:
+        _check(series, -1, missing)
+
+
+def _check(series: Series, found: int, awaited: int) -> None:
+    if found != awaited:
+        raise StoreDamaged(f"chunk {awaited} of series {series.name!r} is missing in run {series.run_id}")
 
 
 def _top(sources: Sequence[Source]) -> Places:
@@ -202,16 +212,20 @@ def _fetch(connection: sa.Connection, series: Series, sources: Sequence[Source],
     """Return the entries at places of one level."""
     if not len(places.number):
         return np.empty(0, levels.ENTRY)
-    numbers = np.array([source.journal_no for source in sources], np.int64)[places.source]
-    wanted, which = np.unique(np.stack([numbers, places.number // NODE_ENTRIES]), axis=1, return_inverse=True)
-    keys = [(journal_no, node_no) for journal_no, node_no in wanted.T.tolist()]
+    node = places.number // NODE_ENTRIES
+    # Entries of one node follow one another: a node is fetched for each stretch of them.
+    changes = (node[1:] != node[:-1]) | (places.source[1:] != places.source[:-1])
+    starts = np.flatnonzero(np.append(True, changes))
+    journals = [sources[source].journal_no for source in places.source[starts].tolist()]
+    keys = list(zip(journals, node[starts].tolist(), strict=True))
     data = _node_data(connection, series, int(places.level[0]), keys)
-    nodes = [levels.decode([data[key]]) for key in keys]
-    sizes = np.array([len(node) for node in nodes])
+    nodes = [data[key] for key in keys]
+    sizes = np.array([levels.node_size(found) for found in nodes])
+    stretch = np.cumsum(np.append(False, changes))
     within = places.number % NODE_ENTRIES
-    if bool((within >= sizes[which]).any()):
+    if bool((within >= sizes[stretch]).any()):
         raise StoreDamaged(f"the pyramid of series {series.name!r} is incomplete in run {series.run_id}")
-    return np.concatenate(nodes)[(np.cumsum(sizes) - sizes)[which] + within]
+    return levels.decode(nodes)[(np.cumsum(sizes) - sizes)[stretch] + within]
 
 
 def _node_data(

@@ -1,0 +1,81 @@
+"""Builds series of any length in seconds, through the Writer as a run's own thread uses it.
+
+python benchmarks/big_series.py STORE POINTS [--float32] [--series N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from stepscope.storage.chunks import Columns
+from stepscope.storage.journal_read import Position, SeriesDefinition
+from stepscope.storage.model import Run, RunState
+from stepscope.storage.write import Batch, Writer
+from stepscope.storage.write_points import NewPoints
+
+BATCH = 1 << 18
+"""Points a commit: what a drain takes at most."""
+
+
+def build(
+    store: str | Path, points: int, *, series: int = 1, float32: bool = False, batch: int = BATCH
+) -> str:
+    """Store a finished run with `points` points of noise, spread over `series` series; return its id.
+
+    Steps count up, times are a millisecond apart, give or take a tenth.
+    """
+    with Writer.open(store) as writer:
+        now = time.time()
+        run_id = "".join(secrets.choice("0123456789ABCDEFGHJKMNPQRSTVWXYZ") for _ in range(10))
+        run = Run(run_id, "big", f"{points:,} points", RunState.RUNNING, now, now)
+        writer.create_run(run)
+        cursor = writer.open_journal(run_id, f"{run_id}-big", 0)
+        for number, new in enumerate(_batches(points, series, batch, float32=float32), 1):
+            writer.commit(cursor, Batch(Position(number), Position(), points=new))
+        writer.seal(run_id, cursor.journal_no)
+        writer.update_run(run_id, {"state": RunState.FINISHED, "finished_at": time.time()})
+    return run_id
+
+
+def _batches(points: int, series: int, batch: int, *, float32: bool) -> Iterator[NewPoints]:
+    noise = np.random.default_rng(0)
+    definitions = {
+        number: SeriesDefinition("loss" if series == 1 else f"metric/{number}", "scalar", {})
+        for number in range(series)
+    }
+    began = 1.7e9
+    for start in range(0, points, batch):
+        at = np.arange(start, min(start + batch, points), dtype=np.int64)
+        values = noise.normal(size=len(at))
+        if float32:
+            values = values.astype(np.float32).astype(np.float64)
+        times = began + np.cumsum(noise.uniform(0.9e-3, 1.1e-3, len(at)))
+        began = float(times[-1])
+        yield NewPoints((at % series).astype(np.uint32), Columns(at // series, times, values), definitions)
+
+
+def main() -> None:
+    """Build one store and say what it took."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("store", type=Path)
+    parser.add_argument("points", type=int)
+    parser.add_argument("--series", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=BATCH)
+    parser.add_argument("--float32", action="store_true")
+    given = parser.parse_args()
+    started, used = time.perf_counter(), time.process_time()
+    run_id = build(given.store, given.points, series=given.series, float32=given.float32, batch=given.batch)
+    took, used = time.perf_counter() - started, time.process_time() - used
+    size = given.store.stat().st_size
+    print(f"run {run_id}: {took:.1f} s, {used / given.points * 1e6:.3f} us of processor time a point")
+    print(f"{size:,} bytes, {size / given.points:.2f} a point")
+
+
+if __name__ == "__main__":
+    main()
