@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepscope.storage.model import SYSTEM_PREFIX
+import stepscope
+from stepscope.storage.model import SYSTEM_PREFIX, Run, RunState
 from stepscope.storage.read import Reader
-from support import ROOT
+from support import ROOT, wait_until
 
 if TYPE_CHECKING:
     import pytest
@@ -40,6 +41,19 @@ def locked_by_another(store: str | Path) -> Generator[None]:
         process.stdin.close()
         assert process.wait(60) == 0
         process.stdout.close()
+
+
+def until_ended(store: str | Path, run_id: str) -> Run:
+    """Return a run that ended by itself, once the next run has stored what it left in its journal."""
+    with stepscope.init(store=store), Reader.open(store) as reader:
+        ends = (RunState.FINISHED, RunState.FAILED, RunState.KILLED)
+        wait_until(lambda: reader.run(run_id).state in ends and not left(store, run_id), 60, "the end")
+        return reader.run(run_id)
+
+
+def left(store: str | Path, run_id: str) -> list[Path]:
+    """Return the journals of a run."""
+    return list(Path(f"{store}.spool").glob(f"{run_id}-*"))
 
 
 def stored(store: str | Path, run_id: str) -> dict[str, int]:
