@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .storage.errors import StepscopeError
     from .storage.kinds.graph import GraphData, GraphNode, Layer
-    from .storage.read import Reader
+    from .storage.query import open
     from .trackers.init import init
     from .trackers.media import Audio, Graph, Histogram, Image, Text
     from .trackers.run import Run
@@ -28,11 +28,11 @@ _HOMES = {
     "Histogram": "trackers.media",
     "Image": "trackers.media",
     "Layer": "storage.kinds.graph",
-    "Reader": "storage.read",
     "Run": "trackers.run",
     "StepscopeError": "storage.errors",
     "Text": "trackers.media",
     "init": "trackers.init",
+    "open": "storage.query",
 }
 
 __all__ = [
@@ -43,11 +43,11 @@ __all__ = [
     "Histogram",
     "Image",
     "Layer",
-    "Reader",
     "Run",
     "StepscopeError",
     "Text",
     "init",
+    "open",
 ]
 
 

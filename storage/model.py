@@ -56,7 +56,8 @@ class Run:
     summary: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Only what the user set with `run.summary[...]`; last values are in the series."""
     environment: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """Keys: git, command, python, packages, cpu, gpu, os, cwd (see trackers/capture.py)."""
+    """Keys: git, command, python, packages, cpu, gpu, os, cwd (see trackers/capture.py). A Reader leaves
+    it empty and reads it when asked (see Reader.environment): it is larger than all the rest."""
     dropped: Mapping[str, int] = field(default_factory=dict[str, int])
     """Reason -> how many values were not stored because of it."""
     error: str | None = None
@@ -127,6 +128,46 @@ def label_of(name: str, context: Context) -> str:
         return name
     words = ", ".join(f"{key}={value}" for key, value in sorted(context.items()))
     return f"{name} [{words}]"
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesName:
+    """What series of different runs have in common."""
+
+    name: str
+    kind: str
+    context: Context = field(default_factory=dict[str, str | int])
+
+    @property
+    def label(self) -> str:
+        """The name with the context, where there is one: `loss [rank=1]`."""
+        return label_of(self.name, self.context)
+
+
+@dataclass(frozen=True, slots=True)
+class LastValues:
+    """The value that was logged last, of every scalar of some runs; entries are ordered by run."""
+
+    run_ids: tuple[str, ...]
+    """The runs that were asked for, shape (r,)."""
+    names: tuple[SeriesName, ...]
+    """The scalars that they have, each once, ordered by label; shape (k,)."""
+    run: NDArray[np.int64]
+    """Index into run_ids, shape (n,), ascending."""
+    name: NDArray[np.int64]
+    """Index into names, shape (n,)."""
+    value: NDArray[np.float64]
+    """Shape (n,); may be NaN or infinite."""
+
+    def by_run(self) -> dict[str, dict[str, float]]:
+        """Return for each run label -> value, ordered by label."""
+        labels = [one.label for one in self.names]
+        found: dict[str, dict[str, float]] = {run_id: {} for run_id in self.run_ids}
+        order = np.lexsort((self.name, self.run))
+        columns = (self.run[order].tolist(), self.name[order].tolist(), self.value[order].tolist())
+        for run, name, value in zip(*columns, strict=True):
+            found[self.run_ids[run]][labels[name]] = value
+        return found
 
 
 @dataclass(frozen=True, slots=True)

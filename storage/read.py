@@ -15,8 +15,10 @@ from .errors import BadInput, RunNotFound, StoreDamaged
 from .kinds import KIND_OF
 from .location import StoreArgument, StoreLocation, locate
 from .model import Attempt, LastValues, Points, Record, Run, RunState, Series, SeriesName
+from .near import near_names
 from .read_points import read_points, visible_steps
 from .read_runs import HEARTBEAT_SECONDS as HEARTBEAT_SECONDS
+from .read_runs import SILENT_SECONDS as SILENT_SECONDS
 from .read_runs import load_last_values, load_runs, parts, select_runs
 from .schema import attempts, journals, records, runs, series
 from .totals import read_totals
@@ -124,9 +126,7 @@ class Reader:
             return fits[0]
         where = self.location.display
         if not fits:
-            near = self._near_names(text)
-            also = f" Near names: {', '.join(map(repr, near))}." if near else ""
-            raise RunNotFound(f"no run in {where} has the id or name {text!r}.{also}")
+            raise RunNotFound(f"no run in {where} has the id or name {text!r}.{self._near(text)}")
         ids = ", ".join(run.run_id for run in fits[:10])
         raise RunNotFound(f"{len(fits)} runs in {where} fit {text!r}. Give one of the ids: {ids}")
 
@@ -134,9 +134,9 @@ class Reader:
         query = select_runs(None, None, archived=True).where(condition)
         return self._ask(lambda connection: load_runs(connection, query))
 
-    def _near_names(self, text: str) -> list[str]:
+    def _near(self, text: str) -> str:
         query = sa.select(runs.c.name).distinct()
-        return near(text, self._ask(lambda connection: connection.execute(query).scalars().all()))
+        return near_names(text, self._ask(lambda connection: connection.execute(query).scalars().all()))
 
     def environment(self, run_id: str) -> dict[str, Any]:
         """Return what was captured of a run's machine and code (see Run.environment).

@@ -11,7 +11,7 @@ import pytest
 import stepscope
 from support import ROOT, run_python
 
-HEAVY = ("torch", "tensorflow", "keras", "streamlit", "pandas", "plotly", "sqlalchemy", "alembic")
+HEAVY = ("torch", "tensorflow", "keras", "streamlit", "pandas", "pyarrow", "plotly", "sqlalchemy", "alembic")
 
 
 def test_all_lists_exactly_what_is_visible() -> None:
@@ -46,7 +46,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
     ("statement", "absent"),
     [
         ("import stepscope", HEAVY),
-        ("import stepscope; stepscope.init, stepscope.Image, stepscope.Reader", HEAVY[:-2]),
+        ("import stepscope; stepscope.init, stepscope.Image, stepscope.open", HEAVY[:-2]),
     ],
 )
 def test_import_loads_nothing_heavy(statement: str, absent: tuple[str, ...]) -> None:

@@ -7,6 +7,7 @@ import pytest
 import stepscope
 from stepscope.storage.errors import RunNotFound
 from stepscope.storage.model import Run
+from stepscope.storage.read import Reader
 
 
 class Odd:
@@ -17,7 +18,7 @@ class Odd:
 
 
 def stored(store: str, run_id: str) -> Run:
-    with stepscope.Reader.open(store) as reader:
+    with Reader.open(store) as reader:
         return reader.run(run_id)
 
 

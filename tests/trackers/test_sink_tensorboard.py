@@ -297,7 +297,7 @@ def test_tensorflow_is_not_imported(store_url: str, tmp_path: Path) -> None:
     run_python(
         "-c",
         "import sys\n"
-        "from stepscope import Reader\n"
+        "from stepscope.storage.read import Reader\n"
         "from stepscope.trackers.transfer import export_tensorboard\n"
         f"export_tensorboard(Reader.open({store_url!r}), ['baseline'], {str(tmp_path / 'logs')!r})\n"
         "assert not {'tensorflow', 'torch', 'keras'} & set(sys.modules)\n",

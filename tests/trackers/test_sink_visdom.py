@@ -336,7 +336,7 @@ def test_files_need_no_visdom(store_url: str, tmp_path: Path) -> None:
     code = (
         "import sys\n"
         "sys.modules['visdom'] = None\n"
-        "from stepscope import Reader\n"
+        "from stepscope.storage.read import Reader\n"
         "from stepscope.trackers.transfer import export_visdom\n"
         "reader = Reader.open({store!r})\n"
         "export_visdom(reader, ['baseline'], folder={folder!r})\n"

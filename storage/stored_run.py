@@ -1,0 +1,340 @@
+"""One run as `stepscope.open` gives it: what is known of it, its series, and their values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import BadInput, SeriesNotFound
+from .frames import Table, html_table
+from .model import Attempt, Context, Points, Record, Run, Series, label_of
+from .near import near_names
+from .read import Reader
+
+LastOf = Callable[[str], dict[str, float]]
+"""From a run's id to its last values."""
+
+_BUCKET = ("step", "first_step", "time", "min", "max", "mean", "last", "count")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredValue:
+    """One image, histogram, sound, text or graph; `load()` reads it."""
+
+    step: int
+    time: float
+    """When it was logged: seconds since the epoch, UTC."""
+    attempt: int
+    meta: Mapping[str, Any]
+    """Small facts that are there without loading: caption, width, sample_rate ..."""
+    _series: Series
+    _record: Record
+    _reader: Reader
+
+    @property
+    def kind(self) -> str:
+        """The kind of data, such as "image"."""
+        return self._series.kind
+
+    def load(self) -> Any:
+        """Return the value: ImageData, HistogramData, AudioData, TextData ... of `stepscope.storage.kinds`.
+
+        Raises:
+            StoreDamaged: what is stored cannot be decoded.
+        """
+        return self._reader.load(self._series, self._record)
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self._series.label!r} at step {self.step}>"
+
+
+class StoredRun:
+    """A run in a store. Times are float64 seconds since the epoch, UTC.
+
+    Its facts are as of when the store was asked for the run; `series`, `scalars`, `history` and `records`
+    read anew each time.
+    """
+
+    def __init__(self, reader: Reader, run: Run, last_of: LastOf) -> None:
+        """Use `Store.run` or `Store.runs` instead."""
+        self._reader = reader
+        self._run = run
+        self._last_of = last_of
+
+    @property
+    def id(self) -> str:
+        """10 characters, unique."""
+        return self._run.run_id
+
+    @property
+    def name(self) -> str:
+        """The name; other runs may have the same."""
+        return self._run.name
+
+    @property
+    def project(self) -> str:
+        """The project it belongs to."""
+        return self._run.project
+
+    @property
+    def group(self) -> str | None:
+        """The group within the project."""
+        return self._run.group
+
+    @property
+    def state(self) -> str:
+        """One of "running", "finished", "failed" and "killed"."""
+        return self._run.state
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags, sorted."""
+        return self._run.tags
+
+    @property
+    def notes(self) -> str:
+        """The notes, in Markdown."""
+        return self._run.notes
+
+    @property
+    def framework(self) -> str | None:
+        """One of "torch", "tensorflow" and "keras"; None when no hook was used."""
+        return self._run.framework
+
+    @property
+    def host(self) -> str:
+        """The machine it ran on last."""
+        return self._run.host
+
+    @property
+    def attempt(self) -> int:
+        """The number of the newest attempt; 0 for a run that was never resumed."""
+        return self._run.attempt
+
+    @property
+    def created_at(self) -> float:
+        """When it began."""
+        return self._run.created_at
+
+    @property
+    def updated_at(self) -> float:
+        """When it last gave a sign of life."""
+        return self._run.updated_at
+
+    @property
+    def finished_at(self) -> float | None:
+        """When it ended; None while it runs."""
+        return self._run.finished_at
+
+    @property
+    def archived_at(self) -> float | None:
+        """When it was archived; None when it was not."""
+        return self._run.archived_at
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the start to the end, or to the last sign of life."""
+        return self._run.duration
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The hyperparameters, nested as they were given."""
+        return self._run.config
+
+    @property
+    def summary(self) -> Mapping[str, Any]:
+        """What the run set with `run.summary[...]`."""
+        return self._run.summary
+
+    @property
+    def error(self) -> str | None:
+        """The traceback of a failed run."""
+        return self._run.error
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """Reason -> how many values were not stored because of it."""
+        return self._run.dropped
+
+    @cached_property
+    def last(self) -> Mapping[str, float]:
+        """The last value of each scalar, by its label: `loss`, or `loss [rank=1]` with a context."""
+        return self._last_of(self.id)
+
+    @cached_property
+    def environment(self) -> Mapping[str, Any]:
+        """What was captured: git, command, python, packages, cpu, gpu, os, cwd. Read when first asked for."""
+        return self._reader.environment(self.id)
+
+    @cached_property
+    def attempts(self) -> Sequence[Attempt]:
+        """The processes that wrote it, oldest first: the first one, and one for each resume."""
+        return self._reader.attempts(self.id)
+
+    def series(self, name: str | None = None, kind: str | None = None) -> list[Series]:
+        """Return what was logged, ordered by name: name, kind, context, count, last value, extremes.
+
+        Args:
+            name: only series of this name; an unknown one gives an empty list.
+            kind: only series of this kind, such as "scalar" or "image".
+        """
+        return self._reader.series(self.id, name=name, kind=kind)
+
+    def scalars(
+        self,
+        names: str | Sequence[str],
+        *,
+        context: Context | None = None,
+        first_step: int | None = None,
+        last_step: int | None = None,
+        max_points: int | None = None,
+    ) -> Table:
+        """Return the numbers of one scalar, or of several side by side, sorted by step.
+
+        Each step is there once: of several values of one step the last one logged, of several attempts
+        the newest.
+
+        Args:
+            names: one name gives the columns step (int64), time (float64, seconds since the epoch, UTC) and
+                value (float64). A list of names gives step and one float64 column for each name, with NaN
+                where a name has no value at a step.
+            context: which series of the name, such as {"rank": 1}. None takes the one without a context,
+                or the only one there is.
+            first_step: the smallest step wanted; None for all.
+            last_step: the largest step wanted, itself included; None for all.
+            max_points: for one name only: gather the points into at most so many buckets. The columns
+                are then step and first_step (int64, the last and the first step of the bucket), time (of
+                the last), min, max and mean (float64, of the finite values, NaN without any), last (float64)
+                and count (int64). The time it takes does not grow with the length of the series.
+
+        Raises:
+            SeriesNotFound: the run has no such scalar; the message names near ones.
+            BadInput: max_points was given with several names.
+        """
+        window = (first_step, last_step)
+        if isinstance(names, str):
+            points = self._points(self._scalar(names, context), window, max_points)
+            return _values(points) if max_points is None else _buckets(points)
+        if max_points is not None:
+            raise BadInput(
+                f"max_points takes one name, for buckets of several would not have the same steps, but got "
+                f"{list(names)!r}. Ask for one name after the other, or bound the steps."
+            )
+        chosen = [self._scalar(name, context) for name in dict.fromkeys(names)]
+        return _joined({one.name: self._points(one, window) for one in chosen})
+
+    def history(self, *, first_step: int | None = None, last_step: int | None = None) -> Table:
+        """Return all scalars in long form, one row a point, ordered by name and step.
+
+        The columns are name and context (text, such as "rank=1", empty for most), step (int64), time
+        (float64, seconds since the epoch, UTC) and value (float64). The steps of series that begin
+        with "system/" are seconds since the run began.
+
+        Args:
+            first_step: the smallest step wanted; None for all.
+            last_step: the largest step wanted, itself included; None for all.
+        """
+        chosen = self.series(kind="scalar")
+        read = [self._points(one, (first_step, last_step)) for one in chosen]
+        sizes = [len(points) for points in read]
+        contexts = [label_of("", one.context).strip(" []") for one in chosen]
+        columns = {
+            "name": np.repeat(np.array([one.name for one in chosen], object), sizes),
+            "context": np.repeat(np.array(contexts, object), sizes),
+        }
+        empty = _values(_no_points())
+        parts = [empty, *map(_values, read)]
+        return Table(columns | {name: np.concatenate([part[name] for part in parts]) for name in empty.names})
+
+    def records(
+        self,
+        name: str,
+        *,
+        context: Context | None = None,
+        kind: str | None = None,
+        first_step: int | None = None,
+        last_step: int | None = None,
+        max_records: int | None = None,
+    ) -> list[StoredValue]:
+        """Return the images, histograms, sounds, texts or graphs of a name, sorted by step, not yet loaded.
+
+        Args:
+            name: as it was logged.
+            context: which series of the name (see `scalars`).
+            kind: which kind, when the name has several.
+            first_step: the smallest step wanted; None for all.
+            last_step: the largest step wanted, itself included; None for all.
+            max_records: take an even sample of at most so many, the first and the last among them.
+
+        Raises:
+            SeriesNotFound: the run has no such series; the message names near ones.
+        """
+        every = [one for one in self.series() if one.kind != "scalar" and kind in (None, one.kind)]
+        one = self._choose(kind or "record", every, name, context)
+        found = self._reader.records(one, first_step=first_step, last_step=last_step, max_records=max_records)
+        return [StoredValue(r.step, r.time, r.attempt, r.meta, one, r, self._reader) for r in found]
+
+    def _scalar(self, name: str, context: Context | None) -> Series:
+        found = self.series(name, "scalar")
+        return self._choose("scalar", found or self.series(kind="scalar"), name, context)
+
+    def _choose(self, word: str, every: Sequence[Series], name: str, context: Context | None) -> Series:
+        """Return the series that is meant, or say what there is instead."""
+        named = [one for one in every if one.name == name]
+        fits = [one for one in named if dict(one.context) == dict(context or {})]
+        fits = named if not fits and context is None else fits
+        if len(fits) == 1:
+            return fits[0]
+        which = f"run {self.id} ({self.name!r})"
+        if not named:
+            other = next((one.kind for one in self.series(name)), None)
+            hint = (
+                f" Its {name!r} is of kind {other}." if other else near_names(name, {s.name for s in every})
+            )
+            raise SeriesNotFound(f"{which} has no {word} {name!r}.{hint} run.series() lists what was logged.")
+        there = ", ".join(sorted(f"kind={s.kind!r}, context={dict(s.context)!r}" for s in named))
+        raise SeriesNotFound(
+            f"{name!r} of {which} is {len(named)} series, of which {len(fits)} fit. Say which: {there}"
+        )
+
+    def _points(
+        self, series: Series, window: tuple[int | None, int | None], max_points: int | None = None
+    ) -> Points:
+        first, last = window
+        return self._reader.points(series, first_step=first, last_step=last, max_points=max_points)
+
+    def __repr__(self) -> str:
+        return f"<StoredRun {self.id} {self.name!r} of {self.project!r}, {self.state}>"
+
+    def _repr_html_(self) -> str:
+        facts = {"id": self.id, "project": self.project, "state": self.state, "tags": ", ".join(self.tags)}
+        rows = [*facts.items(), *((f"config.{k}", v) for k, v in self.config.items()), *self.last.items()]
+        return html_table(f"Run {self.name}", ("", "value"), rows)
+
+
+def _values(points: Points) -> Table:
+    return Table({"step": points.step, "time": points.time, "value": points.last})
+
+
+def _buckets(points: Points) -> Table:
+    return Table({name: getattr(points, name) for name in _BUCKET})
+
+
+def _joined(points_of: Mapping[str, Points]) -> Table:
+    every = [points.step for points in points_of.values()]
+    steps = np.unique(np.concatenate([np.empty(0, np.int64), *every]))
+    columns: dict[str, NDArray[Any]] = {"step": steps}
+    for name, points in points_of.items():
+        columns[name] = np.full(len(steps), np.nan)
+        columns[name][np.searchsorted(steps, points.step)] = points.last
+    return Table(columns)
+
+
+def _no_points() -> Points:
+    steps, values = np.empty(0, np.int64), np.empty(0, np.float64)
+    return Points(steps, steps, values, values, values, values, values, steps, 0)
