@@ -67,12 +67,12 @@ class Reader:
         # The sum too: a run on a machine whose clock is ahead must not hide what others do.
         times = runs.c.updated_at
         query = sa.select(sa.func.count(), sa.func.max(times), sa.func.sum(times)).select_from(runs)
-        return hash(tuple(self._ask(lambda connection: connection.execute(query).one())))
+        return hash(tuple(self.ask(lambda connection: connection.execute(query).one())))
 
     def projects(self) -> list[str]:
         """Return the names of the projects that have runs which are not archived, sorted."""
         query = sa.select(runs.c.project).where(runs.c.archived_at.is_(None)).distinct()
-        return sorted(self._ask(lambda connection: connection.execute(query).scalars().all()))
+        return sorted(self.ask(lambda connection: connection.execute(query).scalars().all()))
 
     def runs(
         self,
@@ -92,12 +92,12 @@ class Reader:
         """
         if run_ids is None:
             query = select_runs(project, states, archived=archived)
-            return self._matching(self._ask(lambda connection: load_runs(connection, query)), states)
+            return self._matching(self.ask(lambda connection: load_runs(connection, query)), states)
         query = select_runs(project, states, archived=True)
         found: list[Run] = []
         for part in parts(run_ids):
             chosen = query.where(runs.c.run_id.in_(part))
-            found += self._ask(lambda connection, chosen=chosen: load_runs(connection, chosen))
+            found += self.ask(lambda connection, chosen=chosen: load_runs(connection, chosen))
         return sorted(self._matching(found, states), key=lambda run: (-run.created_at, run.run_id))
 
     def _matching(self, found: list[Run], states: Collection[RunState] | None) -> list[Run]:
@@ -132,11 +132,11 @@ class Reader:
 
     def _runs_where(self, condition: sa.ColumnElement[bool]) -> list[Run]:
         query = select_runs(None, None, archived=True).where(condition)
-        return self._ask(lambda connection: load_runs(connection, query))
+        return self.ask(lambda connection: load_runs(connection, query))
 
     def _near(self, text: str) -> str:
         query = sa.select(runs.c.name).distinct()
-        return near_names(text, self._ask(lambda connection: connection.execute(query).scalars().all()))
+        return near_names(text, self.ask(lambda connection: connection.execute(query).scalars().all()))
 
     def environment(self, run_id: str) -> dict[str, Any]:
         """Return what was captured of a run's machine and code (see Run.environment).
@@ -145,19 +145,19 @@ class Reader:
             RunNotFound: no such run.
         """
         query = sa.select(runs.c.environment).where(runs.c.run_id == run_id)
-        found = self._ask(lambda connection: connection.execute(query).scalar())
+        found = self.ask(lambda connection: connection.execute(query).scalar())
         if found is None:
             raise RunNotFound(f"there is no run {run_id!r} in {self.location.display}")
         return json.loads(found)
 
     def last_values(self, run_ids: Sequence[str]) -> LastValues:
         """Return the value that was logged last, of every scalar of some runs."""
-        return self._ask(lambda connection: load_last_values(connection, run_ids, self._names))
+        return self.ask(lambda connection: load_last_values(connection, run_ids, self._names))
 
     def attempts(self, run_id: str) -> list[Attempt]:
         """Return the attempts of a run, oldest first."""
         query = sa.select(attempts).where(attempts.c.run_id == run_id).order_by(attempts.c.attempt)
-        rows = self._ask(lambda connection: connection.execute(query).mappings().all())
+        rows = self.ask(lambda connection: connection.execute(query).mappings().all())
         return [Attempt(**row) for row in rows]
 
     def series(
@@ -173,7 +173,7 @@ class Reader:
         found: list[Series] = []
         for part in parts(ids):
             chosen = query.where(series.c.run_id.in_(part))
-            found += self._ask(lambda c, chosen=chosen, part=part: _load_series(c, chosen, part))
+            found += self.ask(lambda c, chosen=chosen, part=part: _load_series(c, chosen, part))
         return found
 
     def points(
@@ -206,7 +206,7 @@ class Reader:
         if max_points is not None and max_points < 1:
             raise BadInput(f"max_points must be at least 1, but is {max_points}.")
         window = (first_step, last_step)
-        return self._ask(lambda connection: read_points(connection, series, window, max_points, attempt))
+        return self.ask(lambda connection: read_points(connection, series, window, max_points, attempt))
 
     def records(
         self,
@@ -245,14 +245,14 @@ class Reader:
             ]
             return _load_records(connection, series, _thinned(rows, max_records))
 
-        return self._ask(work)
+        return self.ask(work)
 
     def count_records(self, series: Series) -> int:
         """Return how many records a series has, those of older attempts included."""
         query = sa.select(sa.func.count()).where(
             records.c.run_id == series.run_id, records.c.series_id == series.series_id
         )
-        return self._ask(lambda connection: connection.execute(query).scalar() or 0)
+        return self.ask(lambda connection: connection.execute(query).scalar() or 0)
 
     def load(self, series: Series, record: Record) -> Any:
         """Return a record's value: the data class of its kind (HistogramData, ImageData ...).
@@ -273,9 +273,11 @@ class Reader:
 
     def blob(self, run_id: str, digest: str) -> bytes:
         """Return the bytes of a digest. Raises BadInput, StoreDamaged (see blobs.get_blob)."""
-        return self._ask(lambda connection: get_blob(connection, self.location, run_id, digest))
+        return self.ask(lambda connection: get_blob(connection, self.location, run_id, digest))
 
-    def _ask(self, work: Callable[[sa.Connection], T]) -> T:
+    def ask(self, work: Callable[[sa.Connection], T]) -> T:
+        """Run `work` on a connection: all that it reads is of one moment. Raises StoreError."""
+
         def run() -> T:
             with self._engine.connect() as connection:
                 return work(connection)
