@@ -130,7 +130,7 @@ def translate_errors(location: StoreLocation, work: Callable[[], T]) -> T:
 
 
 def _meaning(location: StoreLocation, error: SQLAlchemyError) -> StoreError:
-    words = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+    words = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split()).rstrip(".?")
     where = location.display
     if "readonly" in words or "unable to open" in words:
         return StoreNotWritable(f"{where} must be readable and writable, but: {words}")
@@ -176,8 +176,12 @@ def _connectable(location: StoreLocation, patience: float, *, read_only: bool) -
         if read_only:
             connection.execute("PRAGMA query_only=1")
             return
-        _with_patience(patience, lambda: connection.execute("PRAGMA journal_mode=WAL"))
-        connection.execute("PRAGMA synchronous=NORMAL")
+        if location.network is None:
+            _with_patience(patience, lambda: connection.execute("PRAGMA journal_mode=WAL"))
+            connection.execute("PRAGMA synchronous=NORMAL")
+        else:
+            _leave_the_log(connection)
+            connection.execute("PRAGMA synchronous=FULL")
 
     def on_begin(connection: sa.Connection) -> None:
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
@@ -186,6 +190,15 @@ def _connectable(location: StoreLocation, patience: float, *, read_only: bool) -
     event.listen(engine, "connect", on_connect)
     event.listen(engine, "begin", on_begin)
     return engine
+
+
+def _leave_the_log(connection: Any) -> None:
+    # See filesystems.py. While another program has it open with its log, the log stays: one mode for all.
+    try:
+        connection.execute("PRAGMA journal_mode=DELETE")
+    except Exception as error:
+        if "locked" not in str(error):
+            raise
 
 
 def _url_of(path: Path) -> sa.URL:
@@ -202,9 +215,15 @@ def _url_of_frozen(path: Path) -> sa.URL:
     # Somebody who may write has it open if there is a shared-memory file: then SQLite reads along. If
     # not, nothing will change, and it has to be told so, for it cannot make that file.
     query = {"mode": "ro", "uri": "true"}
-    if not path.with_name(path.name + "-shm").exists():
+    if _has_log(path) and not path.with_name(path.name + "-shm").exists():
         query["immutable"] = "1"
     return sa.URL.create("sqlite", database=f"file:{quote(str(path))}", query=query)
+
+
+def _has_log(path: Path) -> bool:
+    """Whether a file's header says that a write-ahead log belongs to it."""
+    with path.open("rb") as file:
+        return file.read(20)[18:] == b"\2\2"
 
 
 def _postgres(location: StoreLocation, patience: float, *, read_only: bool) -> sa.Engine:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from .errors import BadInput
+from .filesystems import network_kind
 
 StoreArgument: TypeAlias = str | os.PathLike[str] | None
 """A path, `sqlite:///...`, `postgresql+psycopg://...`, or None for the default."""
@@ -27,6 +29,8 @@ class StoreLocation:
     """The SQLite file; None for a server."""
     spool: Path
     """The folder of journals, one folder inside for each process that logs."""
+    network: str | None = None
+    """The kind of the network file system that the SQLite file lies on (such as "nfs4"); None for a disk."""
 
     @property
     def files(self) -> Path | None:
@@ -38,12 +42,11 @@ class StoreLocation:
         """How to name the store to a person: never with a password."""
         if self.path is not None:
             return str(self.path)
-        scheme, _, rest = self.url.partition("://")
-        return f"{scheme}://{rest.rpartition('@')[2]}"
+        return _without_account(self.url)
 
 
 def locate(store: StoreArgument = None) -> StoreLocation:
-    """Find the places of a store, without touching them.
+    """Find the places of a store, without making any.
 
     Raises:
         BadInput: when it is no path, or a URL of neither database.
@@ -67,12 +70,34 @@ def locate(store: StoreArgument = None) -> StoreLocation:
     if text in ("", ":memory:"):
         raise BadInput("a store needs a file, but :memory: was given. Pass a path such as runs.db")
     path = Path(text).expanduser().absolute()
-    return StoreLocation(f"sqlite:///{path}", path, path.with_name(path.name + ".spool"))
+    network = network_kind(path)
+    spool = path.with_name(path.name + ".spool") if network is None else _local_spool(str(path.resolve()))
+    return StoreLocation(f"sqlite:///{path}", path, spool, network)
 
 
 def _on_server(url: str) -> StoreLocation:
     # The network may be away: what was logged waits on this machine.
     url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    # Without the account: whoever logs in, and with whichever password, it is the same store.
+    return StoreLocation(url, None, _local_spool(_without_account(url)))
+
+
+def _without_account(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def _local_spool(store: str) -> Path:
+    digest = hashlib.sha256(store.encode(errors="surrogateescape")).hexdigest()[:16]
+    return _local_folder() / "stepscope" / digest / "spool"
+
+
+def _local_folder() -> Path:
+    """Return a folder of this user's that outlives the process, and if possible lies on this machine."""
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    digest = hashlib.sha256(url.encode()).hexdigest()[:16]
-    return StoreLocation(url, None, state / "stepscope" / digest / "spool")
+    if network_kind(state) is None or sys.platform == "win32":
+        return state
+    # A home folder on the network, as clusters have it.
+    own = Path(f"/var/tmp/stepscope-{os.getuid()}")  # noqa: S108 - checked to be this user's own
+    taken = own.is_symlink() or (own.exists() and own.stat().st_uid != os.getuid())
+    return state if taken or network_kind(own) is not None else own

@@ -20,36 +20,65 @@ from support import wait_until
 _UNTIL_STDIN_CLOSES = '"$@" & server=$!; read -r _; kill -INT $server; wait $server'
 
 
+class Server:
+    """A server that may be stopped and started again, over data that stay."""
+
+    def __init__(self, programs: Path, folder: Path, account: pwd.struct_passwd | None) -> None:
+        """Make its data; start it with `start`."""
+        self._folder, self._account = folder, account
+        data = folder / "data"
+        initdb = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        _run([*initdb, "--no-locale", "--no-sync"], folder, account)
+        self._command = [programs / "postgres", "-D", data, "-k", folder, "-h", "", "-F"]
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"postgresql+psycopg://postgres@/postgres?host={folder}"
+        """The store URL of its database `postgres`."""
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        log = self._folder / "log"
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", _UNTIL_STDIN_CLOSES, "sh", *map(str, self._command)],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                cwd=self._folder,
+                **_as(self._account),
+            )
+        wait_until(lambda: _answers(self._folder), 30, f"PostgreSQL; it wrote: {log.read_text()}")
+
+    def stop(self) -> None:
+        """Stop it if it runs; its connections are cut."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.communicate(timeout=30)
+
+
 @contextmanager
-def running_server(programs: Path) -> Generator[str]:
-    """Start the server whose programs lie in that folder; yield the URL of its database `postgres`."""
+def own_server(programs: Path) -> Generator[Server]:
+    """Start the server whose programs lie in that folder, and stop it in the end."""
     # Not pytest's tmp_path: the path of a socket has room for about 100 characters.
     folder = Path(tempfile.mkdtemp(prefix="stepscope-pg-", dir="/tmp"))
     account = _account()
     if account is not None:
         os.chown(folder, account.pw_uid, account.pw_gid)
     try:
-        programs = _reachable(programs, folder, account)
-        data, log = folder / "data", folder / "log"
-        initdb = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
-        _run([*initdb, "--no-locale", "--no-sync"], folder, account)
-        postgres = [programs / "postgres", "-D", data, "-k", folder, "-h", "", "-F"]
-        with log.open("wb") as output:
-            server = subprocess.Popen(
-                ["/bin/sh", "-c", _UNTIL_STDIN_CLOSES, "sh", *map(str, postgres)],
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-                cwd=folder,
-                **_as(account),
-            )
+        server = Server(_reachable(programs, folder, account), folder, account)
         try:
-            wait_until(lambda: _answers(folder), 30, f"PostgreSQL; it wrote: {log.read_text()}")
-            yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
+            server.start()
+            yield server
         finally:
-            server.communicate(timeout=30)
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running_server(programs: Path) -> Generator[str]:
+    """Start the server whose programs lie in that folder; yield the URL of its database `postgres`."""
+    with own_server(programs) as server:
+        yield server.url
 
 
 @contextmanager
