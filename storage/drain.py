@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .chunks import Columns
+from .entries import EntryType
 from .errors import RunNotFound, StoreDamaged, StoreError
-from .journal import EntryType, Journal, JournalInfo
+from .journal import Journal, JournalInfo
 from .journal_read import Entry, JournalReader, Position, SeriesDefinition
 from .kinds import KIND_OF, RawValue
 from .model import Run, RunState

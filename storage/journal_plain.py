@@ -1,121 +1,61 @@
-"""The journal by plain file writes, for Windows: the same folder and entries, no memory maps.
+"""The journal without memory maps, for Windows, which neither renames nor deletes a file that is mapped.
 
-Windows neither renames nor deletes a file that is mapped. A write of a few bytes costs some
-microseconds where a copy into a map costs a third of one; it survives the process just as well.
+The same folder, segments and slots; a write costs some microseconds where a copy into a map costs a
+third of one. It survives the process just as well.
 """
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from .journal import DEFAULT_LIMIT, ENTRY, SLOT, Bytes, EntryType, Journal, JournalFull, Lane, Room, padded
+from .entries import SLOT
+from .journal import DEFAULT_LIMIT, Journal
+from .lanes import Lane
 from .model import Run
-from .segments import HEADER_BYTES, new_mark, segment_header, segment_path
+from .os_files import write_all_at
+from .segments import Segment, create_segment
 
 
-class PlainLane(Lane):
-    """One row of files that grow by writes. A segment's size says when the next one begins."""
+class PlainSlotLane(Lane[Segment]):
+    """Numbers, by a plain write each."""
 
-    def __init__(self, folder: Path, name: str, segment_bytes: int, room: Room) -> None:
-        self._folder = folder
-        self.name = name
-        self._segment_bytes = segment_bytes
-        self._room = room
-        self._number = -1
-        self._descriptor = -1
-        self.advance(0)
+    advancing = False
 
-    def prepare(self) -> None:
-        """Nothing is prepared: files grow as they are written."""
-
-    def advance(self, need: int) -> None:
-        """Go on in a new file that has room for `need` bytes. Raises JournalFull."""
-        size = max(self._segment_bytes, HEADER_BYTES + need)
-        self._room.take(size)
-        path = segment_path(self._folder, self.name, self._number + 1)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | getattr(os, "O_BINARY", 0)
-        mark = new_mark()
+    def append(self, series: int, step: int, time: float, value: float) -> None:
+        """Write one slot. Raises JournalFull."""
+        if self.position + SLOT.size > self._segment.end:
+            self._advance()
+        slot = SLOT.pack(step, time, value, series, self._segment.mark)
         try:
-            descriptor = os.open(path, flags, 0o600)
+            write_all_at(self._segment.descriptor, slot, self.position)
         except OSError as error:
-            self._room.give(size)
-            raise self._full(error.strerror) from error
-        try:
-            _write_all(descriptor, segment_header(mark, size), 0)
-        except OSError as error:
-            self._room.give(size)
-            os.close(descriptor)
-            raise self._full(error.strerror) from error
-        self.close()
-        self._descriptor, self._number = descriptor, self._number + 1
-        self.mark, self.size, self.position = mark, size, HEADER_BYTES
+            raise self._said(error, SLOT.size) from error
+        self.position += SLOT.size
+        if self.position == ((self._segment.size // 2) & -SLOT.size):
+            self._keep(None)
 
-    def append(
+    def append_floats(
         self,
-        entry_type: EntryType,
-        series: int,
-        step: int,
-        time: float,
-        meta: bytes,
-        data: Bytes = b"",
-    ) -> None:
-        """Write one entry, at once: a reader takes it only when all of it is there."""
-        meta = meta.ljust(padded(len(meta)))
-        body = np.ascontiguousarray(data).tobytes() if isinstance(data, np.ndarray) else bytes(data)
-        total = padded(ENTRY.size + len(meta) + len(body))
-        if self.position + total > self.size:
-            self.advance(total)
-        head = ENTRY.pack(len(body), len(meta), series, step, time, entry_type, self.mark)
-        self.write((head + meta + body).ljust(total, b"\0"))
+        values: Mapping[str, Any],
+        series: Mapping[str, int],  # noqa: ARG002 - the signature of SlotLane
+        step: int,  # noqa: ARG002
+        time: float,  # noqa: ARG002
+    ) -> list[str]:
+        """Take nothing: there is no shorter path here than `append`."""
+        return list(values)
 
-    def write(self, data: bytes) -> None:
-        """Write bytes at the end, or nothing. Raises JournalFull when the disk refuses."""
-        try:
-            _write_all(self._descriptor, data, self.position)
-        except OSError as error:
-            raise self._full(error.strerror) from error
-        self.position += len(data)
-
-    def _full(self, reason: str | None) -> JournalFull:
-        return JournalFull(
-            f"the journal in {self._folder} cannot grow: {reason}. "
-            f"New values are dropped and counted until there is room."
-        )
-
-    def close(self) -> None:
-        """Close the file."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-
-def _write_all(descriptor: int, data: bytes, end: int) -> None:
-    """Write all of `data` at the end of a file of `end` bytes, or leave it as it was. Raises OSError."""
-    written = os.write(descriptor, data)
-    if written < len(data):
-        os.ftruncate(descriptor, end)
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def _create_file(self, size: int, *, ahead: bool) -> Segment:  # noqa: ARG002
+        return create_segment(self._folder, size)
 
 
 class PlainJournal(Journal):
     """A journal of plain files."""
 
-    points: PlainLane
-
-    def append_number(self, series: int, step: int, time: float, value: float) -> None:
-        """Append one point."""
-        lane = self.points
-        if lane.position + SLOT.size > lane.size:
-            lane.advance(SLOT.size)
-        lane.write(SLOT.pack(step, time, value, series, lane.mark))
-
-    def _new_lane(self, name: str, segment_bytes: int) -> Lane:
-        return PlainLane(self.folder, name, segment_bytes, self.room)
+    def _slot_lane(self, name: str, segment_bytes: int) -> Any:
+        return PlainSlotLane(self.folder, name, segment_bytes, self.room, self._keep)
 
 
 def create_journal(
@@ -127,6 +67,8 @@ def create_journal(
     main: bool = True,
     run: Run | None = None,
 ) -> Journal:
-    """Create the journal that suits this operating system (see Journal)."""
+    """Create the journal that suits this operating system, with a thread that keeps it ahead."""
     kind = PlainJournal if sys.platform == "win32" else Journal
-    return kind(spool, run_id, attempt, limit=limit, main=main, run=run)
+    journal = kind(spool, run_id, attempt, limit=limit, main=main, run=run)
+    journal.keep_ahead()
+    return journal

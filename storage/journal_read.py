@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .entries import ENTRY, ENTRY_1, SLOT, EntryType, Head, body_sum, padded, unpack_head
 from .errors import StoreDamaged
-from .journal import ENTRY, SLOT, EntryType, JournalInfo, padded
+from .journal import JournalInfo
 from .os_files import open_to_read, read_at
-from .segments import HEADER_BYTES, list_segments, read_header, segment_path
+from .segments import HEADER_BYTES, Header, list_segments, read_header, segment_path
 
 SLOT_TYPE = np.dtype([("step", "<i8"), ("time", "<f8"), ("value", "<f8"), ("series", "<u4"), ("mark", "<u4")])
 _BLOCK_SLOTS = 4096
@@ -51,6 +52,8 @@ class Entry(NamedTuple):
     time: float
     meta: dict[str, Any]
     data: bytes
+    ordinal: int = 0
+    """See entries.Head; 0 in journals of version 1."""
 
 
 class JournalReader:
@@ -115,10 +118,10 @@ class JournalReader:
         with self._open("points", position.segment) as descriptor:
             if descriptor is None:
                 return np.empty(0, SLOT_TYPE), position, False
-            mark, size = read_header(descriptor, self._path("points", position.segment))
+            mark, last, _ = read_header(descriptor, self._path("points", position.segment))
             slots = _valid_slots(descriptor, mark, position.offset, most)
         end = position.offset + len(slots) * SLOT.size
-        if end + SLOT.size <= size:
+        if end + SLOT.size <= last:
             return slots, Position(position.segment, end), False
         return slots, Position(position.segment + 1), True
 
@@ -143,9 +146,9 @@ class JournalReader:
         with self._open(lane, position.segment) as descriptor:
             if descriptor is None:
                 return entries, position
-            mark, _ = read_header(descriptor, self._path(lane, position.segment))
+            header = read_header(descriptor, self._path(lane, position.segment))
             while offset - position.offset < most_bytes:
-                found = _entry_at(descriptor, mark, offset)
+                found = _entry_at(descriptor, header, offset)
                 if found is None:
                     break
                 entry, offset = found
@@ -190,21 +193,32 @@ def _slots(data: bytes) -> NDArray[np.void]:
     return np.frombuffer(data, SLOT_TYPE, len(data) // SLOT.size)
 
 
-def _entry_at(descriptor: int, mark: int, offset: int) -> tuple[Entry, int] | None:
-    header = read_at(descriptor, ENTRY.size, offset)
-    if len(header) < ENTRY.size:
+def _entry_at(descriptor: int, header: Header, offset: int) -> tuple[Entry, int] | None:
+    form = ENTRY if header.version > 1 else ENTRY_1
+    # Twice for the reason that _valid_slots gives.
+    if _head_at(descriptor, header, offset) is None or not (head := _head_at(descriptor, header, offset)):
         return None
-    if ENTRY.unpack(header)[-1] != mark:
+    at = offset + form.size
+    meta = read_at(descriptor, head.meta_size, at)
+    data = read_at(descriptor, head.size, at + head.meta_size)
+    entry = _checked(head, meta, data, header.version)
+    return entry, offset + padded(form.size + head.meta_size + head.size)
+
+
+def _head_at(descriptor: int, header: Header, offset: int) -> Head | None:
+    if header.version > 1:
+        return unpack_head(read_at(descriptor, ENTRY.size, offset), header.mark)
+    data = read_at(descriptor, ENTRY_1.size, offset)
+    if len(data) < ENTRY_1.size or ENTRY_1.unpack(data)[-1] != header.mark:
         return None
-    # Read again for the reason that _valid_slots gives.
-    size, meta_size, series, step, time, entry_type, _ = ENTRY.unpack(read_at(descriptor, ENTRY.size, offset))
-    body = read_at(descriptor, meta_size + size, offset + ENTRY.size)
-    if len(body) < meta_size + size:
-        return None
-    try:
-        meta = json.loads(body[:meta_size])
-        entry = Entry(EntryType(entry_type), series, step, time, meta, body[meta_size:])
-    except ValueError:
-        # Its mark is there and the rest is not: the machine stopped before all of it was on the disk.
-        entry = Entry(EntryType.DROPS, 0, 0, time, {"damaged in the journal": 1}, b"")
-    return entry, offset + padded(ENTRY.size + meta_size + size)
+    return Head(*ENTRY_1.unpack(data)[:-1], ordinal=0, body_sum=0)
+
+
+def _checked(head: Head, meta: bytes, data: bytes, version: int) -> Entry:
+    whole = len(meta) == head.meta_size and len(data) == head.size
+    if whole and (version == 1 or body_sum(meta, data) == head.body_sum):
+        with contextlib.suppress(ValueError):
+            entry_type = EntryType(head.entry_type)
+            return Entry(entry_type, head.series, head.step, head.time, json.loads(meta), data, head.ordinal)
+    # Its head is there and the rest is not: the machine stopped before all of it was on the disk.
+    return Entry(EntryType.DROPS, 0, 0, head.time, {"damaged in the journal": 1}, b"", head.ordinal)

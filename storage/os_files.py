@@ -16,12 +16,41 @@ def open_to_read(path: Path) -> int:
     return os.open(path, os.O_RDONLY | _BINARY)
 
 
+def open_to_write(path: Path) -> int:
+    """Return a descriptor of an existing file, to be written to. Raises OSError."""
+    return os.open(path, os.O_WRONLY | _BINARY)
+
+
+def create_to_write(path: Path) -> int:
+    """Return a descriptor of a new file of the user's own, to be written and mapped. Raises OSError."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
+
+
 def read_at(descriptor: int, size: int, offset: int) -> bytes:
     """Return up to `size` bytes from `offset` on."""
     if sys.platform == "win32":
         os.lseek(descriptor, offset, os.SEEK_SET)
         return os.read(descriptor, size)
     return os.pread(descriptor, size, offset)
+
+
+if sys.platform == "win32":
+
+    def write_at(descriptor: int, data: bytes | memoryview, offset: int) -> int:
+        """Write bytes from `offset` on; return how many were. Raises OSError."""
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.write(descriptor, data)
+
+else:
+    write_at = os.pwrite
+
+
+def write_all_at(descriptor: int, data: bytes | memoryview, offset: int) -> None:
+    """Write all of `data` from `offset` on. Raises OSError, when some of it may have been written."""
+    left = memoryview(data)
+    while len(left):
+        written = write_at(descriptor, left, offset)
+        left, offset = left[written:], offset + written
 
 
 def acquire_lock(folder: Path) -> int:

@@ -1,8 +1,8 @@
 """Files of fixed size in which a journal lies: making, mapping and naming them.
 
-A segment is a 64-byte header and a body. The header carries the segment's mark, a random non-zero
-number. An entry counts only when it ends with that mark, so neither zeros nor leftovers of another
-file are ever taken for data.
+A segment is a 64-byte header, a body, and the same header once more, for when a machine stopped before
+the first page was on the disk. It carries the segment's mark, a random non-zero number. An entry counts
+only when it ends with that mark, so neither zeros nor leftovers of another file are ever taken for data.
 """
 
 from __future__ import annotations
@@ -12,31 +12,92 @@ import mmap
 import os
 import secrets
 import struct
-import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from .errors import StoreDamaged
-from .os_files import read_at
+from .os_files import create_to_write, open_to_write, read_at, write_all_at
 
 HEADER_BYTES = 64
 _HEADER = struct.Struct("<8sIIQ")
-_MAGIC = b"STEPJRN1"
+_VERSIONS = {b"STEPJRN1": 1, b"STEPJRN2": 2}
+_MAGIC = b"STEPJRN2"
+
+
+class Header(NamedTuple):
+    """What a segment says of itself."""
+
+    mark: int
+    end: int
+    """Where its entries end."""
+    version: int
+    """1: without sums, ordinals and a second header."""
 
 
 @dataclass(slots=True)
 class Segment:
-    """One mapped file, open for appending."""
+    """One file of a journal, for appending."""
 
     path: Path
     mark: int
     size: int
-    buffer: mmap.mmap
+    _descriptor: int = -1
+
+    @property
+    def end(self) -> int:
+        """Where its entries end."""
+        return self.size - HEADER_BYTES
+
+    @property
+    def descriptor(self) -> int:
+        """The descriptor to write to, once it has its place."""
+        return self._descriptor
 
     def place(self, path: Path) -> None:
-        """Give the file its final name."""
-        self.path.rename(path)
+        """Give the file its final name and open it. Raises OSError."""
+        # Renamed while it is closed: Windows renames no open file.
+        self.path.replace(path)
         self.path = path
+        self._descriptor = open_to_write(path)
+
+    def discard(self) -> None:
+        """Close and remove a file that is not used."""
+        self.close()
+        _forget(self.path)
+
+    def close(self) -> None:
+        """Close the file."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+@dataclass(slots=True)
+class MappedSegment:
+    """One file of a journal, mapped for appending."""
+
+    path: Path
+    mark: int
+    size: int
+    buffer: mmap.mmap = field(repr=False)
+
+    @property
+    def end(self) -> int:
+        """Where its slots end."""
+        return self.size - HEADER_BYTES
+
+    def place(self, path: Path) -> None:
+        """Give the file its final name. Raises OSError."""
+        self.path.replace(path)
+        self.path = path
+
+    def discard(self) -> None:
+        """Unmap and remove a file that is not used."""
+        self.close()
+        _forget(self.path)
 
     def close(self) -> None:
         """Unmap. Views of the buffer must be gone, else it stays mapped until they are."""
@@ -55,65 +116,83 @@ def list_segments(folder: Path, lane: str) -> list[int]:
 
 
 def create_segment(folder: Path, size: int) -> Segment:
-    """Allocate, prefault and map a new segment of `size` bytes, under a name that no reader looks for.
-
-    The disk blocks are allocated first: writing through a mapping into a hole of a full disk ends
-    the process with SIGBUS. The pages are touched here so that no log call has to.
+    """Allocate a new file of `size` bytes under a name that no reader looks for.
 
     Raises:
         OSError: when the disk is full or refuses.
     """
-    path = folder / f"spare-{secrets.token_hex(8)}"
-    mark = new_mark()
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    path, mark, descriptor = _create(folder, size)
+    os.close(descriptor)
+    return Segment(path, mark, size)
+
+
+def create_mapped(folder: Path, size: int, *, touch: bool) -> MappedSegment:
+    """Allocate and map a new file of `size` bytes under a name that no reader looks for.
+
+    The disk blocks are allocated first: writing through a mapping into a hole of a full disk ends
+    the process with SIGBUS. `touch` its pages wherever that keeps nobody waiting, so that no log call
+    has to.
+
+    Raises:
+        OSError: when the disk is full or refuses.
+    """
+    path, mark, descriptor = _create(folder, size)
     try:
-        _allocate(descriptor, size)
-        os.pwrite(descriptor, segment_header(mark, size), 0)
-        buffer = _map(descriptor, size)
+        buffer = mmap.mmap(descriptor, size)
     except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(path)
+        _forget(path)
         raise
     finally:
         os.close(descriptor)
-    return Segment(path, mark, size, buffer)
+    if touch:
+        # By numpy, which lets other threads run; MAP_POPULATE would not, nor make pages writable. The
+        # bytes are padding of the header, and zeros.
+        np.frombuffer(buffer, np.uint8)[HEADER_BYTES - 1 :: mmap.PAGESIZE] = 0
+    return MappedSegment(path, mark, size, buffer)
 
 
-def segment_header(mark: int, size: int) -> bytes:
-    """Return the first HEADER_BYTES of a segment."""
-    return _HEADER.pack(_MAGIC, mark, 0, size).ljust(HEADER_BYTES, b"\0")
-
-
-def new_mark() -> int:
-    """Return a random mark that is not zero."""
-    return secrets.randbelow(0xFFFF_FFFF) + 1
-
-
-def read_header(descriptor: int, path: Path) -> tuple[int, int]:
-    """Return the mark and the full size of an open segment file.
+def read_header(descriptor: int, path: Path) -> Header:
+    """Return what an open segment file says of itself, at its begin or else at its end.
 
     Raises:
         StoreDamaged: when the file is not a segment.
     """
-    header = read_at(descriptor, _HEADER.size, 0)
-    if len(header) < _HEADER.size or not header.startswith(_MAGIC):
-        raise StoreDamaged(f"{path} is not a segment of a journal; it begins with {header[:8]!r}")
-    _, mark, _, size = _HEADER.unpack(header)
-    return int(mark), int(size)
+    first = read_at(descriptor, _HEADER.size, 0)
+    last = read_at(descriptor, _HEADER.size, max(0, os.fstat(descriptor).st_size - HEADER_BYTES))
+    for header in (first, last):
+        if len(header) == _HEADER.size and header[:8] in _VERSIONS:
+            magic, mark, _, size = _HEADER.unpack(header)
+            version = _VERSIONS[magic]
+            return Header(int(mark), int(size) - (HEADER_BYTES if version > 1 else 0), version)
+    raise StoreDamaged(f"{path} is not a segment of a journal; it begins with {first[:8]!r}")
+
+
+def _create(folder: Path, size: int) -> tuple[Path, int, int]:
+    path = folder / f"spare-{secrets.token_hex(8)}"
+    mark = secrets.randbelow(0xFFFF_FFFF) + 1
+    header = _HEADER.pack(_MAGIC, mark, 0, size).ljust(HEADER_BYTES, b"\0")
+    descriptor = create_to_write(path)
+    try:
+        _allocate(descriptor, size)
+        write_all_at(descriptor, header, size - HEADER_BYTES)
+        write_all_at(descriptor, header, 0)
+    except BaseException:
+        os.close(descriptor)
+        _forget(path)
+        raise
+    return path, mark, descriptor
 
 
 def _allocate(descriptor: int, size: int) -> None:
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(descriptor, 0, size)
         return
-    # macOS has no posix_fallocate: written zeros take the blocks as well.
+    # macOS and Windows have no posix_fallocate: written zeros take the blocks as well.
     block = bytes(1 << 20)
     for start in range(0, size, len(block)):
-        os.pwrite(descriptor, block[: size - start], start)
+        write_all_at(descriptor, block[: size - start], start)
 
 
-def _map(descriptor: int, size: int) -> mmap.mmap:
-    flags = mmap.MAP_SHARED
-    if sys.platform == "linux":
-        flags |= mmap.MAP_POPULATE
-    return mmap.mmap(descriptor, size, flags=flags)
+def _forget(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()

@@ -20,7 +20,8 @@ from ..storage.drain import Drain, recover_orphans
 from ..storage.engine import check_file
 from ..storage.errors import RunNotFound, StoreDamaged, StoreError
 from ..storage.forks import forks
-from ..storage.journal import Journal, JournalFull
+from ..storage.journal import Journal
+from ..storage.lanes import JournalFull
 from ..storage.model import Run
 from ..storage.read import HEARTBEAT_SECONDS
 from ..storage.write import Writer

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..storage.drain import living_journal, recover_orphans
 from ..storage.errors import BadInput, RunNotFound, StoreError, StoreNotWritable, StoreUnavailable
-from ..storage.journal import JournalFull
+from ..storage.lanes import JournalFull
 from ..storage.location import StoreArgument, StoreLocation
 from ..storage.model import SYSTEM_PREFIX, RunState
 from ..storage.model import Run as StoredRun
@@ -75,6 +75,7 @@ def init(
         guard.say("windows", "on Windows a log call is a file write of some microseconds, not a memory copy.")
     try:
         settings = read_settings(store)
+        _say_network(settings.location, guard)
         run = _begin(wanted, settings, guard, resume)
     except Exception as error:
         if guard.strict:
@@ -135,6 +136,16 @@ def _begin(wanted: StoredRun, settings: Settings, guard: Guard, resume: str | No
         if isinstance(error, StoreNotWritable) and not _may_become_writable(settings.location):
             raise
         return _begin_without_store(error, wanted, settings, guard, resume)
+
+
+def _say_network(location: StoreLocation, guard: Guard) -> None:
+    if location.network is not None:
+        guard.say(
+            "network",
+            f"{location.display} lies on a network file system ({location.network}), where SQLite's fast "
+            f"mode is not safe: a slower one is used. What waits for the store lies in {location.spool}, so "
+            f"after a crash only a run or a dashboard on this machine can store it.",
+        )
 
 
 def _may_become_writable(location: StoreLocation) -> bool:

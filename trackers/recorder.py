@@ -14,8 +14,9 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from ..storage.errors import BadInput
-from ..storage.journal import Journal, JournalFull
+from ..storage.journal import Journal
 from ..storage.journal_plain import create_journal
+from ..storage.lanes import JournalFull
 from ..storage.model import Run as StoredRun
 from ..storage.os_files import after_fork_in_child
 from ..storage.write import Writer

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 from ..storage.errors import BadInput
-from ..storage.journal import JournalFull
+from ..storage.lanes import JournalFull
 from ..storage.model import SYSTEM_PREFIX, RunState
 from ..storage.model import Run as StoredRun
 from . import exceptions
@@ -48,6 +48,8 @@ class Run:
         self._config = TrackedDict(stored.config, self._set_config)
         self._summary = TrackedDict(stored.summary, self._set_summary)
         self._created_at = stored.created_at
+        # By a clock that nobody sets; of a run that is resumed, the attempts before are counted in.
+        self._began = time.monotonic() - max(0.0, time.time() - stored.created_at)
         self._recorder = recorder
         self._step = -1 if last_step is None else last_step
         self._fixed_step: int | None = None
@@ -134,11 +136,11 @@ class Run:
 
     def log_system(self, values: Mapping[str, float]) -> None:
         """Record measurements of the machine; their steps are seconds since the run began."""
-        now = time.time()
+        now, second = time.time(), int(time.monotonic() - self._began)
         with self.guard("logging system metrics"), self._recorder.turn():
             for name, value in values.items():
                 series = SYSTEM_PREFIX + name.removeprefix(SYSTEM_PREFIX)
-                self._log_one(series, value, int(now - self._created_at), now, {})
+                self._log_one(series, value, second, now, {})
 
     def set_framework(self, framework: str) -> None:
         """Note which framework trains; hooks call it."""
@@ -183,7 +185,9 @@ class Run:
                 last.pop_all()
                 return
             self._finished = True
-            ended_how = {"state": ended, "finished_at": time.time(), "error": error}
+            # A clock that was set back meanwhile would have it end before it began.
+            ended_at = max(time.time(), self._created_at + time.monotonic() - self._began)
+            ended_how = {"state": ended, "finished_at": ended_at, "error": error}
             last.callback(self._end, ended_how, deadline)
             calls, self._on_finish = self._on_finish, []
             for call in calls:

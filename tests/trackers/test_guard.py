@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from stepscope.storage.journal import JournalFull
+from stepscope.storage.lanes import JournalFull
 from stepscope.trackers.guard import MOST_REASONS, Guard
 
 
