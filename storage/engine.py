@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
+from .backup import copy_database
 from .errors import (
     MissingExtra,
     StoreDamaged,
@@ -39,7 +40,7 @@ _SETUP_LOCK = 0x57E9_5C09
 
 
 def open_for_writing(location: StoreLocation, patience: float = PATIENCE_SECONDS) -> sa.Engine:
-    """Connect, create the store or bring its schema up to date.
+    """Connect, create the store or bring its schema up to date, after a copy of the file beside it.
 
     `patience` is how many seconds each transaction waits for those of others.
 
@@ -281,8 +282,17 @@ def _migrate(engine: sa.Engine, location: StoreLocation) -> None:
                 f"{location.display} is not a Stepscope store but the database of another program. "
                 f"Name another file."
             )
-        if found != HEAD:
-            _upgrade(connection)
+        if found == HEAD:
+            return
+        if found is not None and location.path is not None:
+            _keep_a_copy(location.path, found)
+        _upgrade(connection)
+
+
+def _keep_a_copy(path: Path, revision: str) -> None:
+    # Within the transaction: one process alone makes it, of what nobody can change meanwhile.
+    moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    copy_database(path, path.with_name(f"{path.name}.backup-{revision}-{moment}"))
 
 
 def _upgrade(connection: sa.Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import sys
@@ -24,7 +25,7 @@ from stepscope.storage.errors import (
 )
 from stepscope.storage.read import Reader
 from stepscope.storage.write import Writer
-from support import forked, run_python
+from support import ROOT, forked, run_python
 
 NOBODY = 65534
 
@@ -238,6 +239,33 @@ def test_eight_processes_make_one_new_store_at_once(store_url: str) -> None:
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * 8
     with Reader.open(store_url) as reader:
         assert sorted(run.project for run in reader.runs()) == sorted(f"of {child}" for child in children)
+
+
+def test_eight_processes_upgrade_one_store_at_once_after_one_backup(tmp_path: Path) -> None:
+    store = tmp_path / "runs.db"
+    shutil.copy(ROOT / "tests" / "upgrade_assets" / "schema_001.db", store)
+    readable, writable = os.pipe()
+
+    def work() -> None:
+        os.close(writable)
+        os.read(readable, 1)  # returns in all of them when the parent closes its end
+        with Writer.open(store) as writer:
+            new_run(writer, project=f"of {os.getpid()}")
+
+    children = [forked(work) for _ in range(8)]
+    os.close(readable)
+    os.close(writable)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 8
+    with Reader.open(store) as reader:
+        projects = {run.project for run in reader.runs()}
+    assert {f"of {child}" for child in children} <= projects
+    (backup,) = [path for path in tmp_path.iterdir() if ".backup-" in path.name]
+    assert re.fullmatch(r"runs\.db\.backup-001-\d{8}-\d{6}", backup.name)
+    with pytest.raises(StoreTooOld, match="has schema 001"):
+        Reader.open(backup)
+    shutil.copy(backup, tmp_path / "again.db")
+    with Writer.open(tmp_path / "again.db"), Reader.open(tmp_path / "again.db") as reader:
+        assert {run.project for run in reader.runs()} == {p for p in projects if not p.startswith("of ")}
 
 
 def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
