@@ -1,0 +1,81 @@
+"""A run at full speed for millions of points: finish, memory and processor time at any length.
+
+Memory is looked at every 100,000 calls, beyond the import of Stepscope: what is held that belongs to no file,
+and the mapped journal. Processor time is that of the whole process until the
+writer's thread has ended too.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from pathlib import Path
+from typing import Any
+
+from machine import anonymous_mib, mapped_mib, settle, tree_seconds
+from peers.base import Peer
+from peers.registry import OURS
+from plan import Case, Figure, Goal, Measures, Scale, Settings, Table, at_most
+from values import noisy
+
+_BLOCK = 100_000
+_LENGTHS = (1_000_000, 5_000_000, 20_000_000)
+
+
+def _label(points: int) -> str:
+    return f"{OURS}, {points:,} points"
+
+
+def _cases(scale: Scale) -> list[Case]:
+    return [
+        Case("long_run", OURS, {"points": scale.count(points)}, _label(points), scale.rounds)
+        for points in _LENGTHS
+    ]
+
+
+def _measure(peer: type[Peer], folder: Path, settings: Settings) -> Measures:
+    points = settings["points"]
+    values = noisy(_BLOCK).tolist()
+    importlib.import_module(peer.module)
+    bare = anonymous_mib()
+    tracker: Any = peer(folder)
+    settle()
+    held = journal = spent = 0.0
+    used = tree_seconds()
+    for first in range(0, points, _BLOCK):
+        begun = time.perf_counter()
+        _log(tracker.run, values[: points - first], first)
+        spent += time.perf_counter() - begun
+        held, journal = max(held, anonymous_mib() - bare), max(journal, mapped_mib(".spool/"))
+    begun = time.perf_counter()
+    tracker.close()
+    finish = time.perf_counter() - begun
+    tracker.rest()
+    cpu = tree_seconds() - used
+    return {
+        "call_us": spent / points * 1e6,
+        "finish_s": finish,
+        "cpu_us": cpu / points * 1e6,
+        "memory_mib": max(held, anonymous_mib() - bare),
+        "journal_mib": journal,
+    }
+
+
+def _log(run: Any, values: list[float], first: int) -> None:
+    for step, value in enumerate(values, first):
+        run.log({"loss": value}, step=step)
+
+
+def _goals(table: Table) -> list[Goal]:
+    small, large, largest = (table[_label(points)] for points in _LENGTHS)
+    memory = max(found["memory_mib"] for found in (small, large, largest))
+    return [
+        at_most("processor time of everything a point", 1.5, large["cpu_us"], "us"),
+        at_most("`run.finish()` after 5,000,000 points", 2, large["finish_s"], "s"),
+        at_most("`run.finish()` after 20,000,000 points", 2, largest["finish_s"], "s"),
+        at_most("memory beyond the import, at 1, 5 and 20 million points", 30, memory, "MiB"),
+        at_most("mapped journal", 32, max(small["journal_mib"], largest["journal_mib"]), "MiB"),
+    ]
+
+
+FIGURES = (Figure("long_run", _cases, _measure, _goals),)

@@ -1,0 +1,21 @@
+"""The figures, in the order of the tables."""
+
+from __future__ import annotations
+
+from figures import (
+    growth,
+    import_time,
+    latency,
+    listing,
+    log_call,
+    long_run,
+    many_processes,
+    media,
+    stored,
+    windows,
+)
+from plan import Figure
+
+_MODULES = (log_call, latency, media, stored, windows, growth, long_run, many_processes, import_time, listing)
+
+FIGURES: dict[str, Figure] = {figure.name: figure for module in _MODULES for figure in module.FIGURES}
