@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..storage.model import Run, Series
+import numpy as np
+
+from ..storage.model import LastValues, Run, Series
 from ..storage.names import MetricName, parse_name
 
 ABOUT_TRAINING = frozenset({"learning_rate", "gradient_norm", "step_time", "samples_per_second", "epoch"})
@@ -87,26 +89,29 @@ def _order(metric: str) -> tuple[int, str]:
     return (_FIRST_METRICS.index(head) if head in _FIRST_METRICS else len(_FIRST_METRICS), metric)
 
 
-def last_values(run_ids: Sequence[str], series: Iterable[Series], most: int) -> dict[str, list[float | None]]:
+def last_values(found: LastValues, most: int) -> dict[str, list[float | None]]:
     """Return the last values of the metrics that most runs have; of batch and epoch, the epoch's.
 
     What says how a run went on rather than how it ended is left out: the machine, the learning rate ...
 
     Args:
-        run_ids: one value of each metric is returned for each of them, None where there is none.
-        series: scalars of these runs.
+        found: of each metric, one value is returned for each of its run_ids, None where there is none.
         most: how many metrics.
     """
-    values: dict[str, dict[str, float | None]] = {}
-    exact: set[tuple[str, str]] = set()
-    for one in series:
-        name = parse_name(one.name, one.context)
-        if name.metric.partition("/")[0] in {*ABOUT_TRAINING, *LAST} or set(one.context) - {"split"}:
+    names = [parse_name(one.name, one.context) for one in found.names]
+    order = np.argsort(found.name, kind="stable")
+    starts = np.searchsorted(found.name[order], np.arange(len(names) + 1)).tolist()
+    values: dict[str, dict[int, float]] = {}
+    # The epoch's come last, so that they stay.
+    for place in sorted(range(len(names)), key=lambda place: names[place].granularity == "epoch"):
+        name, context = names[place], found.names[place].context
+        if name.metric.partition("/")[0] in {*ABOUT_TRAINING, *LAST} or set(context) - {"split"}:
             continue
         column = f"{name.metric} \u00b7 {name.split}" if name.split else name.metric
-        if name.granularity == "epoch" or (column, one.run_id) not in exact:
-            values.setdefault(column, {})[one.run_id] = one.last_value
-        if name.granularity == "epoch":
-            exact.add((column, one.run_id))
+        chosen = order[starts[place] : starts[place + 1]]
+        pairs = zip(found.run[chosen].tolist(), found.value[chosen].tolist(), strict=True)
+        values.setdefault(column, {}).update(pairs)
     often = sorted(values, key=lambda column: (-len(values[column]), column))[:most]
-    return {column: [values[column].get(run_id) for run_id in run_ids] for column in sorted(often)}
+    return {
+        column: [values[column].get(run) for run in range(len(found.run_ids))] for column in sorted(often)
+    }

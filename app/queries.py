@@ -17,7 +17,7 @@ import streamlit as st
 from ..storage.errors import StepscopeError
 from ..storage.kinds.histogram import HistogramData
 from ..storage.location import locate
-from ..storage.model import Attempt, Points, Record, Run, Series
+from ..storage.model import Attempt, LastValues, Points, Record, Run, Series
 from ..storage.read import Reader
 from .views.histogram import Histograms
 
@@ -58,7 +58,7 @@ def fingerprint() -> int:
 
 
 def runs() -> list[Run]:
-    """Return all runs, newest first. Raises StoreError."""
+    """Return all runs that are not archived, newest first. Raises StoreError."""
     # A run whose process is gone is seen to be so without a change of the store, after a while.
     return _runs(*_place(), reader().version(), int(time.time() / STATE_SECONDS))
 
@@ -71,6 +71,16 @@ def attempts(run_id: str) -> list[Attempt]:
 def series(run_ids: Sequence[str], kind: str | None = None) -> list[Series]:
     """Return the series of some runs, ordered by run and name. Raises StoreError."""
     return reader().series(run_ids, kind=kind)
+
+
+def environment(run_id: str) -> dict[str, Any]:
+    """Return what was captured of a run's machine and code. Raises StoreError, RunNotFound."""
+    return reader().environment(run_id)
+
+
+def last_values(run_ids: Sequence[str]) -> LastValues:
+    """Return the value that was logged last, of every scalar of some runs. Raises StoreError."""
+    return reader().last_values(run_ids)
 
 
 def points(one: Series, most: int = POINTS_A_LINE) -> Points:
@@ -108,7 +118,7 @@ def _open(url: str, file_id: int) -> Reader:  # noqa: ARG001
     return Reader.open(url)
 
 
-# By reference: copying what 2,000 runs captured would cost more than reading it. Nobody changes a Run.
+# By reference: copying 2,000 runs would cost more than reading them. Nobody changes a Run.
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _runs(url: str, file_id: int, version: int, moment: int) -> list[Run]:  # noqa: ARG001
     return reader().runs()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -144,7 +145,7 @@ class SeriesName:
         return label_of(self.name, self.context)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LastValues:
     """The value that was logged last, of every scalar of some runs; entries are ordered by run."""
 
@@ -159,15 +160,17 @@ class LastValues:
     value: NDArray[np.float64]
     """Shape (n,); may be NaN or infinite."""
 
-    def by_run(self) -> dict[str, dict[str, float]]:
-        """Return for each run label -> value, ordered by label."""
-        labels = [one.label for one in self.names]
-        found: dict[str, dict[str, float]] = {run_id: {} for run_id in self.run_ids}
-        order = np.lexsort((self.name, self.run))
-        columns = (self.run[order].tolist(), self.name[order].tolist(), self.value[order].tolist())
-        for run, name, value in zip(*columns, strict=True):
-            found[self.run_ids[run]][labels[name]] = value
-        return found
+    @cached_property
+    def labels(self) -> list[str]:
+        """The labels of the names, shape (k,)."""
+        return [name.label for name in self.names]
+
+    def of(self, place: int) -> dict[str, float]:
+        """Return label -> value, ordered by label, of the run at that place in run_ids."""
+        start, end = np.searchsorted(self.run, (place, place + 1)).tolist()
+        order = start + np.argsort(self.name[start:end])
+        names: list[int] = self.name[order].tolist()
+        return dict(zip([self.labels[name] for name in names], self.value[order].tolist(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

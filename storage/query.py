@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from .errors import BadInput
 from .frames import Table, column_of, html_table
 from .location import StoreArgument
-from .model import Run
+from .model import LastValues, Run
 from .nested import flatten
 from .read import Reader
 from .run_filter import RunFilter, parse_filter
@@ -181,10 +181,10 @@ def _with_last_values(reader: Reader, found: Sequence[Run]) -> list[StoredRun]:
     ids = [run.run_id for run in found]
 
     @lru_cache(maxsize=1)
-    def last_values() -> dict[str, dict[str, float]]:
-        return reader.last_values(ids).by_run()
+    def values() -> LastValues:
+        return reader.last_values(ids)
 
-    return [StoredRun(reader, run, lambda run_id: last_values()[run_id]) for run in found]
+    return [StoredRun(reader, run, lambda place=place: values().of(place)) for place, run in enumerate(found)]
 
 
 def _facts(runs: Sequence[StoredRun]) -> dict[str, NDArray[Any]]:

@@ -16,9 +16,6 @@ from .model import Attempt, Context, Points, Record, Run, Series, label_of
 from .near import near_names
 from .read import Reader
 
-LastOf = Callable[[str], dict[str, float]]
-"""From a run's id to its last values."""
-
 _BUCKET = ("step", "first_step", "time", "min", "max", "mean", "last", "count")
 
 
@@ -60,11 +57,11 @@ class StoredRun:
     read anew each time.
     """
 
-    def __init__(self, reader: Reader, run: Run, last_of: LastOf) -> None:
+    def __init__(self, reader: Reader, run: Run, last_values: Callable[[], dict[str, float]]) -> None:
         """Use `Store.run` or `Store.runs` instead."""
         self._reader = reader
         self._run = run
-        self._last_of = last_of
+        self._last_values = last_values
 
     @property
     def id(self) -> str:
@@ -164,7 +161,7 @@ class StoredRun:
     @cached_property
     def last(self) -> Mapping[str, float]:
         """The last value of each scalar, by its label: `loss`, or `loss [rank=1]` with a context."""
-        return self._last_of(self.id)
+        return self._last_values()
 
     @cached_property
     def environment(self) -> Mapping[str, Any]:

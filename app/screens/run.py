@@ -111,7 +111,7 @@ def _config(run: Run) -> None:
 
 
 def _environment(run: Run) -> None:
-    environment = dict(run.environment)
+    environment = queries.environment(run.run_id)
     packages, command = _mapping(environment.pop("packages", None)), environment.pop("command", None)
     environment.pop("git", None)
     if command:
@@ -132,7 +132,7 @@ def _environment(run: Run) -> None:
 
 
 def _code(run: Run) -> None:
-    git = _mapping(run.environment.get("git"))
+    git = _mapping(queries.environment(run.run_id).get("git"))
     if not git:
         notices.nothing("The run was not started in a git repository.")
         return

@@ -62,7 +62,7 @@ def _draw(text: str, project: str | None, states: Sequence[str]) -> None:
         ]
         listed = found[:MOST_ROWS]
         chosen = choice_of(everything)
-        columns = run_table.columns(listed, queries.series([run.run_id for run in listed], "scalar"), chosen)
+        columns = run_table.columns(listed, queries.last_values([run.run_id for run in listed]), chosen)
     except StepscopeError as error:
         notices.store_problem(error)
         return

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from ...storage.model import Run, RunState, Series
+from ...storage.model import LastValues, Run, RunState
 from ...storage.nested import flatten
 from ..metric_groups import last_values
 from ..views.words import duration
@@ -28,12 +28,12 @@ STATE_WORDS = {
 }
 
 
-def columns(runs: Sequence[Run], series: Sequence[Series], chosen: Choice) -> dict[str, list[Any]]:
+def columns(runs: Sequence[Run], values: LastValues, chosen: Choice) -> dict[str, list[Any]]:
     """Return the columns of the table, one value for each run, in the given order.
 
     Args:
         runs: the runs.
-        series: the scalars of all of them.
+        values: the last values of all of them, in the same order.
         chosen: colours and names.
     """
     return {
@@ -42,7 +42,7 @@ def columns(runs: Sequence[Run], series: Sequence[Series], chosen: Choice) -> di
         "State": [STATE_WORDS[run.state] for run in runs],
         "Started": [pd.Timestamp(run.created_at, unit="s", tz="UTC") for run in runs],
         "Duration": [duration(run.duration) for run in runs],
-        **last_values([run.run_id for run in runs], series, METRIC_COLUMNS),
+        **last_values(values, METRIC_COLUMNS),
         **_config(runs),
         **_facts(runs),
     }
