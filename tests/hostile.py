@@ -46,9 +46,12 @@ def locked_by_another(store: str | Path) -> Generator[None]:
 def until_ended(store: str | Path, run_id: str) -> Run:
     """Return a run that ended by itself, once the next run has stored what it left in its journal."""
     with stepscope.init(store=store), Reader.open(store) as reader:
-        ends = (RunState.FINISHED, RunState.FAILED, RunState.KILLED)
-        wait_until(lambda: reader.run(run_id).state in ends and not left(store, run_id), 60, "the end")
-        return reader.run(run_id)
+
+        def ended() -> list[Run]:
+            found = reader.runs(run_ids=[run_id])
+            return [run for run in found if run.state is not RunState.RUNNING and not left(store, run_id)]
+
+        return wait_until(ended, 60, "the end of the run")[0]
 
 
 def left(store: str | Path, run_id: str) -> list[Path]:

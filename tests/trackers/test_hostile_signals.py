@@ -24,16 +24,16 @@ def handler(*_):
     global calls
     calls += 1
     mine = calls
-    run.log({f"handler {mine % 500}": float(mine), "handler": float(mine)}, step=mine)
+    run.log({f"handler {mine % 100}": float(mine), "handler": float(mine)}, step=mine)
     run.log({"handler words": stepscope.Text(str(mine))}, step=mine)
     run.config["handled"] = mine
 run = stepscope.init(store=sys.argv[1])
 signal.signal(signal.SIGALRM, handler)
 signal.setitimer(signal.ITIMER_REAL, 0.002, 0.001)
-end = time.monotonic() + 1.5
+end = time.monotonic() + 1.0
 step = 0
-while time.monotonic() < end or calls < 300:
-    run.log({"loss": float(step), f"new {step % 2000}": float(step)}, step=step)
+while time.monotonic() < end or calls < 100:
+    run.log({"loss": float(step), f"new {step % 400}": float(step)}, step=step)
     if step % 5 == 0:
         run.log({"words": stepscope.Text(str(step))}, step=step)
     if step % 100 == 0:
@@ -136,7 +136,7 @@ signal.signal(signal.SIGTERM, preempted)
 print(run.id, flush=True)
 step = 0
 while True:
-    run.log({"loss": float(step), f"new {step % 3000}": 1.0, "bad": None}, step=step)
+    run.log({"loss": float(step), f"new {step % 300}": 1.0, "bad": None}, step=step)
     step += 1
 """
 
