@@ -3,36 +3,68 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import metadata
 
 from ..storage.errors import StepscopeError
-from .commands import export, ui, upgrade
+from .commands import backup, change, compact, export, runs, show, sync, ui, upgrade, verify
+
+GROUPS = {
+    "look": (ui, runs, show),
+    "change runs": (change,),
+    "hand on": (export, sync, backup),
+    "care for the store": (verify, compact, upgrade),
+}
+"""Title -> the modules whose subcommands `stepscope --help` lists under it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: 0 done, 1 a fault, 2 wrong usage, 130 Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        return options.run(options) or 0
     except StepscopeError as error:
         print(f"stepscope: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough, as `head` does. What is still buffered must not fail, too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         return 130
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="stepscope", description="Look at the training runs in a store, and hand them on to other tools."
+        prog="stepscope",
+        description="Look at the training runs in a store, care for them, and hand them on to other tools.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"stepscope {metadata.version('stepscope')}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (ui, export, upgrade):
-        command.add_to(commands)
+    commands = parser.add_subparsers(
+        title="commands",
+        metavar="COMMAND",
+        required=True,
+        help="one of those below; COMMAND --help tells more",
+    )
+    lists: list[str] = []
+    for title, modules in GROUPS.items():
+        before = set(commands.choices)
+        for module in modules:
+            module.add_to(commands)
+        lines = [
+            f"  {name:<10} {_phrase(one)}" for name, one in commands.choices.items() if name not in before
+        ]
+        lists.append("\n".join([f"{title}:", *lines]))
+    parser.epilog = "\n\n".join(lists)
     return parser
+
+
+def _phrase(parser: argparse.ArgumentParser) -> str:
+    text = parser.description or ""
+    return f"{text[:1].lower()}{text[1:]}".rstrip(".")
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ def last_values(found: LastValues, most: int) -> dict[str, list[float | None]]:
         chosen = order[starts[place] : starts[place + 1]]
         pairs = zip(found.run[chosen].tolist(), found.value[chosen].tolist(), strict=True)
         values.setdefault(column, {}).update(pairs)
-    often = sorted(values, key=lambda column: (-len(values[column]), column))[:most]
+    often = sorted(values, key=lambda column: (-len(values[column]), _order(column)))[:most]
     return {
         column: [values[column].get(run) for run in range(len(found.run_ids))] for column in sorted(often)
     }

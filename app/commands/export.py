@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 def add_to(commands: Commands) -> None:
     """Describe the subcommand to argparse."""
-    parser = commands.add_parser(
-        "export", help="write runs for another tool", description="Write runs for another tool."
-    )
+    parser = commands.add_parser("export", description="Write runs for another tool.")
     targets = parser.add_subparsers(title="targets", metavar="TARGET", required=True)
     _add_tensorboard(targets)
     _add_visdom(targets)
@@ -26,7 +24,7 @@ def add_to(commands: Commands) -> None:
 
 def _add_tensorboard(targets: Commands) -> None:
     text = "write event files that TensorBoard reads"
-    parser = targets.add_parser("tensorboard", help=text, description=f"{text.capitalize()}.")
+    parser = targets.add_parser("tensorboard", help=text, description=f"{text[0].upper()}{text[1:]}.")
     _add_common(parser)
     parser.add_argument("--to", required=True, metavar="DIR", help="folder to write into")
     parser.set_defaults(run=export_tensorboard)
@@ -34,7 +32,7 @@ def _add_tensorboard(targets: Commands) -> None:
 
 def _add_visdom(targets: Commands) -> None:
     text = "fill a running Visdom server, or write its environment files"
-    parser = targets.add_parser("visdom", help=text, description=f"{text.capitalize()}.")
+    parser = targets.add_parser("visdom", help=text, description=f"{text[0].upper()}{text[1:]}.")
     _add_common(parser)
     place = parser.add_mutually_exclusive_group(required=True)
     place.add_argument("--server", metavar="URL", help="address of a running Visdom server")

@@ -15,7 +15,7 @@ DEFAULT_PORT = 8501
 
 def add_to(commands: Commands) -> None:
     """Describe the subcommand to argparse."""
-    parser = commands.add_parser("ui", help="open the dashboard", description="Open the dashboard.")
+    parser = commands.add_parser("ui", description="Open the dashboard.")
     add_store_option(parser)
     parser.add_argument(
         "--port",
