@@ -10,6 +10,7 @@ that came from float32 about 5.5.
 from __future__ import annotations
 
 import struct
+import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -69,7 +70,7 @@ def pack(columns: Columns) -> bytes:
         )
     )
     header = _HEADER.pack(_VERSION, flags, len(columns.step), len(body))
-    return header + zstandard.ZstdCompressor(level=_LEVEL).compress(body)
+    return header + compress(body)
 
 
 def unpack(*chunks: bytes) -> Columns:
@@ -140,6 +141,27 @@ def shown(columns: Columns) -> Columns:
     return columns.take(np.append(rises, True))
 
 
+class _OfThread(threading.local):
+    """A compressor for each thread: to make one costs as much as to compress a small chunk."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=_LEVEL)
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
+_zstd = _OfThread()
+
+
+def compress(body: bytes) -> bytes:
+    """Return one zstd frame."""
+    return _zstd.compressor.compress(body)
+
+
+def decompress(frame: bytes | memoryview, size: int) -> bytes:
+    """Return what is in a zstd frame. Raises zstandard.ZstdError."""
+    return _zstd.decompressor.decompress(frame, max_output_size=size)
+
+
 def shuffle(column: NDArray[Any]) -> bytes:
     """Return the bytes of an array transposed: the first of each element, the second of each ..."""
     width = column.dtype.itemsize
@@ -173,7 +195,7 @@ def _columns(data: bytes) -> tuple[NDArray[np.uint8], bool]:
     """Return the three columns as they lie, and whether the values are float32."""
     _, flags, _, size = _HEADER.unpack_from(data)
     try:
-        body = zstandard.ZstdDecompressor().decompress(memoryview(data)[_HEADER.size :], max_output_size=size)
+        body = decompress(memoryview(data)[_HEADER.size :], size)
     except zstandard.ZstdError as error:
         raise StoreDamaged(f"a chunk of {len(data)} bytes cannot be read: {error}") from error
     if len(body) != size:
@@ -196,7 +218,9 @@ def _sum_up(target: NDArray[np.int64], planes: NDArray[np.uint8]) -> None:
 
 def _differences(column: NDArray[np.int64]) -> NDArray[np.int64]:
     # Differences of extreme steps wrap around; the sum in unpack wraps back.
-    return np.diff(column, prepend=np.int64(0))
+    differences = column.copy()
+    np.subtract(column[1:], column[:-1], out=differences[1:])
+    return differences
 
 
 def _as_float32(values: NDArray[np.float64]) -> NDArray[np.float32] | None:

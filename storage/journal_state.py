@@ -39,6 +39,8 @@ class JournalState:
     place_of_number: NDArray[np.int64] = field(default_factory=lambda: np.full(16, -1, np.int64))
     """The place of a series by the number that the journal gave it; -1 for one not seen yet."""
 
+    by_id: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    """The places in the order of the series' numbers; made when it is asked for."""
     system: list[int] = field(default_factory=list[int])
     """The journal's numbers of series of the machine, whose steps are seconds."""
 
@@ -59,7 +61,10 @@ class JournalState:
 
     def places(self, series_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the places of series that have one."""
-        return np.array([self.totals.places[number] for number in series_ids.tolist()], np.int64)
+        ids = self.totals.series_ids
+        if len(self.by_id) < len(ids):
+            self.by_id = np.argsort(ids)
+        return self.by_id[np.searchsorted(ids, series_ids, sorter=self.by_id)]
 
     def waiting(self) -> NDArray[np.int64]:
         """Return how many points of each series are in tails."""
@@ -83,9 +88,8 @@ def load_state(connection: sa.Connection, run_id: str, journal_no: int) -> Journ
 
 def read_tails(connection: sa.Connection, state: JournalState, first_batch: int = 0) -> list[Tail]:
     """Return the tails of the journal from one on, oldest first."""
-    mine = _mine(tails, state.run_id, state.journal_no)
-    query = sa.select(tails.c.data).where(*mine, tails.c.batch_no >= first_batch)
-    return [decode(data) for data in connection.execute(query.order_by(tails.c.batch_no)).scalars()]
+    found = connection.execute(_TAILS, {"r": state.run_id, "j": state.journal_no, "b": first_batch})
+    return [decode(data) for data in found.scalars()]
 
 
 def stream_rows(state: JournalState, places: Sequence[int]) -> list[Mapping[str, Any]]:
@@ -131,3 +135,12 @@ def _load_records(connection: sa.Connection, state: JournalState) -> None:
 
 def _mine(table: sa.Table, run_id: str, journal_no: int) -> tuple[sa.ColumnElement[bool], ...]:
     return table.c.run_id == run_id, table.c.journal_no == journal_no
+
+
+# Made once: to put a statement together takes longer than to run it.
+_TAILS = (
+    sa.select(tails.c.data)
+    .where(tails.c.run_id == sa.bindparam("r"), tails.c.journal_no == sa.bindparam("j"))
+    .where(tails.c.batch_no >= sa.bindparam("b"))
+    .order_by(tails.c.batch_no)
+)

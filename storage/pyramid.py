@@ -20,7 +20,7 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-from .chunks import CHUNK_POINTS, Columns, shown, shuffle, unshuffle_into
+from .chunks import CHUNK_POINTS, Columns, compress, decompress, shown, shuffle, unshuffle_into
 from .errors import StoreDamaged
 
 ENTRY_POINTS = 256
@@ -53,7 +53,6 @@ ENTRY = np.dtype(
 _COUNTS = ("count", "nan", "posinf", "neginf")
 _VERSION = 1
 _HEADER = struct.Struct("<BxH")
-_LEVEL = 3
 LOWEST, HIGHEST = int(np.iinfo(np.int64).min), int(np.iinfo(np.int64).max)
 """The steps that bound a window without bounds."""
 _EMPTY = np.array((HIGHEST, LOWEST, *(np.nan,) * 5, 0, 0, 0, 0), ENTRY)
@@ -128,8 +127,7 @@ def of_chunks(columns: Columns) -> Entries:
 
 def encode(entries: Entries) -> bytes:
     """Return the bytes of a node."""
-    body = zstandard.ZstdCompressor(level=_LEVEL).compress(shuffle(entries))
-    return _HEADER.pack(_VERSION, len(entries)) + body
+    return _HEADER.pack(_VERSION, len(entries)) + compress(shuffle(entries))
 
 
 def node_size(node: bytes) -> int:
@@ -160,7 +158,7 @@ def decode(nodes: Sequence[bytes]) -> Entries:
 
 def _planes(node: bytes, size: int) -> NDArray[np.uint8]:
     try:
-        body = zstandard.ZstdDecompressor().decompress(memoryview(node)[_HEADER.size :], max_output_size=size)
+        body = decompress(memoryview(node)[_HEADER.size :], size)
     except zstandard.ZstdError as error:
         raise StoreDamaged(f"a node of {len(node)} bytes cannot be read: {error}") from error
     if len(body) != size:

@@ -216,7 +216,8 @@ def _fetch(connection: sa.Connection, series: Series, sources: Sequence[Source],
     # Entries of one node follow one another: a node is fetched for each stretch of them.
     changes = (node[1:] != node[:-1]) | (places.source[1:] != places.source[:-1])
     starts = np.flatnonzero(np.append(True, changes))
-    journals = [sources[source].journal_no for source in places.source[starts].tolist()]
+    chosen: list[int] = places.source[starts].tolist()
+    journals = [sources[index].journal_no for index in chosen]
     keys = list(zip(journals, node[starts].tolist(), strict=True))
     data = _node_data(connection, series, int(places.level[0]), keys)
     nodes = [data[key] for key in keys]

@@ -80,7 +80,7 @@ class JournalTotals:
             values = np.where(finite, values, np.nan)
         for name, extreme in (("min_value", np.fmin), ("max_value", np.fmax)):
             rows[name][places] = extreme(rows[name][places], extreme.reduceat(values, starts))
-        self._changed.update(np.unique(places // SHARD_SERIES).tolist())
+        self._changed.update((places // SHARD_SERIES).tolist())
 
     def add_record(self, place: int, step: int, time: float) -> None:
         """Add one record."""

@@ -207,7 +207,7 @@ class Writer:
                 _apply_change(connection, run_id, change)
             _add_drops(connection, cursor, batch.drops)
             _lower_first_step(connection, cursor, batch)
-            _apply_change(connection, run_id, {})
+            connection.execute(_TOUCH_RUN, {"r": run_id, "updated_at": time.time()})
 
         self.transact(work)
         cursor.points_position = batch.points_position
@@ -330,12 +330,12 @@ def _journal_row(cursor: JournalCursor, name: str) -> dict[str, Any]:
 
 
 def _move_journal(connection: sa.Connection, cursor: JournalCursor, batch: Batch) -> None:
-    mine = (journals.c.run_id == cursor.run_id) & (journals.c.journal_no == cursor.journal_no)
     was = _places(cursor.points_position, cursor.values_position)
-    there = sa.and_(mine, *(journals.c[name] == place for name, place in was.items()))
-    moved = sa.update(journals).where(there).values(_places(batch.points_position, batch.values_position))
-    if connection.execute(moved).rowcount == 1:
+    place = {"r": cursor.run_id, "j": cursor.journal_no, **{f"was_{name}": at for name, at in was.items()}}
+    moved = place | _places(batch.points_position, batch.values_position)
+    if connection.execute(_MOVE_JOURNAL, moved).rowcount == 1:
         return
+    mine = (journals.c.run_id == cursor.run_id) & (journals.c.journal_no == cursor.journal_no)
     if connection.execute(sa.select(journals.c.run_id).where(mine)).first() is None:
         raise RunNotFound(f"run {cursor.run_id} was deleted while it was logging")
     # The journal's lock prevents it, but not on every network file system.
@@ -352,6 +352,18 @@ def _places(points: Position, values: Position) -> dict[str, int]:
         "values_segment": values.segment,
         "values_offset": values.offset,
     }
+
+
+# Made once: to put a statement together takes longer than to run it.
+_MOVE_JOURNAL = (
+    sa.update(journals)
+    .where(journals.c.run_id == sa.bindparam("r"), journals.c.journal_no == sa.bindparam("j"))
+    .where(*(journals.c[name] == sa.bindparam(f"was_{name}") for name in _places(Position(), Position())))
+    .values({name: sa.bindparam(name) for name in _places(Position(), Position())})
+)
+_TOUCH_RUN = (
+    sa.update(runs).where(runs.c.run_id == sa.bindparam("r")).values(updated_at=sa.bindparam("updated_at"))
+)
 
 
 def _add_drops(connection: sa.Connection, cursor: JournalCursor, found: Mapping[str, int]) -> None:

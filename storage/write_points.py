@@ -258,8 +258,9 @@ def _enter_new(connection: sa.Connection, state: JournalState, new: NewPoints) -
     if highest >= len(state.place_of_number):
         room = np.full(highest + 1, -1, np.int64)
         state.place_of_number = np.concatenate([state.place_of_number, room])
-    unseen = np.unique(new.number[state.place_of_number[new.number] < 0]).tolist()
-    if unseen:
+    unknown = state.place_of_number[new.number] < 0
+    if bool(unknown.any()):
+        unseen = np.unique(new.number[unknown]).tolist()
         entered = enter_series(connection, state, [new.definitions[number] for number in unseen])
         state.place_of_number[unseen] = entered
         state.system += [n for n in unseen if new.definitions[n].name.startswith(SYSTEM_PREFIX)]
@@ -343,7 +344,7 @@ def _store_tail(connection: sa.Connection, state: JournalState, tail: Tail) -> N
         number = numbers[0]
         del state.batches[-merged:]
     row = {**state.key, "batch_no": number, "data": tail.encode()}
-    connection.execute(sa.insert(tails), row)
+    connection.execute(_INSERT_TAIL, row)
     state.batches.append((number, len(tail.columns.step)))
 
 
@@ -375,6 +376,7 @@ _UPSERTS: dict[tuple[str, str], sa.Insert] = {
     for name, dialect in (("postgresql", postgresql), ("sqlite", sqlite))
     for table in (pyramid, streams, totals)
 }
+_INSERT_TAIL = sa.insert(tails)
 _DELETE_TAIL = sa.delete(tails).where(
     tails.c.run_id == sa.bindparam("r"),
     tails.c.journal_no == sa.bindparam("j"),
