@@ -8,8 +8,9 @@ from __future__ import annotations
 import argparse
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,15 +32,28 @@ def build(
     Steps count up, times are a millisecond apart, give or take a tenth.
     """
     with Writer.open(store) as writer:
-        now = time.time()
-        run_id = "".join(secrets.choice("0123456789ABCDEFGHJKMNPQRSTVWXYZ") for _ in range(10))
-        run = Run(run_id, "big", f"{points:,} points", RunState.RUNNING, now, now)
-        writer.create_run(run)
-        cursor = writer.open_journal(run_id, f"{run_id}-big", 0)
-        for number, new in enumerate(_batches(points, series, batch, float32=float32), 1):
-            writer.commit(cursor, Batch(Position(number), Position(), points=new))
-        writer.seal(run_id, cursor.journal_no)
-        writer.update_run(run_id, {"state": RunState.FINISHED, "finished_at": time.time()})
+        return add_run(writer, points, series=series, float32=float32, batch=batch)
+
+
+def add_run(
+    writer: Writer,
+    points: int,
+    *,
+    series: int = 1,
+    float32: bool = False,
+    batch: int = BATCH,
+    config: Mapping[str, Any] | None = None,
+) -> str:
+    """Store such a run beside those that are there; return its id."""
+    now = time.time()
+    run_id = "".join(secrets.choice("0123456789ABCDEFGHJKMNPQRSTVWXYZ") for _ in range(10))
+    run = Run(run_id, "big", f"{points:,} points", RunState.RUNNING, now, now, config=config or {})
+    writer.create_run(run)
+    cursor = writer.open_journal(run_id, f"{run_id}-big", 0)
+    for number, new in enumerate(_batches(points, series, batch, float32=float32), 1):
+        writer.commit(cursor, Batch(Position(number), Position(), points=new))
+    writer.seal(run_id, cursor.journal_no)
+    writer.update_run(run_id, {"state": RunState.FINISHED, "finished_at": time.time()})
     return run_id
 
 

@@ -8,7 +8,6 @@ everything is stored. Memory is what the process itself holds beyond the tracker
 
 from __future__ import annotations
 
-import importlib
 import time
 from pathlib import Path
 
@@ -40,7 +39,7 @@ def _cases(figure: str, scale: Scale, *, pinned: bool) -> list[Case]:
 
 def _measure(peer: type[Peer], folder: Path, settings: Settings) -> Measures:
     values = noisy(settings["calls"]).tolist()
-    importlib.import_module(peer.module)
+    peer.load()
     bare = anonymous_mib()
     tracker = peer(folder)
     settle()

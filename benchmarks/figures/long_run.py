@@ -7,7 +7,6 @@ writer's thread has ended too.
 
 from __future__ import annotations
 
-import importlib
 import time
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ def _cases(scale: Scale) -> list[Case]:
 def _measure(peer: type[Peer], folder: Path, settings: Settings) -> Measures:
     points = settings["points"]
     values = noisy(_BLOCK).tolist()
-    importlib.import_module(peer.module)
+    peer.load()
     bare = anonymous_mib()
     tracker: Any = peer(folder)
     settle()

@@ -76,24 +76,28 @@ def _measure(peer: type[Peer], folder: Path, settings: Settings) -> Measures:
 @contextmanager
 def chart_reader(folder: Path) -> Iterator[ReadWindow]:
     """Open the one series of a store; yield what reads a window of it."""
-    from stepscope.storage.read import Reader
+    import stepscope
 
-    with Reader.open(folder / "runs.db") as reader:
-        (series,) = reader.series([run.run_id for run in reader.runs()], name="loss")
-        yield lambda first, last: reader.points(series, first_step=first, last_step=last, max_points=BUCKETS)
+    with stepscope.open(folder / "runs.db") as store:
+        (run,) = store.runs()
+        yield lambda first, last: run.scalars(
+            "loss", first_step=first, last_step=last, max_points=BUCKETS
+        ).numpy()
 
 
 def median_ms(read: ReadWindow, first: int | None, last: int | None) -> float:
     """Return how long one window takes, the median of a few readings."""
     spent: list[float] = []
+    points: dict[str, Any] = {}
     for _ in range(_READS):
         begun = time.perf_counter()
         points = read(first, last)
         spent.append((time.perf_counter() - begun) * 1e3)
     if first is not None and last is not None:
-        assert points.count.sum() == points.total >= last - first + 1, (
-            f"{points.total} points in {first}:{last}"
-        )
+        low, high = points["first_step"][0], points["step"][-1]
+        assert low <= first <= last <= high, f"asked {first} to {last}, got {low} to {high}"
+        assert points["count"].sum() == high - low + 1, "points are missing, or there twice"
+        assert len(points["step"]) <= BUCKETS
     return statistics.median(spent)
 
 

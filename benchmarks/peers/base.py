@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -54,6 +55,11 @@ class Peer(ABC):
 
     def rest(self) -> None:  # noqa: B027  only ours leaves work to the background
         """Return when work that closing left to the background is done."""
+
+    @classmethod
+    def load(cls) -> None:
+        """Import what a training program imports."""
+        importlib.import_module(cls.module)
 
     @classmethod
     @abstractmethod

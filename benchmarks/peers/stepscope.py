@@ -52,15 +52,19 @@ class Stepscope(Peer):
                 thread.join()
 
     @classmethod
-    def reader(cls, folder: Path) -> Read:
-        from stepscope import Reader
+    def load(cls) -> None:
+        from stepscope import init
 
-        reader = Reader.open(folder / "runs.db")
-        (run,) = reader.runs()
+        assert callable(init)
+
+    @classmethod
+    def reader(cls, folder: Path) -> Read:
+        import stepscope
+
+        (run,) = stepscope.open(folder / "runs.db").runs()
 
         def read(name: str) -> tuple[Any, Any]:
-            (series,) = reader.series(run.run_id, name=name)
-            points = reader.points(series)
-            return points.step, points.last
+            columns = run.scalars(name).numpy()
+            return columns["step"], columns["value"]
 
         return read
