@@ -106,9 +106,12 @@ def column_of(values: Sequence[Any]) -> NDArray[Any]:
     exact = all(abs(value) <= _EXACT for value in values if type(value) is int)
     if float in types and types <= {float, int, type(None)} and exact:
         return np.array([np.nan if value is None else value for value in values], np.float64)
-    column = np.empty(len(values), object)
-    column[:] = values
-    return column
+    return objects(values)
+
+
+def objects(values: Sequence[Any]) -> NDArray[Any]:
+    """Return values as they are, shape (n,), also when each of them is a list."""
+    return np.fromiter(values, object, len(values))
 
 
 def html_table(title: str, names: Iterable[str], rows: Iterable[Sequence[Any]]) -> str:

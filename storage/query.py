@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import BadInput
-from .frames import Table, column_of, html_table
+from .frames import Table, column_of, html_table, objects
 from .location import StoreArgument
 from .model import LastValues, Run
 from .nested import flatten
@@ -190,14 +190,8 @@ def _with_last_values(reader: Reader, found: Sequence[Run]) -> list[StoredRun]:
 def _facts(runs: Sequence[StoredRun]) -> dict[str, NDArray[Any]]:
     texts = ("id", "name", "project", "group", "state", "framework", "tags")
     numbers = ("created_at", "duration")
-    columns = {name: _objects([getattr(run, name) for run in runs]) for name in texts}
+    columns = {name: objects([getattr(run, name) for run in runs]) for name in texts}
     return columns | {name: np.array([getattr(run, name) for run in runs], np.float64) for name in numbers}
-
-
-def _objects(values: Sequence[Any]) -> NDArray[Any]:
-    column = np.empty(len(values), object)
-    column[:] = values
-    return column
 
 
 def _entries(title: str, rows: Sequence[dict[str, Any]]) -> dict[str, NDArray[Any]]:

@@ -84,7 +84,9 @@ class _Parser:
         try:
             return ast.parse(self._text, mode="eval").body
         except SyntaxError as error:
-            raise self._refusal(error.lineno or 1, error.offset or 1, error.msg) from None
+            # At the end of the text, Python names no column.
+            column = error.offset or len(self._text.rpartition("\n")[2]) + 1
+            raise self._refusal(error.lineno or 1, column, error.msg) from None
         except (ValueError, RecursionError, MemoryError) as error:
             raise self._refusal(1, 1, str(error) or "it is nested too deeply") from None
 

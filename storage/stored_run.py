@@ -174,13 +174,15 @@ class StoredRun:
         return self._reader.attempts(self.id)
 
     def series(self, name: str | None = None, kind: str | None = None) -> list[Series]:
-        """Return what was logged, ordered by name: name, kind, context, count, last value, extremes.
+        """Return what was logged, ordered by name and context, with counts, last values and extremes.
 
         Args:
             name: only series of this name; an unknown one gives an empty list.
             kind: only series of this kind, such as "scalar" or "image".
         """
-        return self._reader.series(self.id, name=name, kind=kind)
+        found = self._reader.series(self.id, name=name, kind=kind)
+        # Databases order text each in its own way.
+        return sorted(found, key=lambda one: (one.name, one.label))
 
     def scalars(
         self,
