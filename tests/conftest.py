@@ -72,3 +72,14 @@ def shared_postgres_url(postgres_server: str) -> Generator[str]:
     """Yield the store URL of a PostgreSQL database that a module's tests share: making one takes a while."""
     with new_database(postgres_server) as url:
         yield url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def each_store_url(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, store_url: str
+) -> str:
+    """Return where a new store may be made, once for each database; its journals lie in `tmp_path`."""
+    if request.param == "sqlite":
+        return store_url
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return request.getfixturevalue("postgres_url")

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ...storage.model import LastValues, Run
+from ...storage.query import Store
 from ...storage.read import Reader
 from ..metric_groups import last_values
 from ..views.words import NOTHING, duration, number, one_of
@@ -24,13 +25,15 @@ def add_to(commands: Commands) -> None:
     """Describe the subcommand to argparse."""
     parser = add_command(commands, "runs", "list the runs, the newest first", run)
     parser.add_argument("--project", metavar="NAME", help="only the runs of this project")
+    text = """only runs for which this is true, such as 'config.lr < 0.01 and last["val/loss"] < 0.3'"""
+    parser.add_argument("--filter", metavar="EXPRESSION", help=text)
     parser.add_argument("--all", action="store_true", help="archived runs, too")
 
 
 def run(options: argparse.Namespace) -> None:
     """Print the runs of a store."""
     with Reader.open(options.store) as reader:
-        found = reader.runs(project=options.project, archived=options.all)
+        found = _chosen(reader, options)
         values = reader.last_values([run.run_id for run in found])
     if options.json:
         output.print_json({"store": reader.location.display, "runs": _described(found, values)})
@@ -38,6 +41,14 @@ def run(options: argparse.Namespace) -> None:
         output.print_table(_columns(found, values, archived=options.all))
     else:
         print(f"{one_of(0, 'run')} in {reader.location.display}")
+
+
+def _chosen(reader: Reader, options: argparse.Namespace) -> list[Run]:
+    project, archived = options.project, options.all
+    if options.filter is None:
+        return reader.runs(project=project, archived=archived)
+    fitting = Store(reader).runs(project=project, filter=options.filter, archived=archived)
+    return reader.runs(run_ids=[run.id for run in fitting])
 
 
 def described(run: Run) -> dict[str, Any]:
