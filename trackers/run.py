@@ -7,7 +7,7 @@ import contextlib
 import math
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from operator import index
 from types import TracebackType
 from typing import Any, Self, cast
@@ -99,35 +99,33 @@ class Run:
         """
         now = time.time()
         recorder = self._recorder
+        rest: Collection[Any] = values
         name = None
         try:
             with recorder.lock:
-                # As in Recorder.turn, which would cost half as much as the rest.
-                depth, recorder.depth = recorder.depth, recorder.depth + 1
-                try:
-                    at = self._next_step() if step is None else step
-                    if type(at) is not int or not _MIN_STEP <= at <= _MAX_STEP:
-                        at = as_step(at)
-                    if context is not None:
-                        check_context(context)
-                    # Also when nothing can be taken: later values are not to get the steps of lost ones.
-                    before, self._step = self._step, at
-                    # The shortest path of all, for what is logged most: a float of a known name.
-                    numbers = recorder.numbers if context is None and not depth else {}
-                    journal = recorder.journal
-                    for name, value in values.items():
-                        if type(value) is float and name in numbers and journal is not None:
-                            journal.append_number(numbers[name], at, now, value)
-                        else:
-                            self._log_one(name, value, at, now, context or {})
-                    if at < before:
-                        self._say_backwards(before, at)
-                    if recorder.aside and not depth:
-                        recorder.append_aside()
-                finally:
-                    recorder.depth = depth
+                at = self._next_step() if step is None else step
+                if type(at) is not int or not self._step <= at <= _MAX_STEP:
+                    at = self._odd_step(at)
+                if context is not None:
+                    check_context(context)
+                # Also when nothing can be taken: later values are not to get the steps of lost ones.
+                self._step = at
+                journal = recorder.journal
+                # The shortest path of all, for what is logged most: floats of known names.
+                if journal is not None and context is None:
+                    rest = journal.points.append_floats(values, recorder.numbers, at, now)
+                if rest:
+                    # As in Recorder.turn, which would cost half as much as the rest.
+                    depth, recorder.depth = recorder.depth, recorder.depth + 1
+                    try:
+                        for name in rest:
+                            self._log_one(name, values[name], at, now, context or {})
+                    finally:
+                        recorder.depth = depth
+                if recorder.aside and not recorder.depth:
+                    recorder.append_aside()
         except Exception as error:
-            self._handle(error, values, name)
+            self._handle(error, values, rest, name)
 
     def set_step(self, step: int) -> None:
         """Fix the step of values that are logged without one; hooks that count steps call it."""
@@ -225,6 +223,17 @@ class Run:
         with self.guard("finishing the run"):
             self._recorder.close(max(_CLOSE_SECONDS, deadline - time.monotonic()))
 
+    def _odd_step(self, step: object) -> int:
+        """Return a step that is no plain int, too large, or smaller than the one before. Raises BadInput."""
+        before, at = self._step, as_step(step)
+        if at < before:
+            self.guard.say(
+                "backwards",
+                f"step went back from {before} to {at} in run {self.name}. Both are stored; "
+                f"charts sort by step, and of one step show the last value.",
+            )
+        return at
+
     def _next_step(self) -> int:
         return self._step + 1 if self._fixed_step is None else self._fixed_step
 
@@ -241,10 +250,10 @@ class Run:
                 raise
             self.guard.note(error, f"logging {str(name)[:80]!r}")
 
-    def _handle(self, error: Exception, values: Any, name: object) -> None:
+    def _handle(self, error: Exception, values: Any, rest: Collection[Any], name: object) -> None:
+        """Count what was not taken: of `rest` all from `name` on, at which logging stopped."""
         if isinstance(values, Mapping):
-            # What comes before the name at which it stopped was taken.
-            names = list(cast("Mapping[Any, Any]", values))
+            names = list(rest)
             taken = names.index(name) if name in names else 0
             self.guard.handle(error, "logging", lost=len(names) - taken)
             return
@@ -253,13 +262,6 @@ class Run:
             f'Write run.log({{"loss": value}}).'
         )
         self.guard.handle(wrong, "logging")
-
-    def _say_backwards(self, before: int, step: int) -> None:
-        self.guard.say(
-            "backwards",
-            f"step went back from {before} to {step} in run {self.name}. Both are stored; "
-            f"charts sort by step, and of one step show the last value.",
-        )
 
     def _set_config(self, config: dict[str, Any]) -> None:
         self.change({"config": config})
