@@ -8,9 +8,9 @@ and Lee, VLDB 2019) with gamma = 2^(1/8).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ _KEY_OFFSET = 16_384
 _SMALLEST_KEY = _KEY_OFFSET - 1022 * BINS_PER_OCTAVE
 _LARGEST_KEY = _KEY_OFFSET + 1024 * BINS_PER_OCTAVE - 1
 _LARGEST = float(np.finfo(np.float64).max)
+
+_Bins: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64] | None]
+"""Edges, counts, keys (see HistogramData)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,18 @@ class HistogramData:
     nan_count: int = 0
     posinf_count: int = 0
     neginf_count: int = 0
+    keys: NDArray[np.int64] | None = field(default=None, repr=False)
+    """The filled bins of the common grid, shape (j,), ascending; None when the user made the bins."""
+
+    def merge(self, *others: HistogramData) -> HistogramData:
+        """Return the histogram of all the numbers together: of several steps, ranks or layers.
+
+        It is the one that all numbers would have given at once; mean and std up to the rounding of sums.
+
+        Raises:
+            BadInput: bins that were made by the user differ, or are mixed with others.
+        """
+        return _merged([self, *others])
 
 
 def encode(raw: RawValue) -> EncodedValue:
@@ -75,10 +90,11 @@ def encode(raw: RawValue) -> EncodedValue:
 def decode(meta: Mapping[str, Any], data: bytes) -> HistogramData:
     """Return edges and counts; empty bins between filled ones are joined to one."""
     try:
-        edges, counts = _decode_bins(meta, data)
+        edges, counts, keys = _decode_bins(meta, data)
         return HistogramData(
             edges=edges,
             counts=counts,
+            keys=keys,
             count=int(meta["count"]),
             min=float(meta["min"]),
             max=float(meta["max"]),
@@ -109,8 +125,7 @@ def _moments(finite: NDArray[np.float64]) -> dict[str, float | int]:
     if finite.size == 0:
         return {"count": 0, "min": 0.0, "max": 0.0, "mean": 0.0, "std": 0.0}
     low, high = float(finite.min()), float(finite.max())
-    # The squares of huge numbers would overflow.
-    unit = max(-low, high) if max(-low, high) > 1e100 else 1.0
+    unit = _unit(low, high)
     scaled = finite if unit == 1.0 else finite / unit
     return {
         "count": int(finite.size),
@@ -143,17 +158,73 @@ def _encode_binned(values: NDArray[Any]) -> EncodedValue:
     return EncodedValue(values.astype("<f8").tobytes(), meta)
 
 
-def _decode_bins(meta: Mapping[str, Any], data: bytes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _merged(parts: Sequence[HistogramData]) -> HistogramData:
+    # One without numbers, whose extremes mean nothing, has its counts of NaN and infinity still.
+    filled = [part for part in parts if part.count]
+    edges, counts, keys = _merged_bins(filled or parts[:1])
+    mean, std = _merged_moments(filled)
+    return HistogramData(
+        edges=edges,
+        counts=counts,
+        count=sum(part.count for part in filled),
+        min=min((part.min for part in filled), default=0.0),
+        max=max((part.max for part in filled), default=0.0),
+        mean=mean,
+        std=std,
+        nan_count=sum(part.nan_count for part in parts),
+        posinf_count=sum(part.posinf_count for part in parts),
+        neginf_count=sum(part.neginf_count for part in parts),
+        keys=keys,
+    )
+
+
+def _merged_bins(parts: Sequence[HistogramData]) -> _Bins:
+    grids = [(part.keys, part.counts[part.counts > 0]) for part in parts if part.keys is not None]
+    if len(grids) == len(parts):
+        keys, place = np.unique(np.concatenate([keys for keys, _ in grids]), return_inverse=True)
+        counts = np.zeros(len(keys))
+        np.add.at(counts, place, np.concatenate([counts for _, counts in grids]))
+        low, high = min(part.min for part in parts), max(part.max for part in parts)
+        return *_edges_of(keys, counts, low, high), keys
+    first = parts[0]
+    if grids or any(not np.array_equal(part.edges, first.edges) for part in parts):
+        raise BadInput(
+            f"ready-made bins merge when all have the same edges, but of these {len(parts)} histograms some "
+            f"differ from the first: {len(first.counts)} bins from {first.min:g} to {first.max:g}. "
+            f"Log arrays instead: their bins lie on one grid."
+        )
+    return first.edges, np.sum([part.counts for part in parts], axis=0), None
+
+
+def _merged_moments(parts: Sequence[HistogramData]) -> tuple[float, float]:
+    if not parts:
+        return 0.0, 0.0
+    unit = _unit(min(part.min for part in parts), max(part.max for part in parts))
+    count = np.array([part.count for part in parts], np.float64)
+    means = np.array([part.mean for part in parts]) / unit
+    spreads = np.array([part.std for part in parts]) / unit
+    mean = float((means * count).sum() / count.sum())
+    variance = float(((spreads**2 + (means - mean) ** 2) * count).sum() / count.sum())
+    return mean * unit, variance**0.5 * unit
+
+
+def _unit(low: float, high: float) -> float:
+    """Return what to divide numbers by, so that the squares of huge ones do not overflow."""
+    return max(-low, high) if max(-low, high) > 1e100 else 1.0
+
+
+def _decode_bins(meta: Mapping[str, Any], data: bytes) -> _Bins:
     if meta.get("binned"):
         values = np.frombuffer(data, "<f8")
         bins = (len(values) - 1) // 2
-        return values[: bins + 1], values[bins + 1 :]
+        return values[: bins + 1], values[bins + 1 :], None
     bins = int(meta["bins"])
     if len(data) != 12 * bins:
         raise ValueError(f"expected {12 * bins} bytes for {bins} bins")
     keys = np.frombuffer(data, "<i4", count=bins).astype(np.int64)
     counts = np.frombuffer(data, "<i8", offset=4 * bins).astype(np.float64)
-    return _edges_of(keys, counts, float(meta["min"]), float(meta["max"]))
+    edges, counts = _edges_of(keys, counts, float(meta["min"]), float(meta["max"]))
+    return edges, counts, keys
 
 
 def _edges_of(

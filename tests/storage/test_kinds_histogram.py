@@ -164,3 +164,35 @@ def test_bins_of_the_user_stay_as_they_are() -> None:
 def test_bins_without_a_count_are_refused() -> None:
     with pytest.raises(BadInput, match=r"counts must add up to more than 0, but they add up to 0\.0"):
         binned([0.0, 1.0], [0.0])
+
+
+@given(st.lists(ANY_FLOATS, min_size=1, max_size=5))
+@example([np.array([]), np.array([3.0, np.nan])])
+@example([np.array([0.0, -0.0]), np.array([5e-324]), np.array([1.7976931348623157e308])])
+@settings(deadline=None, max_examples=300)
+def test_merged_histograms_are_the_one_of_all_numbers(parts: list[np.ndarray]) -> None:
+    first, *others = map(histogram, parts)
+    found, whole = first.merge(*others), histogram(np.concatenate(parts))
+    for name in ("edges", "counts", "keys"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
+    for name in ("count", "min", "max", "nan_count", "posinf_count", "neginf_count"):
+        assert getattr(found, name) == getattr(whole, name)
+    scale = max(abs(whole.min), abs(whole.max))
+    assert found.mean == pytest.approx(whole.mean, rel=1e-9, abs=1e-12 * scale)
+    assert found.std == pytest.approx(whole.std, rel=1e-6, abs=1e-6 * scale)
+    check(found, np.concatenate(parts))
+
+
+def test_ready_made_bins_merge_when_their_edges_are_the_same() -> None:
+    found = binned([0.0, 1.0, 3.0], [2.0, 6.0]).merge(binned([0.0, 1.0, 3.0], [1.0, 1.0]))
+    np.testing.assert_array_equal(found.counts, [3, 7])
+    whole = binned([0.0, 1.0, 3.0], [3.0, 7.0])
+    assert (found.count, found.min, found.max) == (whole.count, whole.min, whole.max)
+    assert (found.mean, found.std) == (pytest.approx(whole.mean), pytest.approx(whole.std))
+
+
+@pytest.mark.parametrize("other", [binned([0.0, 1.0, 4.0], [1.0, 1.0]), histogram(np.array([1.0, 2.0]))])
+def test_ready_made_bins_that_differ_are_refused(other: HistogramData) -> None:
+    message = r"of these 2 histograms some differ from the first: 2 bins from 0 to 3\. Log arrays"
+    with pytest.raises(BadInput, match=message):
+        binned([0.0, 1.0, 3.0], [2.0, 6.0]).merge(other)
