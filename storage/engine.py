@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import time
@@ -113,6 +114,20 @@ def check_file(location: StoreLocation) -> None:
             f"{location.display} is not a sound Stepscope store: something else was written over it, which "
             f"begins with {begin!r}. Put it back, or delete it: a new store is made then"
         )
+
+
+def last_write(location: StoreLocation) -> float:
+    """Return when anything was last written into a SQLite file or its log; 0.0 when nobody can tell.
+
+    When this moves on while one waits for a lock, others take their turns: the store is busy, not stuck.
+    """
+    if location.path is None:
+        return 0.0
+    newest = 0.0
+    for path in (location.path, location.path.with_name(location.path.name + "-wal")):
+        with contextlib.suppress(OSError):
+            newest = max(newest, path.stat().st_mtime)
+    return newest
 
 
 def translate_errors(location: StoreLocation, work: Callable[[], T]) -> T:

@@ -12,22 +12,22 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
 from ..storage.drain import Drain, recover_orphans
-from ..storage.engine import check_file
-from ..storage.errors import RunNotFound, StoreDamaged, StoreError
+from ..storage.engine import check_file, last_write
+from ..storage.errors import RunNotFound, StoreDamaged, StoreError, StoreUnavailable
 from ..storage.forks import forks
 from ..storage.journal import Journal
 from ..storage.lanes import JournalFull
+from ..storage.location import StoreLocation
 from ..storage.model import Run
 from ..storage.read import HEARTBEAT_SECONDS
 from ..storage.write import Writer
 from .guard import Guard
 
-_PATIENCE_SECONDS = 10.0
+_PATIENCE_SECONDS = 20.0
 """How long the thread waits for other programs' transactions before it looks after its journal again."""
 _LONGEST_PAUSE = 5.0
 """How long it waits before it tries a store again that was away or locked several times."""
@@ -71,14 +71,14 @@ class Delivery:
 
     def __init__(
         self,
-        open_writer: Callable[[float], Writer],
+        location: StoreLocation,
         journal: Journal,
         producer: Producer,
         guard: Guard,
         interval: float,
     ) -> None:
         """Prepare; `start` begins. The writer is opened, used and closed by the thread."""
-        self._open_writer = open_writer
+        self._location = location
         self._run_id = journal.info.run_id
         self._journal = journal
         self._producer = producer
@@ -158,6 +158,7 @@ class Delivery:
                 self._wake.get_nowait()
 
     def _one_cycle(self, *, wait: bool) -> None:
+        before = last_write(self._location)
         try:
             self._work(wait=wait)
             self._failures = 0
@@ -169,7 +170,10 @@ class Delivery:
             self._failures += 1
         except (StoreError, OSError) as error:
             self._failures += 1
-            self._guard.say("store", f"the store cannot be written now: {error}. Values wait in the journal.")
+            if not isinstance(error, StoreUnavailable) or last_write(self._location) == before:
+                # Otherwise it is only busy: others have their turns, and this one comes.
+                meanwhile = "Values wait in the journal."
+                self._guard.say("store", f"the store cannot be written now: {error}. {meanwhile}")
         except Exception as error:
             self._failures += 1
             self._guard.say("writer", f"the writer failed and will try again: {error!r}")
@@ -194,7 +198,7 @@ class Delivery:
     def _ready_drain(self) -> Drain:
         self._notice_a_lost_store()
         if self._writer is None:
-            self._writer = self._open_writer(_PATIENCE_SECONDS)
+            self._writer = Writer.open(self._location.url, patience=_PATIENCE_SECONDS)
         if self._drain is None:
             self._drain = Drain(self._writer, self._journal.folder, self._journal)
             self._drain.open()

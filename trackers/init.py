@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..storage.drain import living_journal, recover_orphans
+from ..storage.engine import last_write
 from ..storage.errors import BadInput, RunNotFound, StoreError, StoreNotWritable, StoreUnavailable
 from ..storage.lanes import JournalFull
 from ..storage.location import StoreArgument, StoreLocation
@@ -129,13 +130,18 @@ def _tags(tags: Iterable[str] | None) -> tuple[str, ...]:
 
 
 def _begin(wanted: StoredRun, settings: Settings, guard: Guard, resume: str | None) -> Run:
+    before = last_write(settings.location)
     try:
         with Writer.open(settings.location.url, patience=_PATIENCE_SECONDS) as writer:
             return _begin_in(writer, wanted, settings, guard, resume)
     except (StoreUnavailable, StoreNotWritable) as error:
-        if isinstance(error, StoreNotWritable) and not _may_become_writable(settings.location):
+        refused = isinstance(error, StoreNotWritable) and not _may_become_writable(settings.location)
+        if refused or (resume is not None and guard.strict):
             raise
-        return _begin_without_store(error, wanted, settings, guard, resume)
+        run = _begin_without_store(error, wanted, settings, guard)
+        if resume is not None or last_write(settings.location) == before:
+            _say_away(error, guard, resume)
+        return run
 
 
 def _say_network(location: StoreLocation, guard: Guard) -> None:
@@ -152,19 +158,18 @@ def _may_become_writable(location: StoreLocation) -> bool:
     return location.path is not None and location.path.parent.is_dir() and not location.path.is_dir()
 
 
-def _begin_without_store(
-    error: StoreError, wanted: StoredRun, settings: Settings, guard: Guard, resume: str | None
-) -> Run:
-    if resume is not None and guard.strict:
-        raise error
+def _say_away(error: StoreError, guard: Guard, resume: str | None) -> None:
+    instead = "" if resume is None else f" Run {resume} cannot be resumed now; a new one is recorded instead."
+    meanwhile = "The run is kept in a journal, and stored when the store is back."
+    guard.say("store", f"{str(error).rstrip('.')}. {meanwhile}{instead}")
+
+
+def _begin_without_store(error: StoreError, wanted: StoredRun, settings: Settings, guard: Guard) -> Run:
     try:
         recorder = Recorder(wanted, settings, guard, stored=False)
     except (OSError, JournalFull):
         # It is about the store that people can do something.
         raise error from None
-    instead = "" if resume is None else f" Run {resume} cannot be resumed now; a new one is recorded instead."
-    meanwhile = "The run is kept in a journal, and stored when the store is back."
-    guard.say("store", f"{str(error).rstrip('.')}. {meanwhile}{instead}")
     return Run(wanted, recorder, guard)
 
 

@@ -19,7 +19,6 @@ from ..storage.journal_plain import create_journal
 from ..storage.lanes import JournalFull
 from ..storage.model import Run as StoredRun
 from ..storage.os_files import after_fork_in_child
-from ..storage.write import Writer
 from .delivery import Delivery, Later
 from .device import PendingValue, PendingValues, Snapshot
 from .guard import Guard
@@ -269,7 +268,7 @@ class Recorder:
             run=None if self._stored else self._run,
         )
         self._delivery = Delivery(
-            lambda patience: Writer.open(settings.location.url, patience=patience),
+            settings.location,
             self.journal,
             self,
             self._guard,
