@@ -12,6 +12,7 @@ from stepscope.storage.errors import BadInput
 from stepscope.storage.model import RunState
 from stepscope.storage.run_filter import FIELDS, parse_filter
 from stepscope.storage.stored_run import StoredRun
+from support import ROOT
 
 RUN = SimpleNamespace(
     id="A",
@@ -117,6 +118,14 @@ def test_what_the_store_can_choose_is_known() -> None:
         'project != "digits"',
     ):
         assert (parse_filter(text).project, parse_filter(text).state) == (None, None)
+
+
+def test_the_filters_that_the_guide_shows() -> None:
+    words = (
+        (ROOT / "docs" / "guide" / "query.md").read_text().partition("## Filters")[2].partition("\n## ")[0]
+    )
+    shown = [line for line in words.splitlines() if line.startswith("    ")]
+    assert [parse_filter(text) for text in shown]
 
 
 def test_each_field_is_one_of_a_run() -> None:
