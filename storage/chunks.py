@@ -145,7 +145,8 @@ class _OfThread(threading.local):
     """A compressor for each thread: to make one costs as much as to compress a small chunk."""
 
     def __init__(self) -> None:
-        self.compressor = zstandard.ZstdCompressor(level=_LEVEL)
+        # Four bytes more, by which a bit that was flipped on the disk is noticed.
+        self.compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
         self.decompressor = zstandard.ZstdDecompressor()
 
 

@@ -105,7 +105,7 @@ def points_in_tails(
     query = sa.select(column.journal_no, column.data).where(column.run_id == run_id)
     query = query.order_by(column.journal_no, column.batch_no).execution_options(yield_per=1)
     for row in connection.execute(query):
-        tail = tail_rows.decode(row.data)
+        tail = tail_rows.decode(row.data, check=True)
         ids = tail.series_ids.tolist()
         passed = np.array([stored.get((series_id, row.journal_no), 0) for series_id in ids], np.int64)
         tail = tail.without(passed)

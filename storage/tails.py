@@ -7,6 +7,7 @@ within the journal: points that are in chunks by now are passed over, so a row n
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from .chunks import Columns
 from .errors import StoreDamaged
 
 _VERSION = 1
-_HEADER = struct.Struct("<B3xII")
+_HEADER = struct.Struct("<B3xIII")
 
 
 class Tail(NamedTuple):
@@ -59,30 +60,29 @@ class Tail(NamedTuple):
 
     def encode(self) -> bytes:
         """Return the bytes of a row."""
-        head = _HEADER.pack(_VERSION, len(self.series_ids), len(self.columns.step))
-        return b"".join(
-            (
-                head,
-                self.series_ids.tobytes(),
-                self.first.tobytes(),
-                self.counts.tobytes(),
-                *(column.tobytes() for column in self.columns),
-            )
-        )
+        numbers = (self.series_ids, self.first, self.counts)
+        body = b"".join(array.tobytes() for array in (*numbers, *self.columns))
+        return _HEADER.pack(_VERSION, len(self.series_ids), len(self.columns.step), zlib.crc32(body)) + body
 
 
-def decode(data: bytes) -> Tail:
+def decode(data: bytes, *, check: bool = False) -> Tail:
     """Return what `encode` made.
+
+    Args:
+        data: the bytes of a row.
+        check: whether to compare their checksum, too, which takes longer than all the rest.
 
     Raises:
         StoreDamaged: when the bytes are something else, or were cut short.
     """
     try:
-        version, groups, count = _HEADER.unpack_from(data)
+        version, groups, count, checksum = _HEADER.unpack_from(data)
     except struct.error as error:
         raise StoreDamaged(f"a tail of {len(data)} bytes cannot be read: {error}") from error
     if version != _VERSION or len(data) != _HEADER.size + 24 * (groups + count):
         raise StoreDamaged(f"a tail of version {version} with {count} points has {len(data)} bytes")
+    if check and zlib.crc32(memoryview(data)[_HEADER.size :]) != checksum:
+        raise StoreDamaged(f"a tail of {count} points is not what was stored: its checksum differs")
     numbers = np.frombuffer(data, np.int64, 3 * groups, _HEADER.size).reshape(3, groups)
     at = _HEADER.size + 24 * groups
     step = np.frombuffer(data, np.int64, count, at)

@@ -210,6 +210,9 @@ class _RunCheck:
             for journal_no, counted in self.counted.items()
             for one in np.frombuffer(b"".join(data for _, data in counted.take_changed()), TOTAL)
         }
+        nameless = {stream for stream in found if stream[0] not in self.labels}
+        for stream in sorted(nameless):
+            yield self._lost(stream, "has no row in the table series: nobody knows its name")
         for stream in sorted(told.keys() | found.keys()):
             if stream in self.unreadable:
                 continue
