@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 import traceback
 from types import TracebackType
+from typing import Any, NoReturn
 
 from ..storage.model import RunState
 
@@ -16,10 +18,12 @@ _installed = False
 
 def watch_uncaught() -> None:
     """Remember the exception that ends this program; the usual traceback is printed as ever."""
-    global _installed
+    global _installed, _uncaught
+    _uncaught = None  # whatever it was, the program went on to begin another run
     if _installed:
         return
     _installed = True
+    _watch_exit()
     previous = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -28,6 +32,19 @@ def watch_uncaught() -> None:
         previous(kind, error, trace)
 
     sys.excepthook = hook
+
+
+def _watch_exit() -> None:
+    """Remember the status of sys.exit: no hook is called for it, and nothing at the end tells it."""
+    previous = sys.exit
+
+    def exit_with(status: Any = None, /) -> NoReturn:
+        global _uncaught
+        if status not in (None, 0) and threading.current_thread() is threading.main_thread():
+            _uncaught = SystemExit(status)
+        previous(status)
+
+    sys.exit = exit_with
 
 
 def uncaught() -> BaseException | None:
