@@ -12,6 +12,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import psycopg
 
 from support import wait_until
@@ -53,6 +54,19 @@ class Server:
         process, self._process = self._process, None
         if process is not None:
             process.communicate(timeout=30)
+
+    @contextmanager
+    def hanging(self) -> Generator[None]:
+        """Let it neither answer nor end, as a machine that is overloaded or cut off."""
+        assert self._process is not None
+        stopped = psutil.Process(self._process.pid).children(recursive=True)
+        for process in stopped:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in stopped:
+                process.resume()
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from ..storage.write import Writer
 from .capture import capture_environment
 from .exceptions import watch_uncaught
 from .guard import Guard
+from .in_time import in_time
 from .recorder import NoRecorder, Recorder
 from .run import Run
 from .run_id import new_run_id
@@ -36,7 +37,11 @@ _CAPTURE_SECONDS = 1.0
 """How long a run that ends at once waits for what git and the package list tell."""
 _SAMPLER_SECONDS = 0.2
 _PATIENCE_SECONDS = 2.5
-"""How long the training waits for a store that is locked or away before it begins without it."""
+"""How long a new run waits for transactions of others, and for a connection."""
+_ANSWER_SECONDS = 5.0
+"""How long the training waits for its store altogether before it begins without it."""
+_RESUME_SECONDS = 120.0
+"""The same for a run that is resumed: what it left in journals comes first."""
 
 
 def init(
@@ -132,8 +137,7 @@ def _tags(tags: Iterable[str] | None) -> tuple[str, ...]:
 def _begin(wanted: StoredRun, settings: Settings, guard: Guard, resume: str | None) -> Run:
     before = last_write(settings.location)
     try:
-        with Writer.open(settings.location.url, patience=_PATIENCE_SECONDS) as writer:
-            return _begin_in(writer, wanted, settings, guard, resume)
+        stored, last_step = _enter_in_time(wanted, settings, guard, resume)
     except (StoreUnavailable, StoreNotWritable) as error:
         refused = isinstance(error, StoreNotWritable) and not _may_become_writable(settings.location)
         if refused or (resume is not None and guard.strict):
@@ -142,6 +146,19 @@ def _begin(wanted: StoredRun, settings: Settings, guard: Guard, resume: str | No
         if resume is not None or last_write(settings.location) == before:
             _say_away(error, guard, resume)
         return run
+    return Run(stored, _recorder(stored, settings, guard), guard, last_step=last_step)
+
+
+def _enter_in_time(
+    wanted: StoredRun, settings: Settings, guard: Guard, resume: str | None
+) -> tuple[StoredRun, int | None]:
+    seconds = _ANSWER_SECONDS if resume is None else _RESUME_SECONDS
+    try:
+        return in_time(lambda: _enter(wanted, settings, guard, resume), seconds)
+    except TimeoutError:
+        # If it answers later: the journal finds the run there, or brings it along.
+        where = settings.location.display
+        raise StoreUnavailable(f"{where} did not answer within {seconds:g} seconds") from None
 
 
 def _say_network(location: StoreLocation, guard: Guard) -> None:
@@ -173,30 +190,36 @@ def _begin_without_store(error: StoreError, wanted: StoredRun, settings: Setting
     return Run(wanted, recorder, guard)
 
 
-def _begin_in(writer: Writer, wanted: StoredRun, settings: Settings, guard: Guard, resume: str | None) -> Run:
-    if resume is not None:
-        try:
-            return _resume(writer, wanted, settings, guard, resume)
-        except (RunNotFound, BadInput) as error:
-            if guard.strict:
-                raise
-            guard.say("resume", f"{str(error).rstrip('.')}. A new run is recorded instead.")
-    stored = writer.create_run(wanted)
-    return Run(stored, _recorder(writer, stored, settings, guard), guard)
+def _enter(
+    wanted: StoredRun, settings: Settings, guard: Guard, resume: str | None
+) -> tuple[StoredRun, int | None]:
+    """Return the run as the store has it now, and the last step of earlier attempts."""
+    with Writer.open(settings.location.url, patience=_PATIENCE_SECONDS) as writer:
+        if resume is not None:
+            try:
+                return _resume(writer, wanted, resume)
+            except (RunNotFound, BadInput) as error:
+                if guard.strict:
+                    raise
+                guard.say("resume", f"{str(error).rstrip('.')}. A new run is recorded instead.")
+        return writer.create_run(wanted), None
 
 
-def _recorder(writer: Writer, stored: StoredRun, settings: Settings, guard: Guard) -> Recorder:
+def _recorder(stored: StoredRun, settings: Settings, guard: Guard) -> Recorder:
     try:
         return Recorder(stored, settings, guard)
     except Exception as error:
         # The run stands in the store already: it must not look as if it were running.
-        with contextlib.suppress(StoreError):
-            failed = {"state": RunState.FAILED, "finished_at": time.time(), "error": f"no journal: {error}"}
+        failed = {"state": RunState.FAILED, "finished_at": time.time(), "error": f"no journal: {error}"}
+        with (
+            contextlib.suppress(StoreError),
+            Writer.open(settings.location.url, patience=_PATIENCE_SECONDS) as writer,
+        ):
             writer.update_run(stored.run_id, failed)
         raise
 
 
-def _resume(writer: Writer, wanted: StoredRun, settings: Settings, guard: Guard, resume: str) -> Run:
+def _resume(writer: Writer, wanted: StoredRun, resume: str) -> tuple[StoredRun, int | None]:
     if not isinstance(resume, str):
         raise BadInput(
             f"resume needs the id or the name of a run, but got {type(resume).__name__} {resume!r}."
@@ -219,9 +242,7 @@ def _resume(writer: Writer, wanted: StoredRun, settings: Settings, guard: Guard,
     config = {**stored.config, **wanted.config}
     writer.update_run(stored.run_id, {"config": config})
     last_step = max((step for step in steps if step is not None), default=None)
-    stored = replace(stored, config=config, attempt=attempt, state=RunState.RUNNING)
-    recorder = _recorder(writer, stored, settings, guard)
-    return Run(stored, recorder, guard, last_step=last_step)
+    return replace(stored, config=config, attempt=attempt, state=RunState.RUNNING), last_step
 
 
 def _observe(run: Run) -> None:

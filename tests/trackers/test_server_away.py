@@ -18,6 +18,7 @@ from stepscope.storage.location import locate
 from stepscope.storage.model import RunState
 from stepscope.storage.read import Reader
 from stepscope.storage.write import Writer
+from stepscope.trackers import init
 from support import run_python, wait_until
 
 pytestmark = pytest.mark.postgres
@@ -114,6 +115,21 @@ def test_a_finished_run_is_stored_when_its_server_is_back(
     server.start()
     wait_until(lambda: not os.listdir(locate(server.url).spool), what="the rest to be stored")
     assert points(server.url, run.id) == {step: float(step) for step in range(1000)}
+
+
+def test_a_server_that_hangs_holds_up_nobody(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(init, "_ANSWER_SECONDS", 0.5)
+    Writer.open(server.url).close()
+    with server.hanging():
+        run = stepscope.init(store=server.url, name="patient")
+        for step in range(1000):
+            run.log({"loss": float(step)}, step=step)
+        assert not run.flush(timeout=0.3)
+        run.finish()
+    wait_until(lambda: not os.listdir(locate(server.url).spool), what="the rest to be stored")
+    assert points(server.url, run.id) == {step: float(step) for step in range(1000)}
+    with Reader.open(server.url) as reader:
+        assert [run.name for run in reader.runs() if run.name == "patient"] == ["patient"]
 
 
 def test_another_user_of_the_database_finds_the_same_journals(server: Server) -> None:
