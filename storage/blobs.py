@@ -15,6 +15,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from .durable import written
 from .errors import BadInput, StoreDamaged
 from .location import StoreLocation
 from .schema import blobs
@@ -76,6 +77,7 @@ def _write_file(path: Path, data: bytes) -> None:
     try:
         partial.write_bytes(data)
         partial.rename(path)
+        written(path)
     except OSError:
         with contextlib.suppress(OSError):
             partial.unlink()

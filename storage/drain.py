@@ -3,48 +3,60 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
+import sqlalchemy as sa
 
-from .chunks import Columns
-from .entries import EntryType
+from .drain_batch import drop, make_batch
+from .durable import sync
 from .errors import RunNotFound, StoreDamaged, StoreError
 from .journal import Journal, JournalInfo
-from .journal_read import Entry, JournalReader, Position, SeriesDefinition
-from .kinds import KIND_OF, RawValue
+from .journal_read import JournalReader, Position
+from .journal_salvage import SalvageReader
 from .model import Run, RunState
 from .os_files import acquire_lock
+from .schema import journals, runs
 from .segments import list_segments
-from .write import Batch, JournalCursor, Writer
-from .write_points import NewPoints
-from .write_series import NewRecord
+from .write import JournalCursor, Writer
 
 _MOST_POINTS = 1 << 18
 _MOST_BYTES = 16 << 20
 _SEAL_SECONDS = 0.5
 """How long the end of a journal may spend on merging chunks."""
 _DONE = ".done"
-_UNKNOWN = "the journal does not say what series it is"
+_MOST_KEPT = 32 << 20
+_SYNC_SECONDS = 5.0
+"""What is stored stays in the journal until there is so much of it or so long ago: to delete it, the disk
+has to confirm the store's own files first."""
+_PARTS = re.compile(r"lock|journal\.json(\.new)?|(series|points|values)-\d+\.seg|spare-[0-9a-f]+")
+"""The files of a journal."""
 
 
 class Drain:
     """Moves one journal into the store, a bounded batch at a time."""
 
-    def __init__(self, writer: Writer, folder: Path, journal: Journal | None = None) -> None:
-        """Read from `folder`; `journal` is its appending side, when that is in this process."""
+    def __init__(
+        self, writer: Writer, folder: Path, journal: Journal | None = None, info: JournalInfo | None = None
+    ) -> None:
+        """Read from `folder`.
+
+        `journal` is its appending side in this process: without it, nobody may append any more. `info`
+        replaces what the journal says of itself.
+        """
         self._writer = writer
         self._journal = journal
-        self._reader = JournalReader(folder)
-        self._info = self._reader.info()
+        self._reader = SalvageReader(folder) if journal is None else JournalReader(folder)
+        self._info = self._reader.info() if info is None else info
         self._cursor: JournalCursor | None = None
         self._first = (Position(), Position())
+        self._synced = -math.inf
         self.newest = 0.0
         """The time of the newest value stored so far, in seconds since the epoch."""
 
@@ -68,8 +80,13 @@ class Drain:
             raise
 
     def remove(self) -> None:
-        """Delete the journal's folder, after everything in it was stored."""
+        """Delete the journal's folder, after everything in it was stored.
+
+        Raises:
+            StoreError: the disk did not confirm what was stored; the folder stays.
+        """
         self._seal()
+        sync(self._writer.location)
         folder = self._reader.folder
         # Renamed first: a kill in the middle then leaves something that is plainly rubbish, and nobody
         # who looks for orphans puts a lock into a folder that is being emptied.
@@ -90,14 +107,14 @@ class Drain:
         first_points, first_values = self._first
         slots, points_position = self._reader.points(max(cursor.points_position, first_points), _MOST_POINTS)
         entries, values_position = self._reader.values(max(cursor.values_position, first_values), _MOST_BYTES)
-        if not len(slots) and not entries:
+        lost = self._reader.take_lost()
+        if not len(slots) and not entries and not lost:
             return False
         # Read after the slots and entries: what they refer to was defined before they were written.
         definitions = self._reader.definitions()
-        batch = Batch(points_position, values_position)
-        _group_into(slots, definitions, batch)
-        for entry in entries:
-            _sort_in(entry, definitions, batch)
+        batch = make_batch(points_position, values_position, slots, entries, definitions)
+        for reason, count in lost.items():
+            drop(batch, reason, count)
         self._writer.commit(cursor, batch)
         self.newest = max(self.newest, float(slots["time"].max(initial=0.0)), *(e.time for e in entries), 0.0)
         self._free(points_position, values_position)
@@ -108,8 +125,9 @@ class Drain:
         run = None if info.run is None else Run.from_json(info.run)
         cursor = self._writer.open_journal(info.run_id, info.name, info.attempt, run)
         # A store that took the place of a lost one begins with what is still here.
-        points, values = (min(list_segments(folder, lane), default=0) for lane in ("points", "values"))
-        self._first = (Position(points), Position(values))
+        if cursor.points_position == cursor.values_position == Position():
+            points, values = (min(list_segments(folder, lane), default=0) for lane in ("points", "values"))
+            self._first = (Position(points), Position(values))
         if run is not None:
             # Now that the store has it: a run that is deleted there later must not come back.
             self._info = replace(info, run=None)
@@ -118,9 +136,17 @@ class Drain:
         return cursor
 
     def _free(self, points: Position, values: Position) -> None:
-        freed = self._reader.remove_before(points, values)
-        if self._journal is not None:
-            self._journal.room.give(freed)
+        """Delete what is stored, once the disk has it."""
+        size = self._reader.bytes_before(points, values)
+        journal, now = self._journal, time.monotonic()
+        short = journal is not None and journal.room.short
+        if not size or not (short or size >= _MOST_KEPT or now >= self._synced + _SYNC_SECONDS):
+            return
+        sync(self._writer.location)
+        self._synced = now
+        self._reader.remove_before(points, values)
+        if journal is not None:
+            journal.room.give(size)
 
 
 def recover_orphans(writer: Writer, go_on: Callable[[], bool] = lambda: True) -> list[str]:
@@ -144,7 +170,7 @@ def recover_orphans(writer: Writer, go_on: Callable[[], bool] = lambda: True) ->
         except OSError:
             continue
         try:
-            with contextlib.suppress(StoreDamaged, LookupError, TypeError, ValueError):
+            with contextlib.suppress(StoreDamaged, LookupError, TypeError, ValueError, OSError):
                 recovered += _recover(writer, folder, go_on)
         finally:
             os.close(lock)
@@ -174,25 +200,35 @@ def _is_owned(folder: Path) -> bool:
 
 
 def _folders(spool: Path) -> list[Path]:
+    return [path for path in _inside(spool) if path.suffix != _DONE and _is_journal(path)]
+
+
+def _is_journal(path: Path) -> bool:
+    names = [part.name for part in _inside(path)]
+    # The description may be what a machine that stopped left out.
+    return "journal.json" in names or any(name.endswith(".seg") for name in names)
+
+
+def _inside(folder: Path) -> list[Path]:
     try:
-        found = list(spool.iterdir())
-    except FileNotFoundError:
+        return list(folder.iterdir())
+    except OSError:
         return []
-    return [path for path in found if path.suffix != _DONE and (path / "journal.json").is_file()]
 
 
 def _clean(spool: Path) -> None:
     """Remove what a kill left of journals that were being removed, or had not begun."""
-    for path in spool.glob("*"):
+    for path in _inside(spool):
         with contextlib.suppress(OSError):
-            never_began = not (path / "journal.json").exists() and time.time() - path.stat().st_mtime > 60
-            if path.suffix == _DONE or never_began:
+            never_began = not _is_journal(path) and time.time() - path.stat().st_mtime > 60
+            ours = all(_PARTS.fullmatch(part.name) for part in path.iterdir())
+            if ours and (path.suffix == _DONE or never_began):
                 shutil.rmtree(path)
 
 
 def _recover(writer: Writer, folder: Path, go_on: Callable[[], bool]) -> list[str]:
-    info = JournalReader(folder).info()
-    drain = Drain(writer, folder)
+    info = _describe(writer, folder)
+    drain = Drain(writer, folder, info=info)
     # A run that was deleted takes its journal along.
     with contextlib.suppress(RunNotFound):
         drain.open()
@@ -211,42 +247,30 @@ def _recover(writer: Writer, folder: Path, go_on: Callable[[], bool]) -> list[st
     return [info.run_id]
 
 
-def _group_into(slots: NDArray[np.void], definitions: dict[int, SeriesDefinition], batch: Batch) -> None:
-    """Take the points of series that are known."""
-    numbers = slots["series"]
-    unknown = [number for number in np.unique(numbers).tolist() if number not in definitions]
-    if unknown:
-        lost = np.isin(numbers, unknown)
-        _drop(batch, _UNKNOWN, int(lost.sum()))
-        slots = slots[~lost]
-    if len(slots):
-        columns = Columns(*(np.ascontiguousarray(slots[name]) for name in ("step", "time", "value")))
-        batch.points = NewPoints(np.ascontiguousarray(slots["series"]), columns, definitions)
+def _describe(writer: Writer, folder: Path) -> JournalInfo:
+    """Return what a journal says of itself, or what its name and the store say of it.
 
-
-def _sort_in(entry: Entry, definitions: dict[int, SeriesDefinition], batch: Batch) -> None:
-    if entry.entry_type is EntryType.RUN:
-        batch.changes.append(entry.meta)
-    elif entry.entry_type is EntryType.DROPS:
-        for reason, count in entry.meta.items():
-            _drop(batch, reason, count)
-    elif entry.entry_type is EntryType.VALUE:
-        _encode_into(entry, definitions.get(entry.series), batch)
-
-
-def _encode_into(entry: Entry, definition: SeriesDefinition | None, batch: Batch) -> None:
-    kind = None if definition is None else KIND_OF.get(definition.kind)
-    if definition is None or kind is None:
-        _drop(batch, _UNKNOWN, 1)
-        return
+    Raises:
+        StoreDamaged: it is described in a way that this Stepscope does not know.
+        RunNotFound: neither says which run it is of.
+    """
     try:
-        encoded = kind.encode(RawValue(entry.meta, entry.data))
-    except Exception as error:
-        # Whatever it is: a value that is never stored must not keep back all that follow it.
-        _drop(batch, f"{definition.kind} could not be encoded: {error}"[:200], 1)
-        return
-    batch.records.append(NewRecord(definition, entry.step, entry.time, encoded))
+        return JournalReader(folder).info()
+    except StoreDamaged as error:
+        # A small file is easily empty after the machine stopped, though the large ones are there.
+        if not isinstance(error.__cause__, ValueError | FileNotFoundError):
+            raise
+        run_id = folder.name.rpartition("-")[0]
+        return JournalInfo(run_id, _attempt_of(writer, run_id, folder.name), folder.name, "", 0, main=True)
 
 
-def _drop(batch: Batch, reason: str, count: int) -> None:
-    batch.drops[reason] = batch.drops.get(reason, 0) + count
+def _attempt_of(writer: Writer, run_id: str, journal: str) -> int:
+    """Return which attempt a journal is of; the run's newest if it is a new one. Raises RunNotFound."""
+    known = sa.select(journals.c.attempt).where(journals.c.run_id == run_id, journals.c.name == journal)
+    query = sa.select(sa.func.coalesce(known.scalar_subquery(), runs.c.attempt)).where(
+        runs.c.run_id == run_id
+    )
+    found = writer.transact(lambda connection: connection.execute(query).scalar())
+    if found is None:
+        raise RunNotFound(f"there is no run {run_id!r} in {writer.location.display}")
+    return int(found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import struct
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from .os_files import open_to_read, read_at
 from .segments import HEADER_BYTES, Header, list_segments, read_header, segment_path
 
 SLOT_TYPE = np.dtype([("step", "<i8"), ("time", "<f8"), ("value", "<f8"), ("series", "<u4"), ("mark", "<u4")])
+DAMAGED = "damaged in the journal"
+"""What values are counted under that the machine's end left out."""
 _BLOCK_SLOTS = 4096
 
 
@@ -101,17 +104,29 @@ class JournalReader:
         """Return entries of the values lane, at least one if there is one, and where they end."""
         return self._read_entries("values", position, most_bytes)
 
+    def take_lost(self) -> dict[str, int]:
+        """Return why how much is missing in what was read: nothing, as long as somebody appends."""
+        return {}
+
+    def bytes_before(self, points: Position, values: Position) -> int:
+        """Return the size of the segments that lie before these positions."""
+        return sum(path.stat().st_size for path in self._before(points, values))
+
     def remove_before(self, points: Position, values: Position) -> int:
         """Delete the segments that lie before these positions; return the bytes set free."""
         freed = 0
-        for lane, position in (("points", points), ("values", values)):
-            for number in list_segments(self.folder, lane):
-                if number < position.segment:
-                    path = segment_path(self.folder, lane, number)
-                    with contextlib.suppress(FileNotFoundError):
-                        freed += path.stat().st_size
-                        path.unlink()
+        for path in self._before(points, values):
+            freed += path.stat().st_size
+            path.unlink()
         return freed
+
+    def _before(self, points: Position, values: Position) -> list[Path]:
+        return [
+            self._path(lane, number)
+            for lane, position in (("points", points), ("values", values))
+            for number in list_segments(self.folder, lane)
+            if number < position.segment
+        ]
 
     def _slots_of_segment(self, position: Position, most: int) -> tuple[NDArray[np.void], Position, bool]:
         """Return slots, the new position, and whether the reader moved on to the next segment."""
@@ -148,7 +163,7 @@ class JournalReader:
                 return entries, position
             header = read_header(descriptor, self._path(lane, position.segment))
             while offset - position.offset < most_bytes:
-                found = _entry_at(descriptor, header, offset)
+                found = entry_at(descriptor, header, offset)
                 if found is None:
                     break
                 entry, offset = found
@@ -175,12 +190,12 @@ def _valid_slots(descriptor: int, mark: int, offset: int, most: int) -> NDArray[
     parts: list[NDArray[np.void]] = []
     while most > 0:
         block = min(most, _BLOCK_SLOTS) * SLOT.size
-        slots = _slots(read_at(descriptor, block, offset))
+        slots = slots_in(read_at(descriptor, block, offset))
         invalid = np.flatnonzero(slots["mark"] != mark)
         count = int(invalid[0]) if len(invalid) else len(slots)
         # Read again now that the marks are known to be there: a slot that was written during the first
         # reading may have been seen with its mark but without its value.
-        valid = _slots(read_at(descriptor, count * SLOT.size, offset))
+        valid = slots_in(read_at(descriptor, count * SLOT.size, offset))
         parts.append(valid)
         offset += len(valid) * SLOT.size
         most -= len(valid)
@@ -189,12 +204,19 @@ def _valid_slots(descriptor: int, mark: int, offset: int, most: int) -> NDArray[
     return np.concatenate(parts) if parts else np.empty(0, SLOT_TYPE)
 
 
-def _slots(data: bytes) -> NDArray[np.void]:
+def slots_in(data: bytes) -> NDArray[np.void]:
+    """Return the slots that lie in these bytes, the last one only if it is complete."""
     return np.frombuffer(data, SLOT_TYPE, len(data) // SLOT.size)
 
 
-def _entry_at(descriptor: int, header: Header, offset: int) -> tuple[Entry, int] | None:
-    form = ENTRY if header.version > 1 else ENTRY_1
+def form_of(header: Header) -> struct.Struct:
+    """Return the form of what an entry of this segment begins with. It ends with the mark."""
+    return ENTRY if header.version > 1 else ENTRY_1
+
+
+def entry_at(descriptor: int, header: Header, offset: int) -> tuple[Entry, int] | None:
+    """Return the entry that begins at an offset, and where it ends; None when none does."""
+    form = form_of(header)
     # Twice for the reason that _valid_slots gives.
     if _head_at(descriptor, header, offset) is None or not (head := _head_at(descriptor, header, offset)):
         return None
@@ -221,4 +243,4 @@ def _checked(head: Head, meta: bytes, data: bytes, version: int) -> Entry:
             entry_type = EntryType(head.entry_type)
             return Entry(entry_type, head.series, head.step, head.time, json.loads(meta), data, head.ordinal)
     # Its head is there and the rest is not: the machine stopped before all of it was on the disk.
-    return Entry(EntryType.DROPS, 0, 0, head.time, {"damaged in the journal": 1}, b"", head.ordinal)
+    return Entry(EntryType.DROPS, 0, 0, head.time, {DAMAGED: 1}, b"", head.ordinal)
