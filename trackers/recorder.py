@@ -108,12 +108,21 @@ class Recorder:
 
     def append_aside(self) -> None:
         """Append what came in the midst of another call, now that that one is through."""
-        while self.aside:
-            doing, append = self.aside.pop(0)
-            try:
-                append()
-            except Exception as error:
-                self._guard.note(error, doing)
+        depth, self.depth = self.depth, 1
+        try:
+            for _ in range(len(self.aside)):
+                doing, append = self.aside.pop(0)
+                try:
+                    append()
+                except Exception as error:
+                    self._guard.note(error, doing)
+        finally:
+            self.depth = depth
+
+    @property
+    def _advancing(self) -> bool:
+        # A call with nothing but known floats has no depth: this is where it may not be interrupted.
+        return self.journal is not None and self.journal.points.advancing
 
     @property
     def run(self) -> StoredRun:
@@ -127,7 +136,7 @@ class Recorder:
             BadInput: the name cannot be one, or the run is finished.
             JournalFull: the value was not taken.
         """
-        if self.depth > 1:
+        if self.depth > 1 or self._advancing:
             value = value.copied() if isinstance(value, Payload) else value
             later = partial(self.append, name, value, step, now, dict(context))
             self._put_aside(f"logging {str(name)[:80]!r}", later)
@@ -210,11 +219,9 @@ class Recorder:
         """
         with self.lock:
             # A handler that ends the run has cut short the call that it came into: that one gets no turn.
-            depth, self.depth = self.depth, 1
-            try:
-                self.append_aside()
-            finally:
-                self.depth = depth
+            self.append_aside()
+            if self.aside:
+                self._guard.drop("a signal handler ended the run in the midst of a log call", len(self.aside))
             # Other threads that still log are told that the run is finished.
             if not self.in_child:
                 self._end = f"run {self._run.run_id} is finished. Call stepscope.init for a new one."
