@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -35,7 +37,6 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 30.0
 """How long a transaction waits for those of others before it gives up."""
 _MOST_CONNECT_SECONDS = 10.0
-_MAGIC = b"SQLite format 3\0"
 _SETUP_LOCK = 0x57E9_5C09
 """The key of PostgreSQL's advisory lock that is held while the schema is made."""
 
@@ -97,22 +98,25 @@ def open_for_reading(location: StoreLocation) -> sa.Engine:
 
 
 def check_file(location: StoreLocation) -> None:
-    """Look whether something else was written over an open SQLite file: SQLite would not notice for long.
+    """Look whether something else was written over a SQLite file: its open connections would not notice.
 
     Raises:
         StoreDamaged: it no longer begins as a database does.
     """
-    if location.path is None:
+    if location.path is None or not location.path.is_file():
         return
-    try:
-        with location.path.open("rb") as file:
-            begin = file.read(len(_MAGIC))
-    except OSError:
-        return
-    if begin != _MAGIC:
+    # Through SQLite and never by open(): closing any descriptor of the file would drop all locks that this
+    # process holds on it. Immutable: the file as it is, without the log.
+    uri = f"file:{quote(str(location.path))}?immutable=1"
+    with forks.connected(), closing(sqlite3.connect(uri, uri=True)) as connection:
+        try:
+            damaged = connection.execute("PRAGMA schema_version").fetchone() == (0,)
+        except sqlite3.DatabaseError as error:
+            damaged = error.sqlite_errorcode == sqlite3.SQLITE_NOTADB
+    if damaged:
         raise StoreDamaged(
-            f"{location.display} is not a sound Stepscope store: something else was written over it, which "
-            f"begins with {begin!r}. Put it back, or delete it: a new store is made then"
+            f"{location.display} is not a sound Stepscope store: something else was written over it. "
+            f"Put it back, or delete it: a new store is made then"
         )
 
 
@@ -183,7 +187,8 @@ def _check_writable(path: Path) -> None:
 def _connectable(location: StoreLocation, patience: float, *, read_only: bool) -> sa.Engine:
     if location.path is None:
         return _postgres(location, patience, read_only=read_only)
-    url = _url_of_frozen(location.path) if read_only and _is_frozen(location.path) else _url_of(location.path)
+    frozen = read_only and _is_frozen(location.path)
+    url = _url_of_frozen(location, location.path) if frozen else _url_of(location.path)
     engine = sa.create_engine(url, connect_args={"timeout": patience})
 
     def on_connect(connection: Any, _record: Any) -> None:
@@ -192,6 +197,8 @@ def _connectable(location: StoreLocation, patience: float, *, read_only: bool) -
         if read_only:
             connection.execute("PRAGMA query_only=1")
             return
+        # For a new file only: lets Writer.seal give back the pages that merging left empty.
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         if location.network is None:
             _with_patience(patience, lambda: connection.execute("PRAGMA journal_mode=WAL"))
             connection.execute("PRAGMA synchronous=NORMAL")
@@ -227,19 +234,14 @@ def _is_frozen(path: Path) -> bool:
     return not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
 
 
-def _url_of_frozen(path: Path) -> sa.URL:
+def _url_of_frozen(location: StoreLocation, path: Path) -> sa.URL:
     # Somebody who may write has it open if there is a shared-memory file: then SQLite reads along. If
-    # not, nothing will change, and it has to be told so, for it cannot make that file.
+    # not, nothing will change, and it has to be told so, for it cannot make that file. On a network file
+    # system there is none.
     query = {"mode": "ro", "uri": "true"}
-    if _has_log(path) and not path.with_name(path.name + "-shm").exists():
+    if location.network is None and not path.with_name(path.name + "-shm").exists():
         query["immutable"] = "1"
     return sa.URL.create("sqlite", database=f"file:{quote(str(path))}", query=query)
-
-
-def _has_log(path: Path) -> bool:
-    """Whether a file's header says that a write-ahead log belongs to it."""
-    with path.open("rb") as file:
-        return file.read(20)[18:] == b"\2\2"
 
 
 def _postgres(location: StoreLocation, patience: float, *, read_only: bool) -> sa.Engine:

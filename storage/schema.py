@@ -99,6 +99,8 @@ journals = Table(
     Column("points_offset", BigInteger, nullable=False),
     Column("values_segment", BigInteger, nullable=False),
     Column("values_offset", BigInteger, nullable=False),
+    # Raised when somebody else than its writer changes what the journal has stored.
+    Column("edition", Integer, nullable=False, server_default="0"),
     Index("journals_by_name", "run_id", "name", unique=True),
 )
 

@@ -38,6 +38,10 @@ _RUN_COLUMNS = {
 }
 _SEALED_AT_ONCE = 500
 """How many series are merged in one transaction."""
+_EMPTY_SHARE = 50
+"""One page of the file in so many may stay empty."""
+_PAGES_AT_ONCE = 500
+"""How many are given back in one transaction."""
 _JSON_COLUMNS = ("config", "summary", "environment")
 
 
@@ -66,6 +70,8 @@ class JournalCursor:
     state: JournalState | None = None
     """What the journal has stored; read at the first commit."""
     first_step: int | None = None
+    edition: int = 0
+    """Of the journal's chunks: another one means that somebody else merged them."""
 
 
 class Writer:
@@ -216,8 +222,8 @@ class Writer:
     def seal(self, run_id: str, journal_no: int, seconds: float = math.inf) -> bool:
         """Merge what a journal stored into as few chunks as can be, when nothing more comes of it.
 
-        Nobody else may write this journal meanwhile. The transactions are short, so that others can
-        write between them.
+        The transactions are short, so that others can write between them. A cursor of this journal is
+        of no use afterwards: a commit with it raises StoreError.
 
         Returns:
             False when there was more to do than `seconds` allow; all of it can be read in any case.
@@ -228,15 +234,32 @@ class Writer:
 
         def work(connection: sa.Connection) -> bool:
             mine = (journals.c.run_id == run_id) & (journals.c.journal_no == journal_no)
-            # On a server, this row is what keeps two of them apart.
-            connection.execute(sa.update(journals).where(mine).values(journal_no=journal_no))
+            # Whoever writes this journal after all notices, and asks the store anew.
+            connection.execute(sa.update(journals).where(mine).values(edition=journals.c.edition + 1))
             return seal_some(connection, load_state(connection, run_id, journal_no), _SEALED_AT_ONCE)
 
         deadline = time.monotonic() + seconds
         more = True
         while more and time.monotonic() < deadline:
             more = self.transact(work)
+        while self.location.path is not None and time.monotonic() < deadline:
+            if not self.transact(_give_back):
+                break
         return not more
+
+
+def _give_back(connection: sa.Connection) -> bool:
+    """Return empty pages of the file to the disk; False when few are empty, or none can be returned."""
+
+    def asked(name: str) -> int:
+        return int(connection.exec_driver_sql(f"PRAGMA {name}").scalar() or 0)
+
+    empty = asked("freelist_count")
+    if empty * _EMPTY_SHARE < asked("page_count"):
+        return False
+    # The driver's own cursor: each row, which has no columns, is a page.
+    connection.connection.cursor().execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+    return asked("freelist_count") < empty
 
 
 def _to_json(value: object) -> str:
@@ -307,6 +330,7 @@ def _open_journal(
             row.journal_no,
             Position(row.points_segment, row.points_offset),
             Position(row.values_segment, row.values_offset),
+            edition=row.edition,
         )
     if connection.execute(sa.select(runs.c.run_id).where(runs.c.run_id == run_id)).first() is None:
         if run is None:
@@ -325,13 +349,15 @@ def _journal_row(cursor: JournalCursor, name: str) -> dict[str, Any]:
         "journal_no": cursor.journal_no,
         "name": name,
         "attempt": cursor.attempt,
+        "edition": cursor.edition,
         **_places(cursor.points_position, cursor.values_position),
     }
 
 
 def _move_journal(connection: sa.Connection, cursor: JournalCursor, batch: Batch) -> None:
     was = _places(cursor.points_position, cursor.values_position)
-    place = {"r": cursor.run_id, "j": cursor.journal_no, **{f"was_{name}": at for name, at in was.items()}}
+    place = {"r": cursor.run_id, "j": cursor.journal_no, "e": cursor.edition}
+    place |= {f"was_{name}": at for name, at in was.items()}
     moved = place | _places(batch.points_position, batch.values_position)
     if connection.execute(_MOVE_JOURNAL, moved).rowcount == 1:
         return
@@ -358,6 +384,7 @@ def _places(points: Position, values: Position) -> dict[str, int]:
 _MOVE_JOURNAL = (
     sa.update(journals)
     .where(journals.c.run_id == sa.bindparam("r"), journals.c.journal_no == sa.bindparam("j"))
+    .where(journals.c.edition == sa.bindparam("e"))
     .where(*(journals.c[name] == sa.bindparam(f"was_{name}") for name in _places(Position(), Position())))
     .values({name: sa.bindparam(name) for name in _places(Position(), Position())})
 )

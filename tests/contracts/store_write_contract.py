@@ -69,7 +69,8 @@ class StoreWriteContract:
             environment={"git": {"commit": "abc"}},
         )
         stored = writer.create_run(given)
-        assert reader.run(given.run_id) == replace(stored, tags=("a", "b"))
+        assert reader.run(given.run_id) == replace(stored, tags=("a", "b"), environment={})
+        assert reader.environment(given.run_id) == given.environment
         assert stored == given
         (attempt,) = reader.attempts(given.run_id)
         assert (attempt.attempt, attempt.started_at, attempt.first_step) == (0, given.created_at, None)
@@ -101,6 +102,7 @@ class StoreWriteContract:
         run = new_run(writer, tags=("old",), group="old", config={"old": 1})
         writer.update_run(run.run_id, {key: value, "unknown": 1})
         found = reader.run(run.run_id)
+        found = replace(found, environment=reader.environment(run.run_id))
         assert found.updated_at > run.updated_at
         assert replace(found, updated_at=run.updated_at) == replace(run, **{key: value})
 
@@ -349,6 +351,19 @@ class StoreWriteContract:
             feed.store()
         feed.end()
         assert reader.points(series_of(reader, run_id, "loss")).last.tolist() == [1, 2, 3, 4, 5]
+
+    def test_a_writer_notices_that_somebody_merged_its_chunks(self, writer: Writer, reader: Reader) -> None:
+        run_id = new_run(writer).run_id
+        feed = Feed(writer, run_id)
+        for step in range(3):
+            feed.points("loss", [1.0], [step])
+            feed.store()
+        assert writer.seal(run_id, 0)
+        feed.points("loss", [2.0], [3])
+        with pytest.raises(StoreError, match="was stored by another process meanwhile"):
+            feed.store()
+        feed.end()
+        assert reader.points(series_of(reader, run_id, "loss")).last.tolist() == [1, 1, 1, 2]
 
     def test_what_a_dead_process_left_is_recovered_once(self, writer: Writer, reader: Reader) -> None:
         run, other = new_run(writer), new_run(writer)

@@ -29,6 +29,7 @@ _IN_TOTALS = (
 def upgrade() -> None:
     """Add the new tables, and fill them from the chunks and records."""
     op.add_column("runs", Column("archived_at", Double))
+    op.add_column("journals", Column("edition", Integer, nullable=False, server_default="0"))
     op.create_table(
         "streams",
         Column("run_id", String(10), primary_key=True),
