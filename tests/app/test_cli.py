@@ -21,6 +21,42 @@ def test_the_installed_command_tells_its_version() -> None:
     assert done.stdout.strip() == f"stepscope {version('stepscope')}"
 
 
+VERBS = (
+    "ui", "runs", "show", "rename", "archive", "restore", "rm", "export", "sync", "backup", "verify", "compact",
+    "upgrade",
+)  # fmt: skip
+
+
+def test_help_lists_every_command_once_in_its_group() -> None:
+    printed = run_python("-m", "stepscope.app.cli", "--help")
+    listed = [line.split()[0] for line in printed.splitlines() if line.startswith("  ")]
+    assert [word for word in listed if word in VERBS] == [*VERBS]
+    assert [line for line in printed.splitlines() if line.endswith(":")][-4:] == [
+        "look:",
+        "change runs:",
+        "hand on:",
+        "care for the store:",
+    ]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_command_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "--help"])
+    assert ended.value.code == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"usage: stepscope {verb}")
+    assert verb in ("ui", "export") or "--json" in printed
+
+
+def test_a_pipe_that_closes_early_is_no_fault(store_url: str) -> None:
+    fill(store_url)
+    command = f"{COMMAND} show baseline --json --store {store_url} | head -c 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=True)  # noqa: S602
+    assert done.stdout == "{"
+    assert done.stderr == ""
+
+
 def test_help_names_the_commands_and_loads_no_dashboard() -> None:
     code = (
         "import sys; from stepscope.app import cli\n"
@@ -38,6 +74,10 @@ def test_help_names_the_commands_and_loads_no_dashboard() -> None:
     ("arguments", "message"),
     [
         ([], "required: COMMAND"),
+        (["show"], "required: RUN"),
+        (["rename", "run"], "required: NAME"),
+        (["rm"], "required: RUN"),
+        (["sync", "here.db"], "required: DST"),
         (["ui", "--port", "80000"], "expected a port from 0 to 65535, but got '80000'"),
         (["ui", "--port", "-1"], "expected a port from 0 to 65535, but got '-1'"),
         (["export", "tensorboard", "--to", "logs"], "required: RUN"),
@@ -91,12 +131,3 @@ def test_a_server_that_is_not_there_is_said(store_url: str, capsys: pytest.Captu
     said = capsys.readouterr().err
     assert "127.0.0.1:9" in said
     assert said.startswith("stepscope: ")
-
-
-def test_a_store_is_brought_up_to_date(store_url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["upgrade", "--store", store_url]) == 1
-    assert "there is no store" in capsys.readouterr().err
-    assert not Path(store_url).exists()
-    fill(store_url)
-    assert main(["upgrade", "--store", store_url]) == 0
-    assert capsys.readouterr().out == f"{store_url} is up to date\n"
