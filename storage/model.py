@@ -165,9 +165,14 @@ class LastValues:
         """The labels of the names, shape (k,)."""
         return [name.label for name in self.names]
 
+    @cached_property
+    def _bounds(self) -> list[int]:
+        """Where the entries of each run begin, and where the last ones end, shape (r + 1,)."""
+        return np.searchsorted(self.run, np.arange(len(self.run_ids) + 1)).tolist()
+
     def of(self, place: int) -> dict[str, float]:
         """Return label -> value, ordered by label, of the run at that place in run_ids."""
-        start, end = np.searchsorted(self.run, (place, place + 1)).tolist()
+        start, end = self._bounds[place : place + 2]
         order = start + np.argsort(self.name[start:end])
         names: list[int] = self.name[order].tolist()
         return dict(zip([self.labels[name] for name in names], self.value[order].tolist(), strict=True))

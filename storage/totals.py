@@ -101,8 +101,7 @@ def read_totals(connection: sa.Connection, run_ids: Sequence[str]) -> tuple[NDAr
     """Return the totals of all series of some runs.
 
     Returns:
-        Two arrays of the shape (n,), ordered by run and series: the index of the run in `run_ids`, and
-        the totals.
+        Two arrays of the shape (n,), ordered by run: the index of the run in `run_ids`, and the totals.
     """
     found: list[tuple[int, bytes]] = []
     number_of = {run_id: number for number, run_id in enumerate(run_ids)}
@@ -110,9 +109,12 @@ def read_totals(connection: sa.Connection, run_ids: Sequence[str]) -> tuple[NDAr
         part = run_ids[start : start + _RUNS_A_QUERY]
         query = sa.select(totals.c.run_id, totals.c.data).where(totals.c.run_id.in_(part))
         found += [(number_of[run_id], data) for run_id, data in connection.execute(query)]
+    found.sort()
+    numbers = [number for number, _ in found]
     rows = np.frombuffer(b"".join(data for _, data in found), TOTAL)
-    sizes = [len(data) // TOTAL.itemsize for _, data in found]
-    return _added_up(np.repeat([number for number, _ in found], sizes).astype(np.intp), rows)
+    run = np.repeat(numbers, [len(data) // TOTAL.itemsize for _, data in found]).astype(np.intp)
+    # One journal a run, as for most: there is nothing to add up.
+    return (run, rows) if len(set(numbers)) == len(numbers) else _added_up(run, rows)
 
 
 def _added_up(run: NDArray[np.intp], rows: TotalsArray) -> tuple[NDArray[np.intp], TotalsArray]:
