@@ -108,9 +108,10 @@ def check_file(location: StoreLocation) -> None:
     # Through SQLite and never by open(): closing any descriptor of the file would drop all locks that this
     # process holds on it. Immutable: the file as it is, without the log.
     uri = f"file:{quote(str(location.path))}?immutable=1"
+    damaged = location.path.stat().st_size == 0
     with forks.connected(), closing(sqlite3.connect(uri, uri=True)) as connection:
         try:
-            damaged = connection.execute("PRAGMA schema_version").fetchone() == (0,)
+            connection.execute("PRAGMA schema_version").fetchone()
         except sqlite3.DatabaseError as error:
             damaged = error.sqlite_errorcode == sqlite3.SQLITE_NOTADB
     if damaged:
