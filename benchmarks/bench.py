@@ -49,7 +49,8 @@ def main() -> None:
     print(report.markdown(results))
     folder = arguments.results
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{results.date}{'-part' if results.partial else ''}.json"
+    part = results.partial or set(results.figures) != set(FIGURES) or set(arguments.peers) != set(PEERS)
+    path = folder / f"{results.date}{'-part' if part else ''}.json"
     path.write_text(report.as_json(results))
     print(f"All numbers: {path}")
     if arguments.write_readme:

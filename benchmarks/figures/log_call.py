@@ -44,15 +44,16 @@ def _measure(peer: type[Peer], folder: Path, settings: Settings) -> Measures:
     tracker = peer(folder)
     settle()
     with one_core(settings["pinned"]):
-        used, begun = tree_seconds(), time.perf_counter_ns()
+        used, thread, begun = tree_seconds(), time.thread_time_ns(), time.perf_counter_ns()
         tracker.log_all(values)
-        looped = time.perf_counter_ns()
+        looped, thread = time.perf_counter_ns(), time.thread_time_ns() - thread
         held = anonymous_mib() - bare
         tracker.close()
         closed = time.perf_counter_ns()
         tracker.rest()
         return {
             "call_us": (looped - begun) / len(values) / 1e3,
+            "thread_us": thread / len(values) / 1e3,
             "closed_us": (closed - begun) / len(values) / 1e3,
             "cpu_us": (tree_seconds() - used) / len(values) * 1e6,
             "memory_mib": held,
@@ -78,11 +79,12 @@ def _measure_dicts(peer: type[Peer], folder: Path, settings: Settings) -> Measur
     tracker = peer(folder)
     settle()
     with one_core(True):
-        begun = time.perf_counter_ns()
+        thread, begun = time.thread_time_ns(), time.perf_counter_ns()
         tracker.log_dicts(dicts)
-        looped = time.perf_counter_ns()
+        looped, thread = time.perf_counter_ns(), time.thread_time_ns() - thread
         tracker.close()
-    return {"number_us": (looped - begun) / len(dicts) / _NAMES / 1e3}
+    numbers = len(dicts) * _NAMES * 1e3
+    return {"number_us": (looped - begun) / numbers, "thread_us": thread / numbers}
 
 
 def _dict_goals(table: Table) -> list[Goal]:
