@@ -17,6 +17,7 @@ from ..storage.errors import BadInput
 from ..storage.journal import Journal
 from ..storage.journal_plain import create_journal
 from ..storage.lanes import JournalFull
+from ..storage.model import SYSTEM_PREFIX
 from ..storage.model import Run as StoredRun
 from ..storage.os_files import after_fork_in_child
 from .delivery import Delivery, Later
@@ -24,12 +25,15 @@ from .device import PendingValue, PendingValues, Snapshot
 from .guard import Guard
 from .raw import Payload
 from .settings import Settings
+from .tracked_dict import text_of
 from .values import Prepared, from_array
 
 Context: TypeAlias = Mapping[str, str | int]
 
 MOST_SERIES = 50_000
 """Different names in one run; beyond it a loop most likely puts the step into the name."""
+_MOST_SYSTEM = 1000
+"""How many more the measurements of the machine may have: they go on when the names of others ran out."""
 MOST_NAME_CHARACTERS = 500
 MOST_ASIDE = 1000
 """Values that may be logged in the midst of one call of log, by signal handlers and the like."""
@@ -139,7 +143,7 @@ class Recorder:
         if self.depth > 1 or self._advancing:
             value = value.copied() if isinstance(value, Payload) else value
             later = partial(self.append, name, value, step, now, dict(context))
-            self._put_aside(f"logging {str(name)[:80]!r}", later)
+            self._put_aside(f"logging {text_of(name)[:80]!r}", later)
             return
         journal = self.journal or self._open()
         if not isinstance(value, Snapshot):
@@ -360,13 +364,14 @@ class NoRecorder:
 
 def _check_name(name: object, known: int) -> None:
     if not isinstance(name, str) or not name:
-        raise BadInput(f"a name must be a string that is not empty, but got {type(name).__name__} {name!r}")
+        shown = text_of(name) or "''"
+        raise BadInput(f"a name must be a string that is not empty, but got {type(name).__name__} {shown}")
     if len(name) > MOST_NAME_CHARACTERS:
         raise BadInput(
             f"a name has at most {MOST_NAME_CHARACTERS} characters, but {name[:40]!r}... has "
             f"{len(name)}. Put long text into stepscope.Text."
         )
-    if known >= MOST_SERIES:
+    if known >= MOST_SERIES + (_MOST_SYSTEM if name.startswith(SYSTEM_PREFIX) else 0):
         raise TooManyNames(
             f"a run has at most {MOST_SERIES} different names, and {name[:80]!r} is one more. "
             f"Is a step part of the name? Pass it as step=."

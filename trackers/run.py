@@ -248,7 +248,7 @@ class Run:
         except Exception as error:
             if self.guard.strict:
                 raise
-            self.guard.note(error, f"logging {str(name)[:80]!r}")
+            self.guard.note(error, f"logging {text_of(name)[:80]!r}")
 
     def _handle(self, error: Exception, values: Any, rest: Collection[Any], name: object) -> None:
         """Count what was not taken: of `rest` all from `name` on, at which logging stopped."""

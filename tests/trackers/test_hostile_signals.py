@@ -58,7 +58,8 @@ def test_a_handler_that_logs_in_the_midst_of_a_log_call_harms_neither(store_url:
         for name in ("words", "handler words"):
             (series,) = reader.series(run_id, name=name)
             assert all(reader.load(series, one).text == str(one.step) for one in reader.records(series)[::7])
-    assert run.config == {"handled": int(calls)}
+    # Not always the last one: a handler may come into the midst of a handler.
+    assert int(calls) - 20 <= run.config["handled"] <= int(calls)
     counts = stored(store_url, run_id)
     assert counts["words"] == (int(steps) + 4) // 5
     assert counts["handler words"] == int(calls)
