@@ -1,7 +1,8 @@
 """Compacting: as few chunks as can be, and the space that nobody uses given back to the disk.
 
 Each step is one short transaction or one of SQLite's own commands, so a kill at any moment leaves a sound
-store, and others log meanwhile; only while SQLite rewrites its file do they wait.
+store, and others log meanwhile. Only a file that an older Stepscope made has to be written anew as a whole,
+and they wait.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from .write import Writer
 
 _QUIET_SECONDS = 900.0
 """How long a run must have given no sign of life before somebody else merges what its journals stored."""
+_INCREMENTAL = 2
+"""What SQLite answers when a file can give pages back without being written anew."""
+_PAGES_AT_ONCE = 2000
 _WORTHWHILE_BYTES = 1 << 20
 _WORTHWHILE_SHARE = 0.2
 """Free space in the database file, as a part of it, from which on the file is rewritten."""
@@ -48,7 +52,7 @@ class Compacted:
     """Rows of runs that are not there any more."""
     files_removed: int
     """Files that no run names."""
-    rewritten: bool
+    shrunk: bool
     """Whether free space inside the database was given back."""
 
 
@@ -63,9 +67,9 @@ def compact(writer: Writer) -> Compacted:
     merged, left = _merge(writer)
     rows = writer.transact(_remove_rows)
     files = writer.transact(lambda connection: len(_remove_files(writer, connection)))
-    rewritten = _give_back(writer)
+    shrunk = _give_back(writer)
     after = store_bytes(writer.location, writer.engine)
-    return Compacted(before, after, tuple(recovered), merged, left, rows, files, rewritten)
+    return Compacted(before, after, tuple(recovered), merged, left, rows, files, shrunk)
 
 
 def lost_rows(connection: sa.Connection) -> dict[str, int]:
@@ -155,26 +159,39 @@ def _vacuum(writer: Writer) -> bool:
                 connection.exec_driver_sql(f"VACUUM (ANALYZE) {table.name}")
         return True
     with forks.connected(), writer.engine.connect() as connection:
-        # The driver's own connection: SQLite rewrites its file outside of any transaction only.
+        # The driver's own connection: SQLite does this outside of any transaction only.
         database: Any = connection.connection.driver_connection
         try:
-            return _rewrite(database, writer.location.path)
+            return _shrink(database, writer.location.path)
         except sqlite3.Error as error:
             raise StoreNotWritable(
-                f"{writer.location.display} could not be rewritten: {error}. Nothing is lost; try again later"
+                f"{writer.location.display} could not be made smaller: {error}. "
+                f"Nothing is lost; try again later"
             ) from error
 
 
-def _rewrite(database: sqlite3.Connection, path: Path) -> bool:
+def _shrink(database: sqlite3.Connection, path: Path) -> bool:
+    """Give free pages back to the disk; return whether there were any worth it."""
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    page, pages, free = (
-        int(database.execute(f"PRAGMA {name}").fetchone()[0])
-        for name in ("page_size", "page_count", "freelist_count")
-    )
-    pays = free * page >= _WORTHWHILE_BYTES and free >= pages * _WORTHWHILE_SHARE
-    # It writes the new file whole before the old one goes.
-    if not pays or shutil.disk_usage(path.parent).free < 2 * (pages - free) * page:
-        return False
-    database.execute("VACUUM")
+    page, pages, free = (_ask(database, name) for name in ("page_size", "page_count", "freelist_count"))
+    if _ask(database, "auto_vacuum") == _INCREMENTAL:
+        # A piece at a time, so that others can write between them.
+        left, shrunk = free, free > 0
+        while left:
+            database.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+            before, left = left, _ask(database, "freelist_count")
+            if left >= before:
+                break  # others free pages as fast as these are given back
+    else:
+        # A file of an older Stepscope: it is written anew, whole, before the old one goes.
+        pays = free * page >= _WORTHWHILE_BYTES and free >= pages * _WORTHWHILE_SHARE
+        shrunk = pays and shutil.disk_usage(path.parent).free > 2 * (pages - free) * page
+        if shrunk:
+            database.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            database.execute("VACUUM")
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    return True
+    return shrunk
+
+
+def _ask(database: sqlite3.Connection, name: str) -> int:
+    return int(database.execute(f"PRAGMA {name}").fetchone()[0])

@@ -83,8 +83,10 @@ def sync_run(reader: Reader, writer: Writer, run: Run) -> Synced:
         outcome = _compare(source, target, run.run_id)
         if outcome not in (Outcome.COPIED, Outcome.UPDATED):
             return Synced(run, outcome)
+        edition = _edition(target, run.run_id)
         for table in _TABLES:
             _copy(table, source, target, (reader.location, writer.location), run.run_id)
+        _raise_edition(target, run.run_id, edition)
         contents = (
             content_of(source, reader.location, run.run_id),
             content_of(target, writer.location, run.run_id),
@@ -129,7 +131,9 @@ def _beyond(ours: dict[str, Row], theirs: dict[str, Row]) -> bool:
 def _head(connection: sa.Connection, run_id: str) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
     for table in (runs, run_tags, attempts, journals, drops):
-        rows = connection.execute(sa.select(table).where(table.c.run_id == run_id))
+        # The edition tells how often chunks were merged: that may differ.
+        columns = [column for column in table.c if column.name != "edition"]
+        rows = connection.execute(sa.select(*columns).where(table.c.run_id == run_id))
         found[table.name] = sorted((_comparable(row) for row in rows), key=str)
     return found
 
@@ -181,6 +185,18 @@ def _light(table: sa.Table, connection: sa.Connection, query: sa.Select[Any]) ->
     width = len(table.primary_key)
     rows = (_comparable(row) for row in connection.execute(query))
     return {row[:width]: row for row in rows}
+
+
+def _edition(target: sa.Connection, run_id: str) -> int | None:
+    query = sa.select(sa.func.max(journals.c.edition)).where(journals.c.run_id == run_id)
+    return target.execute(query).scalar()
+
+
+def _raise_edition(target: sa.Connection, run_id: str, before: int | None) -> None:
+    """Let a process that writes the run in the target notice that its chunks are others now."""
+    if before is not None:
+        raised = sa.update(journals).where(journals.c.run_id == run_id).values(edition=before + 1)
+        target.execute(raised)
 
 
 def _comparable(row: Sequence[Any]) -> Row:

@@ -1,5 +1,5 @@
 """One module per subcommand of `stepscope`.
 
 Each has `add_to(commands)`, which describes its arguments to argparse and names the function that runs it.
-What a subcommand needs is imported when it runs, so that `stepscope --help` answers at once.
+What only one of them needs and takes a second, such as Streamlit, is imported when it runs.
 """

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> None:
         f"merged the pieces of {one_of(done.merged, 'journal')}": done.merged,
         f"removed {one_of(done.rows_removed, 'row')} of runs that are not there": done.rows_removed,
         f"removed {one_of(done.files_removed, 'file')} that no run names": done.files_removed,
-        "gave free space inside the database back": done.rewritten,
+        "gave free space inside the database back": done.shrunk,
         f"left {one_of(done.left, 'journal')} of runs that still log as they are": done.left,
     }
     for words, happened in steps.items():

@@ -22,8 +22,8 @@ def test_the_installed_command_tells_its_version() -> None:
 
 
 VERBS = (
-    "ui", "runs", "show", "rename", "archive", "restore", "rm", "export", "sync", "backup", "verify", "compact",
-    "upgrade",
+    "ui", "runs", "show", "rename", "archive", "restore", "rm", "export", "sync", "backup",
+    "verify", "compact", "upgrade",
 )  # fmt: skip
 
 

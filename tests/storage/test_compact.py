@@ -125,11 +125,11 @@ def test_the_space_of_deleted_runs_goes_back_to_the_disk(writer: Writer, reader:
     before = content(reader, kept)
     delete_run(writer, gone, force=True)
     done = compact(writer)
-    assert done.rewritten
+    assert done.shrunk
     if writer.location.path is not None:
         assert done.bytes_after < done.bytes_before - 2_000_000
         assert not os.path.getsize(f"{writer.location.path}-wal")
-        assert not compact(writer).rewritten
+        assert not compact(writer).shrunk
     assert content(reader, kept) == before
 
 
