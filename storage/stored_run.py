@@ -192,6 +192,7 @@ class StoredRun:
         first_step: int | None = None,
         last_step: int | None = None,
         max_points: int | None = None,
+        attempt: int | None = None,
     ) -> Table:
         """Return the numbers of one scalar, or of several side by side, sorted by step.
 
@@ -210,14 +211,16 @@ class StoredRun:
                 are then step and first_step (int64, the last and the first step of the bucket), time (of
                 the last), min, max and mean (float64, of the finite values, NaN without any), last (float64)
                 and count (int64). The time it takes does not grow with the length of the series.
+            attempt: what this attempt logged, also where a newer one replaces it; None for what counts.
 
         Raises:
             SeriesNotFound: the run has no such scalar; the message names near ones.
             BadInput: max_points was given with several names.
         """
-        window = (first_step, last_step)
+        bounds = {"first_step": first_step, "last_step": last_step, "attempt": attempt}
         if isinstance(names, str):
-            points = self._points(self._scalar(names, context), window, max_points)
+            series = self._scalar(names, context)
+            points = self._reader.points(series, max_points=max_points, **bounds)
             return _values(points) if max_points is None else _buckets(points)
         if max_points is not None:
             raise BadInput(
@@ -225,7 +228,7 @@ class StoredRun:
                 f"{list(names)!r}. Ask for one name after the other, or bound the steps."
             )
         chosen = [self._scalar(name, context) for name in dict.fromkeys(names)]
-        return _joined({one.name: self._points(one, window) for one in chosen})
+        return _joined({one.name: self._reader.points(one, **bounds) for one in chosen})
 
     def history(self, *, first_step: int | None = None, last_step: int | None = None) -> Table:
         """Return all scalars in long form, one row a point, ordered by name and step.
@@ -239,7 +242,7 @@ class StoredRun:
             last_step: the largest step wanted, itself included; None for all.
         """
         chosen = self.series(kind="scalar")
-        read = [self._points(one, (first_step, last_step)) for one in chosen]
+        read = [self._reader.points(one, first_step=first_step, last_step=last_step) for one in chosen]
         sizes = [len(points) for points in read]
         contexts = [label_of("", one.context).strip(" []") for one in chosen]
         columns = {
@@ -300,12 +303,6 @@ class StoredRun:
         raise SeriesNotFound(
             f"{name!r} of {which} is {len(named)} series, of which {len(fits)} fit. Say which: {there}"
         )
-
-    def _points(
-        self, series: Series, window: tuple[int | None, int | None], max_points: int | None = None
-    ) -> Points:
-        first, last = window
-        return self._reader.points(series, first_step=first, last_step=last, max_points=max_points)
 
     def __repr__(self) -> str:
         return f"<StoredRun {self.id} {self.name!r} of {self.project!r}, {self.state}>"

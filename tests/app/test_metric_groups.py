@@ -1,7 +1,9 @@
 from __future__ import annotations
 
-from stepscope.app.metric_groups import by_metric, fitting, sections
-from stepscope.storage.model import Run, RunState, Series
+import numpy as np
+
+from stepscope.app.metric_groups import by_metric, fitting, last_values, sections
+from stepscope.storage.model import LastValues, Run, RunState, Series, SeriesName
 
 
 def run(run_id: str, created_at: float) -> Run:
@@ -53,3 +55,18 @@ def test_sections() -> None:
         "head": ["head/loss"],
         "system": ["system/cpu"],
     }
+
+
+def test_last_values_are_those_of_the_metrics_that_most_runs_have() -> None:
+    names = ("acc", "batch_loss", "epoch_loss", "loss", "system/cpu", "rare")
+    found = LastValues(
+        run_ids=("new", "old", "empty"),
+        names=(*(SeriesName(name, "scalar") for name in names), SeriesName("loss", "scalar", {"rank": 1})),
+        run=np.array([0, 0, 0, 0, 0, 1, 1, 1]),
+        name=np.array([2, 1, 0, 4, 6, 3, 0, 5]),
+        value=np.array([0.5, 9.0, np.inf, 7.0, 8.0, 0.25, 0.75, 6.0]),
+    )
+    every = {"accuracy": [np.inf, 0.75, None], "loss · train": [0.5, None, None], "rare": [None, 6.0, None]}
+    assert last_values(found, 10) | every == last_values(found, 10)
+    assert list(last_values(found, 1)) == ["accuracy"]
+    assert last_values(LastValues((), (), *(np.array([], np.int64),) * 2, np.array([])), 5) == {}

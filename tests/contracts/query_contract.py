@@ -164,6 +164,17 @@ class QueryContract:
         assert run.scalars("loss", first_step=1, last_step=2)["step"].tolist() == [1, 2]
         assert len(run.scalars("loss", first_step=BIG + 1)) == 0
 
+    def test_an_older_attempt_stays_readable(self, writer: Writer, store: Store, project: str) -> None:
+        run_id = self.logged(writer, project)
+        feed = Feed(writer, run_id, writer.resume_run(run_id, host="", pid=0))
+        feed.points("loss", [-1.0, -2.0], [1, 2])
+        feed.end()
+        run = store.run(run_id)
+        assert [one.first_step for one in run.attempts] == [0, 1]
+        assert run.scalars("loss")["value"].tolist() == [4.0, -1.0, -2.0]
+        assert run.scalars("loss", attempt=0)["step"].tolist() == [0, 1, 2, BIG]
+        assert run.scalars(["loss"], attempt=1)["loss"].tolist() == [-1.0, -2.0]
+
     def test_a_bounded_read_gives_buckets(self, writer: Writer, store: Store, project: str) -> None:
         run_id = new_run(writer, project=project).run_id
         feed = Feed(writer, run_id)
