@@ -25,11 +25,11 @@ PIP_INSTALL := PYTHONWARNINGS="ignore:Editable installation" $(BIN)/python -m pi
 EXTRAS := torch,tensorflow,tensorboard,visdom,gpu,postgres
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format screenshot clean
+.PHONY: help demo test test-all bench check format screenshot clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
-	@echo "Settings: PORT=$(PORT) STORE=$(STORE) EPOCHS= PYTHON=$(PYTHON); ARGS= is passed on to pytest"
+	@echo "Settings: PORT=$(PORT) STORE=$(STORE) EPOCHS= PYTHON=$(PYTHON); ARGS= is passed on to pytest, or to the benchmarks"
 
 demo: $(VENV)/.stamp-demo ## Train in PyTorch and in Keras with the dashboard open (CHECK=1: then stop and report)
 	@$(BIN)/python tools/demo.py --port $(PORT) --store $(STORE) $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(CHECK),--check)
@@ -41,6 +41,9 @@ test-all: $(VENV)/.stamp-test check ## The same with branch coverage, which must
 	@$(BIN)/python -m pytest --cov --cov-report= $(ARGS)
 	@$(BIN)/coverage report --include="storage/*" --fail-under=$(COVERAGE_FLOOR)
 	@$(BIN)/coverage report --include="trackers/*" --fail-under=$(COVERAGE_FLOOR)
+
+bench: $(VENV)/.stamp-demo ## Measure Stepscope beside other trackers (ARGS="--quick --only log_call")
+	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 check: $(VENV)/.stamp-test ## Formatting, lint, types and the layers
 	@$(BIN)/ruff format --check --quiet . || { echo "Run: make format"; exit 1; }
@@ -57,7 +60,7 @@ screenshot: $(VENV)/.stamp-test ## Take the picture in the README again
 	@$(BIN)/python tools/screenshot.py
 
 clean: ## Remove what was installed and built here; stores (*.db) stay
-	rm -rf $(VENV) .make build dist stepscope.egg-info htmlcov .coverage* .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .bench .make build dist stepscope.egg-info htmlcov .coverage* .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -2,9 +2,11 @@
 
 Size: all files of a store of 100,000 points after finish, less those of a store with one point. Logged at
 full speed, wall times are as good as even; so ours are also logged at the pace of a training loop, 50 to
-150 us apart, where every time takes more than a byte. Reading: in
-a fresh process, what stays open between readings (a connection, an index) is opened before; then the whole
-series is read into numpy until it was read five times or three seconds have passed; the median counts.
+150 us apart, where every time takes more than a byte.
+
+Reading: in a fresh process, what stays open between readings (a connection, an index) is opened before; then
+the whole series is read into numpy until it was read five times or three seconds have passed; the median
+counts.
 """
 
 from __future__ import annotations
