@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from ..storage.read import Reader
 from ..storage.write import Writer
 
 RECOVER_SECONDS = 10.0
+_TURN_SECONDS = 1.0
+_MOST_TURNS = 60
 
 _log = logging.getLogger(__name__)
 
@@ -62,10 +65,17 @@ class StoreKeeper:
         Raises:
             StoreError: the store cannot be written now.
         """
+        found: list[str] = []
         if not _has_journals(self._location.spool):
-            return []
-        with self.writing() as writer:
-            return recover_orphans(writer)
+            return found
+        # In turns: a page that renames a run must not wait until gigabytes are stored.
+        for _ in range(_MOST_TURNS):
+            until = time.monotonic() + _TURN_SECONDS
+            with self.writing() as writer:
+                found += recover_orphans(writer, lambda until=until: time.monotonic() < until)
+            if time.monotonic() < until or self._stopped.is_set():
+                break
+        return found
 
     def _recover_regularly(self) -> None:
         while True:

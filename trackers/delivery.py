@@ -20,7 +20,6 @@ from ..storage.engine import check_file, last_write
 from ..storage.errors import RunNotFound, StoreDamaged, StoreError, StoreUnavailable
 from ..storage.forks import forks
 from ..storage.journal import Journal
-from ..storage.lanes import JournalFull
 from ..storage.location import StoreLocation
 from ..storage.model import Run
 from ..storage.read import HEARTBEAT_SECONDS
@@ -28,13 +27,13 @@ from ..storage.write import Writer
 from .guard import Guard
 
 _PATIENCE_SECONDS = 20.0
-"""How long the thread waits for other programs' transactions before it looks after its journal again."""
+"""How long the thread waits for other programs' transactions before it says that it has to."""
 _LONGEST_PAUSE = 5.0
 """How long it waits before it tries a store again that was away or locked several times."""
 _LINGER_SECONDS = 600.0
 """How long after finish() it goes on trying; then the journal is left to others."""
 _RECOVERY_SECONDS = 1.0
-"""How long it stores what other, dead processes left before it looks after its own journal again."""
+"""How long it stores what dead processes left before it comes back to its own journal."""
 
 
 class Producer(Protocol):
@@ -185,7 +184,6 @@ class Delivery:
         if not self._journal.folder.is_dir():
             raise RunNotFound(f"the journal of run {self._run_id} was deleted while it was written")
         complete = self._producer.append_waiting(self._journal, wait=wait)
-        self._prepare_journal()
         drain = self._ready_drain()
         self._store_all(drain)
         if not complete:
@@ -234,7 +232,6 @@ class Delivery:
     def _store_all(self, drain: Drain) -> None:
         while drain.step():
             self._beat = time.monotonic()
-            self._prepare_journal()
             if self._leaving:
                 raise Later
 
@@ -250,19 +247,12 @@ class Delivery:
 
     def _recover(self, writer: Writer, until: float) -> None:
         def go_on() -> bool:
-            if not self._done:
-                self._prepare_journal()
             return time.monotonic() < until and not self._leaving
 
         recover_orphans(writer, go_on)
         if go_on():
             # Otherwise there may be more: the next cycle goes on with it.
             self._looked = time.monotonic()
-
-    def _prepare_journal(self) -> None:
-        # Without room for a spare, the next log call asks for it, and says so if there still is none.
-        with contextlib.suppress(JournalFull):
-            self._journal.prepare()
 
     def _finish(self) -> None:
         until = time.monotonic() + _LINGER_SECONDS
