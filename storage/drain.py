@@ -26,7 +26,7 @@ from .schema import journals, runs
 from .segments import list_segments
 from .write import JournalCursor, Writer
 
-_MOST_POINTS = 1 << 18
+_MOST_POINTS = 1 << 16
 _MOST_BYTES = 16 << 20
 _SEAL_SECONDS = 0.5
 """How long the end of a journal may spend on merging chunks."""
