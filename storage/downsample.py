@@ -7,9 +7,10 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .chunks import Columns
 from .errors import BadInput
 from .model import Points
-from .pyramid import Entries, combine
+from .pyramid import Entries, combine, summarise
 
 BASIS_POINTS = (0, 668, 1587, 3085, 5000, 6915, 8413, 9332, 10000)
 """Where TensorBoard cuts a distribution: the normal CDF at -inf, -1.5, -1, -0.5, 0 ... sd, times 10,000."""
@@ -41,23 +42,31 @@ def bucket(step: ArrayLike, time: ArrayLike, value: ArrayLike, max_points: int) 
     times = np.asarray(time, dtype=np.float64)
     values = np.asarray(value, dtype=np.float64)
     _check(steps, times, values, max_points)
-    total = len(steps)
-    starts = _starts(total, max_points)
-    ends = np.append(starts[1:], total) if total else starts
-    low, high, mean = _spread(values, starts)
+    columns = Columns(steps, times, values)
+    if len(steps) <= max_points:
+        return as_they_are(columns)
+    return _points(summarise(columns, _starts(len(steps), max_points)))
+
+
+def as_they_are(columns: Columns) -> Points:
+    """Return each point as an entry of its own; no array is copied that need not be. Sorted by step."""
+    values = columns.value
+    finite = np.isfinite(values)
+    whole = bool(finite.all())
+    known = values if whole else np.where(finite, values, np.nan)
     return Points(
-        step=steps[ends - 1],
-        first_step=steps[starts],
-        time=times[ends - 1],
-        min=low,
-        max=high,
-        mean=mean,
-        last=values[ends - 1],
-        count=(ends - starts).astype(np.int64),
-        total=total,
-        nan_count=int(np.isnan(values).sum()),
-        posinf_count=int(np.isposinf(values).sum()),
-        neginf_count=int(np.isneginf(values).sum()),
+        step=columns.step,
+        first_step=columns.step,
+        time=columns.time,
+        min=known,
+        max=known,
+        mean=known,
+        last=values,
+        count=np.ones(len(values), np.int64),
+        total=len(values),
+        nan_count=0 if whole else int(np.isnan(values).sum()),
+        posinf_count=0 if whole else int(np.isposinf(values).sum()),
+        neginf_count=0 if whole else int(np.isneginf(values).sum()),
     )
 
 
@@ -79,21 +88,7 @@ def bucket_entries(entries: Entries, max_points: int) -> Points:
     total = int(counts.sum())
     number = (np.cumsum(counts) - counts) * max_points // total
     starts = np.flatnonzero(np.append(True, number[1:] != number[:-1]))
-    found = combine(entries, starts)
-    return Points(
-        step=found["max_step"].copy(),
-        first_step=found["min_step"].copy(),
-        time=found["last_time"].copy(),
-        min=found["min"].copy(),
-        max=found["max"].copy(),
-        mean=found["mean"].copy(),
-        last=found["last"].copy(),
-        count=found["count"].astype(np.int64),
-        total=total,
-        nan_count=int(entries["nan"].sum()),
-        posinf_count=int(entries["posinf"].sum()),
-        neginf_count=int(entries["neginf"].sum()),
-    )
+    return _points(combine(entries, starts))
 
 
 def smooth(values: ArrayLike, weight: float) -> _Floats:
@@ -237,18 +232,19 @@ def _starts(total: int, max_points: int) -> NDArray[np.intp]:
     return np.arange(buckets, dtype=np.intp) * total // max(buckets, 1)
 
 
-def _spread(values: _Floats, starts: NDArray[np.intp]) -> tuple[_Floats, _Floats, _Floats]:
-    """Return min, max and mean of the finite values of each bucket; NaN where there are none."""
-    if not len(starts):
-        return np.empty(0), np.empty(0), np.empty(0)
-    finite = np.isfinite(values)
-    known = np.where(finite, values, np.nan)
-    low: _Floats = np.fmin.reduceat(known, starts)
-    high: _Floats = np.fmax.reduceat(known, starts)
-    many = np.add.reduceat(finite.astype(np.float64), starts)
-    # Dividing before adding keeps the sum of huge values finite, but for a last rounding, which clip undoes.
-    share = np.repeat(np.maximum(many, 1.0), np.diff(np.append(starts, len(values))))
-    with np.errstate(over="ignore"):
-        mean: _Floats = np.add.reduceat(np.where(finite, values, 0.0) / share, starts)
-    mean = np.where(many > 0, np.clip(mean, low, high), np.nan)
-    return low, high, mean
+def _points(buckets: Entries) -> Points:
+    counts = buckets["count"].astype(np.int64)
+    return Points(
+        step=buckets["max_step"].copy(),
+        first_step=buckets["min_step"].copy(),
+        time=buckets["last_time"].copy(),
+        min=buckets["min"].copy(),
+        max=buckets["max"].copy(),
+        mean=buckets["mean"].copy(),
+        last=buckets["last"].copy(),
+        count=counts,
+        total=int(counts.sum()),
+        nan_count=int(buckets["nan"].sum()),
+        posinf_count=int(buckets["posinf"].sum()),
+        neginf_count=int(buckets["neginf"].sum()),
+    )

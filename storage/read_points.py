@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from . import pyramid as levels
 from .chunks import Columns, shown
-from .downsample import bucket, bucket_entries
+from .downsample import as_they_are, bucket, bucket_entries
 from .model import SYSTEM_PREFIX, Points, Series
 from .read_pyramid import Places, Source, coarse, decoded, entries_between, parts_of
 from .schema import attempts, journals, streams, tails
@@ -54,7 +54,7 @@ def read_points(
         return shown(Columns.join(parts))
 
     if max_points is None:
-        return _as_they_are(exactly(entries_between(connection, series, sources)))
+        return as_they_are(exactly(entries_between(connection, series, sources)))
     found = coarse(connection, series, sources, max_points)
     exact = exactly(found.below)
     dirty = _overlapping(found.entries, exact)
@@ -69,10 +69,9 @@ def read_points(
 
 def visible_steps(connection: sa.Connection, run_id: str) -> dict[int, int | None]:
     """Return for each attempt the step from which a newer attempt replaces it, or None."""
-    query = sa.select(attempts.c.attempt, attempts.c.first_step).where(attempts.c.run_id == run_id)
     limits: dict[int, int | None] = {}
     newer: int | None = None
-    for row in connection.execute(query.order_by(attempts.c.attempt.desc())):
+    for row in connection.execute(_ATTEMPTS, {"r": run_id}):
         limits[row.attempt] = newer
         if row.first_step is not None and (newer is None or row.first_step < newer):
             newer = row.first_step
@@ -83,22 +82,10 @@ def _sources(connection: sa.Connection, series: Series, window: Window, attempt:
     """Return what each journal holds of the series, in the order in which later ones win."""
     whole = attempt is not None or series.name.startswith(SYSTEM_PREFIX)
     limits = {} if whole else visible_steps(connection, series.run_id)
-    column = streams.c
-    query = (
-        sa.select(journals.c.journal_no, journals.c.attempt, column.full_chunks, column.parts)
-        .outerjoin(
-            streams,
-            (column.run_id == journals.c.run_id)
-            & (column.series_id == series.series_id)
-            & (column.journal_no == journals.c.journal_no),
-        )
-        .where(journals.c.run_id == series.run_id)
-        .order_by(journals.c.attempt, journals.c.journal_no)
-    )
     low = levels.LOWEST if window[0] is None else window[0]
     high = levels.HIGHEST if window[1] is None else window[1]
     found: list[Source] = []
-    for row in connection.execute(query):
+    for row in connection.execute(_SOURCES, {"r": series.run_id, "s": series.series_id}):
         if attempt in (None, row.attempt):
             limit = limits.get(row.attempt)
             last = high if limit is None else min(high, limit - 1)
@@ -113,8 +100,7 @@ def _loose_points(
     """Return, for each source, the points that no full chunk holds: few."""
     found = [[parts_of(connection, series, source)] if source.parts else [] for source in sources]
     index_of = {source.journal_no: index for index, source in enumerate(sources)}
-    query = sa.select(tails.c.journal_no, tails.c.data).where(tails.c.run_id == series.run_id)
-    for journal_no, data in connection.execute(query.order_by(tails.c.journal_no, tails.c.batch_no)):
+    for journal_no, data in connection.execute(_TAILS, {"r": series.run_id}):
         index = index_of.get(journal_no)
         if index is not None:
             found[index].append(decode(data).of_series(series.series_id, sources[index].stored))
@@ -128,27 +114,6 @@ def _inside(columns: Columns, source: Source) -> Columns:
         end = np.searchsorted(steps, source.high, side="right")
         return columns.take(slice(start, end))
     return columns.take((steps >= source.low) & (steps <= source.high))
-
-
-def _as_they_are(columns: Columns) -> Points:
-    values = columns.value
-    finite = np.isfinite(values)
-    whole = bool(finite.all())
-    known = values if whole else np.where(finite, values, np.nan)
-    return Points(
-        step=columns.step,
-        first_step=columns.step,
-        time=columns.time,
-        min=known,
-        max=known,
-        mean=known,
-        last=values,
-        count=np.ones(len(values), np.int64),
-        total=len(values),
-        nan_count=0 if whole else int(np.isnan(values).sum()),
-        posinf_count=0 if whole else int(np.isposinf(values).sum()),
-        neginf_count=0 if whole else int(np.isneginf(values).sum()),
-    )
 
 
 def _overlapping(entries: levels.Entries, exact: Columns) -> NDArray[np.bool_]:
@@ -170,3 +135,27 @@ def _groups(exact: Columns, entries: levels.Entries) -> NDArray[np.intp]:
     cuts = np.searchsorted(exact.step, np.sort(entries["min_step"]))
     even = np.arange(0, len(exact.step), levels.ENTRY_POINTS)
     return np.unique(np.concatenate([even, cuts[cuts < len(exact.step)]]))
+
+
+# Made once: to put a statement together takes longer than to run it.
+_ATTEMPTS = (
+    sa.select(attempts.c.attempt, attempts.c.first_step)
+    .where(attempts.c.run_id == sa.bindparam("r"))
+    .order_by(attempts.c.attempt.desc())
+)
+_OF_JOURNAL = (
+    (streams.c.run_id == journals.c.run_id)
+    & (streams.c.series_id == sa.bindparam("s"))
+    & (streams.c.journal_no == journals.c.journal_no)
+)
+_SOURCES = (
+    sa.select(journals.c.journal_no, journals.c.attempt, streams.c.full_chunks, streams.c.parts)
+    .outerjoin(streams, _OF_JOURNAL)
+    .where(journals.c.run_id == sa.bindparam("r"))
+    .order_by(journals.c.attempt, journals.c.journal_no)
+)
+_TAILS = (
+    sa.select(tails.c.journal_no, tails.c.data)
+    .where(tails.c.run_id == sa.bindparam("r"))
+    .order_by(tails.c.journal_no, tails.c.batch_no)
+)

@@ -140,20 +140,14 @@ def _chunks(
     connection: sa.Connection, series: Series, source: Source, numbers: Sequence[int]
 ) -> Iterable[tuple[int, bytes]]:
     """Yield the bytes of chunks in the order of their numbers, as they are read: together they are large."""
-    column = chunks.c
-    query = (
-        sa.select(column.chunk_no, column.data)
-        .where(column.run_id == series.run_id, column.series_id == series.series_id)
-        .where(column.journal_no == source.journal_no)
-        .order_by(column.chunk_no)
-    )
+    key = {"r": series.run_id, "s": series.series_id, "j": source.journal_no}
     awaited = iter(numbers)
     for part in _batches(numbers):
         if part[-1] - part[0] == len(part) - 1:
-            chosen = query.where(column.chunk_no.between(part[0], part[-1]))
+            found = connection.execute(_STRETCH, {**key, "first": part[0], "last": part[-1]})
         else:
-            chosen = query.where(column.chunk_no.in_(part))
-        for number, data in connection.execute(chosen):
+            found = connection.execute(_CHOSEN, {**key, "numbers": part})
+        for number, data in found:
             _check(series, number, next(awaited))
             yield number, data
     missing = next(awaited, None)
@@ -232,16 +226,10 @@ def _fetch(connection: sa.Connection, series: Series, sources: Sequence[Source],
 def _node_data(
     connection: sa.Connection, series: Series, level: int, keys: Sequence[tuple[int, int]]
 ) -> dict[tuple[int, int], bytes]:
-    column = pyramid.c
     data: dict[tuple[int, int], bytes] = {}
+    place = {"r": series.run_id, "s": series.series_id, "l": level}
     for part in _batches(keys):
-        query = sa.select(column.journal_no, column.node_no, column.data).where(
-            column.run_id == series.run_id,
-            column.series_id == series.series_id,
-            column.level == level,
-            sa.tuple_(column.journal_no, column.node_no).in_(part),
-        )
-        for journal_no, node_no, found in connection.execute(query):
+        for journal_no, node_no, found in connection.execute(_NODES, {**place, "keys": part}):
             data[journal_no, node_no] = found
     for key in keys:
         if key not in data:
@@ -274,3 +262,20 @@ def _some(columns: Columns, wanted: NDArray[np.int64]) -> Columns:
 def _batches(items: Sequence[T]) -> Iterable[Sequence[T]]:
     for start in range(0, len(items), _KEYS_A_QUERY):
         yield items[start : start + _KEYS_A_QUERY]
+
+
+# Made once: to put a statement together takes longer than to run it.
+_CHUNKS = (
+    sa.select(chunks.c.chunk_no, chunks.c.data)
+    .where(chunks.c.run_id == sa.bindparam("r"), chunks.c.series_id == sa.bindparam("s"))
+    .where(chunks.c.journal_no == sa.bindparam("j"))
+    .order_by(chunks.c.chunk_no)
+)
+_STRETCH = _CHUNKS.where(chunks.c.chunk_no.between(sa.bindparam("first"), sa.bindparam("last")))
+_CHOSEN = _CHUNKS.where(chunks.c.chunk_no.in_(sa.bindparam("numbers", expanding=True)))
+_NODES = (
+    sa.select(pyramid.c.journal_no, pyramid.c.node_no, pyramid.c.data)
+    .where(pyramid.c.run_id == sa.bindparam("r"), pyramid.c.series_id == sa.bindparam("s"))
+    .where(pyramid.c.level == sa.bindparam("l"))
+    .where(sa.tuple_(pyramid.c.journal_no, pyramid.c.node_no).in_(sa.bindparam("keys", expanding=True)))
+)
