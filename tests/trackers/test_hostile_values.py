@@ -257,11 +257,12 @@ def test_names_of_every_script_are_kept_as_they_are(store_url: str) -> None:
 
 
 def test_names_that_no_database_holds_are_stored_under_one_that_it_does(store_url: str) -> None:
-    # Half of a surrogate pair, and NUL; all of these become the same name.
+    # Halves of surrogate pairs, and NUL; all of these become the same name.
+    ends = [chr(0xD800), chr(0xD801), chr(0xFFFD), chr(0)]
     with stepscope.init(store=store_url) as run:
         for step in range(2):
-            run.log({"a\ud800": 1.0, "a\ud801": 2.0, "a\ufffd": 3.0, "a\x00": 4.0}, step=step)
-        run.log({"loss": 1.0}, context={"a\ud800": "b\ud800", "a\ud801": "b\x00"})
+            run.log({f"a{end}": float(number) for number, end in enumerate(ends)}, step=step)
+        run.log({"loss": 1.0}, context={f"b{end}": f"c{end}" for end in ends})
     found = until_ended(store_url, run.id)
     assert (found.state, found.dropped) == (RunState.FINISHED, {})
     assert stored(store_url, run.id) == {"a\ufffd": 8, "loss": 1}
