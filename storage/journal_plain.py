@@ -48,7 +48,7 @@ class PlainSlotLane(Lane[Segment]):
         return list(values)
 
     def _create_file(self, size: int, *, ahead: bool) -> Segment:  # noqa: ARG002
-        return create_segment(self._folder, size)
+        return create_segment(self._folder, size, touch=False)
 
 
 class PlainJournal(Journal):

@@ -95,7 +95,7 @@ class Lane(Generic[S]):
         self._keep = keep
         self._spare: S | None = None
         self._refusal, self._refused_at = "", -math.inf
-        self._number = 0
+        self._number = self.position = 0
         self._segment = self._create(segment_bytes, ahead=True)
         self._place(self._segment, 0)
         self.position = HEADER_BYTES
@@ -215,8 +215,9 @@ class EntryLane(Lane[Segment]):
             self._asked = True
             self._keep(None)
 
-    def _create_file(self, size: int, *, ahead: bool) -> Segment:  # noqa: ARG002 - quick either way
-        return create_segment(self._folder, size)
+    def _create_file(self, size: int, *, ahead: bool) -> Segment:
+        # Not the first one: most runs have only few values.
+        return create_segment(self._folder, size, touch=ahead and self.position > 0)
 
 
 class SlotLane(Lane[MappedSegment]):
