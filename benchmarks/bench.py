@@ -20,7 +20,7 @@ from pathlib import Path
 import report
 from environments import HERE, NotInstalled, python_of, variables_of, versions_of
 from figures.registry import FIGURES
-from machine import describe
+from machine import SETTLE, describe
 from peers.registry import PEERS
 from plan import FULL, QUICK, TINY, Case, Measures, Scale
 
@@ -34,6 +34,7 @@ def main() -> None:
     arguments = _arguments()
     scale = TINY if arguments.tiny else QUICK if arguments.quick else FULL
     begun = time.time()
+    os.environ[SETTLE] = str(scale.settle)
     results = report.Results(
         describe(_WORK.parent), time.strftime("%Y-%m-%d"), scale != FULL, list(arguments.only)
     )

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import psutil
 
-SETTLE_SECONDS = 1.0
+SETTLE = "BENCH_SETTLE_SECONDS"
+"""The environment variable by which bench.py tells its trials."""
 
 
 def describe(folder: Path) -> str:
@@ -72,7 +73,7 @@ def one_core(wanted: bool) -> Iterator[None]:
 
 def settle() -> None:
     """Let what an opening leaves in the background end, such as looking for git."""
-    time.sleep(SETTLE_SECONDS)
+    time.sleep(float(os.environ[SETTLE]))
 
 
 def size_of(folder: Path) -> int:

@@ -23,13 +23,15 @@ class Scale:
     share: float = 1.0
     rounds: int = 3
     our_rounds: int = 5
+    settle: float = 1.0
+    """Seconds between the opening of a run and the first thing that is timed."""
 
     def count(self, whole: int, least: int = 10) -> int:
         """Return how many of `whole` to take."""
         return max(min(least, whole), int(whole * self.share))
 
 
-FULL, QUICK, TINY = Scale(), Scale(0.1, 1, 3), Scale(0.001, 1, 1)
+FULL, QUICK, TINY = Scale(), Scale(0.1, 1, 3), Scale(0.001, 1, 1, 0.05)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def test_every_figure_runs_for_stepscope(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_others_are_measured_beside_it(tmp_path: Path) -> None:
-    chosen = ["--peers", "stepscope", "summary_writer", "--only", "log_call", "read_back"]
+    chosen = ["--peers", "stepscope", "summary_writer", "--only", "log_call"]
     printed = run_python(BENCH, "--tiny", *chosen, "--results", tmp_path, deadline_s=250)
     (path,) = tmp_path.glob("*.json")
     results = json.loads(path.read_text())
