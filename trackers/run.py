@@ -168,6 +168,8 @@ class Run:
     def finish(self, state: str = RunState.FINISHED, error: str | None = None) -> None:
         """End the run and store what is left. Calling it again does nothing.
 
+        It takes two seconds at most. What the store did not take by then is safe in the journal: it is stored
+        in the background while this process lives, or else by the next run or dashboard.
         In a forked child it stores the child's values; the run goes on in the parent.
         """
         deadline = min(time.monotonic() + _FINISH_SECONDS, _exit_by)
@@ -221,7 +223,9 @@ class Run:
 
     def _close(self, deadline: float) -> None:
         with self.guard("finishing the run"):
-            self._recorder.close(max(_CLOSE_SECONDS, deadline - time.monotonic()))
+            # At the end of the process, all runs together have those seconds.
+            least = 0.0 if time.monotonic() > _exit_by else _CLOSE_SECONDS
+            self._recorder.close(max(least, deadline - time.monotonic()))
 
     def _odd_step(self, step: object) -> int:
         """Return a step that is no plain int, too large, or smaller than the one before. Raises BadInput."""
