@@ -125,10 +125,12 @@ class Series:
 
 def label_of(name: str, context: Context) -> str:
     """Return the label of a series (see Series.label)."""
-    if not context:
-        return name
-    words = ", ".join(f"{key}={value}" for key, value in sorted(context.items()))
-    return f"{name} [{words}]"
+    return f"{name} [{words_of(context)}]" if context else name
+
+
+def words_of(context: Context) -> str:
+    """Return a context as text: `rank=1, split=train`; "" for none."""
+    return ", ".join(f"{key}={value}" for key, value in sorted(context.items()))
 
 
 @dataclass(frozen=True, slots=True)

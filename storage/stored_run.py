@@ -7,16 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from .errors import BadInput, SeriesNotFound
 from .frames import Table, html_table
-from .model import Attempt, Context, Points, Record, Run, Series, label_of
+from .model import Attempt, Context, Record, Run, Series
 from .near import near_names
+from .point_tables import as_buckets, as_values, long_form, side_by_side
 from .read import Reader
-
-_BUCKET = ("step", "first_step", "time", "min", "max", "mean", "last", "count")
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,14 +217,14 @@ class StoredRun:
         if isinstance(names, str):
             series = self._scalar(names, context)
             points = self._reader.points(series, max_points=max_points, **bounds)
-            return _values(points) if max_points is None else _buckets(points)
+            return as_values(points) if max_points is None else as_buckets(points)
         if max_points is not None:
             raise BadInput(
                 f"max_points takes one name, for buckets of several would not have the same steps, but got "
                 f"{list(names)!r}. Ask for one name after the other, or bound the steps."
             )
         chosen = [self._scalar(name, context) for name in dict.fromkeys(names)]
-        return _joined({one.name: self._reader.points(one, **bounds) for one in chosen})
+        return side_by_side({one.name: self._reader.points(one, **bounds) for one in chosen})
 
     def history(self, *, first_step: int | None = None, last_step: int | None = None) -> Table:
         """Return all scalars in long form, one row a point, ordered by name and step.
@@ -241,17 +237,12 @@ class StoredRun:
             first_step: the smallest step wanted; None for all.
             last_step: the largest step wanted, itself included; None for all.
         """
-        chosen = self.series(kind="scalar")
-        read = [self._reader.points(one, first_step=first_step, last_step=last_step) for one in chosen]
-        sizes = [len(points) for points in read]
-        contexts = [label_of("", one.context).strip(" []") for one in chosen]
-        columns = {
-            "name": np.repeat(np.array([one.name for one in chosen], object), sizes),
-            "context": np.repeat(np.array(contexts, object), sizes),
-        }
-        empty = _values(_no_points())
-        parts = [empty, *map(_values, read)]
-        return Table(columns | {name: np.concatenate([part[name] for part in parts]) for name in empty.names})
+        return long_form(
+            [
+                (one, self._reader.points(one, first_step=first_step, last_step=last_step))
+                for one in self.series(kind="scalar")
+            ]
+        )
 
     def records(
         self,
@@ -311,26 +302,3 @@ class StoredRun:
         facts = {"id": self.id, "project": self.project, "state": self.state, "tags": ", ".join(self.tags)}
         rows = [*facts.items(), *((f"config.{k}", v) for k, v in self.config.items()), *self.last.items()]
         return html_table(f"Run {self.name}", ("", "value"), rows)
-
-
-def _values(points: Points) -> Table:
-    return Table({"step": points.step, "time": points.time, "value": points.last})
-
-
-def _buckets(points: Points) -> Table:
-    return Table({name: getattr(points, name) for name in _BUCKET})
-
-
-def _joined(points_of: Mapping[str, Points]) -> Table:
-    every = [points.step for points in points_of.values()]
-    steps = np.unique(np.concatenate([np.empty(0, np.int64), *every]))
-    columns: dict[str, NDArray[Any]] = {"step": steps}
-    for name, points in points_of.items():
-        columns[name] = np.full(len(steps), np.nan)
-        columns[name][np.searchsorted(steps, points.step)] = points.last
-    return Table(columns)
-
-
-def _no_points() -> Points:
-    steps, values = np.empty(0, np.int64), np.empty(0, np.float64)
-    return Points(steps, steps, values, values, values, values, values, steps, 0)
