@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import dis
+import errno
 import functools
 import itertools
+import math
 import os
 import shutil
 import struct
 import sys
+import threading
 from collections.abc import Callable, Generator
 from pathlib import Path
 from types import CodeType, FrameType
@@ -138,7 +141,7 @@ def test_many_series_cross_segments_too(journal: Journal) -> None:
 @pytest.mark.parametrize("shape", [(), (1,), (0,), (3, 4), (40, 41)])
 @pytest.mark.parametrize("kind", ["|u1", "<f4", "<i8", "|b1", "<f2"])
 def test_arrays_are_copied_as_they_are_now(journal: Journal, shape: tuple[int, ...], kind: str) -> None:
-    array = np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(kind)
+    array = np.arange(math.prod(shape)).reshape(shape).astype(kind)
     expected = array.tobytes()
     journal.append_value(1, 0, 1.0, {}, array)
     array[...] = 0
@@ -191,6 +194,59 @@ def test_a_prepared_segment_is_used(journal: Journal) -> None:
         journal.append_number(1, step, 1.0, 0.0)
     assert not spares()
     assert (journal.folder / "points-00000001.seg").stat().st_ino == inode
+
+
+def test_the_keeper_has_the_next_segment_ready(tmp_path: Path) -> None:
+    journal = SmallJournal(tmp_path, "RUN", 0)
+    journal.keep_ahead()
+    for step in range(6):
+        journal.append_number(1, step, 1.0, 0.0)
+    journal.append_value(1, 0, 1.0, {}, bytes(100))
+    wait_until(lambda: len(list(journal.folder.glob("spare-*"))) == 2, what="the next segments")
+    ready = {path.stat().st_ino for path in journal.folder.glob("spare-*")}
+    for step in range(6, 8):
+        journal.append_number(1, step, 1.0, 0.0)
+    journal.append_value(1, 1, 1.0, {}, bytes(100))
+    assert {(journal.folder / f"{lane}-00000001.seg").stat().st_ino for lane in ("points", "values")} == ready
+    journal.close()
+    assert "stepscope-journal" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_floats_of_known_names_are_taken_at_once(journal: Journal) -> None:
+    series = {f"m{n}": n for n in range(20)}
+    values: dict[str, Any] = {f"m{n}": n / 3 for n in range(0, 40, 2)}
+    assert journal.points.append_floats({**values, "m4": 4, "m6": "x", "m8": True}, series, 5, 1.5) == [
+        "m4", "m6", "m8", *(f"m{n}" for n in range(20, 40, 2))
+    ]  # fmt: skip
+    slots, _ = JournalReader(journal.folder).points(Position(), 100)
+    taken = [n for n in range(0, 20, 2) if n not in (4, 6, 8)]
+    assert [slot.tolist()[:4] for slot in slots] == [(5, 1.5, n / 3, n) for n in taken]
+
+
+def test_floats_without_room_are_left_to_others(tmp_path: Path) -> None:
+    journal = SmallJournal(tmp_path, "RUN", 0, limit=3 * SMALL)
+    series = {f"m{n}": n for n in range(20)}
+    rest = journal.points.append_floats(dict.fromkeys(series, 0.5), series, 0, 1.0)
+    assert rest == [f"m{n}" for n in range(7, 20)]
+    journal.close()
+
+
+def test_values_on_a_full_disk_are_refused_and_leave_no_hole(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    journal.append_value(1, 0, 1.0, {}, b"before")
+    with monkeypatch.context() as patch:
+        patch.setattr(lanes, "write_at", full)
+        with pytest.raises(
+            JournalFull, match=r"No space left on device\. New values are dropped and counted"
+        ):
+            journal.append_value(1, 1, 1.0, {}, b"lost")
+    journal.append_value(1, 2, 1.0, {}, b"after")
+    entries, _ = JournalReader(journal.folder).values(Position(), 1 << 20)
+    assert [(entry.data, entry.ordinal) for entry in entries] == [(b"before", 0), (b"after", 1)]
 
 
 def test_at_the_limit_nothing_is_taken_until_there_is_room(tmp_path: Path) -> None:
