@@ -38,7 +38,7 @@ _RUN_COLUMNS = {
 }
 _SEALED_AT_ONCE = 500
 """How many series are merged in one transaction."""
-_EMPTY_SHARE = 50
+_EMPTY_SHARE = 10
 """One page of the file in so many may stay empty."""
 _PAGES_AT_ONCE = 500
 """How many are given back in one transaction."""

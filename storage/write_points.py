@@ -33,6 +33,8 @@ TAIL_POINTS = 1 << 18
 """How many points of a journal may wait in tails; they are 24 bytes each, and read by every chart."""
 _MERGED = 8
 """How many tails, or parts, of one size class become one."""
+_SERIES_AT_ONCE = 100
+"""Of how many series chunks are made at once: their points are in memory several times."""
 _PAIRS_A_QUERY = 400
 
 
@@ -98,10 +100,23 @@ def store_chunks(
         connection: with a transaction.
         state: of the journal.
         waiting: all its tails, oldest first.
-        chosen: the places of the series, (k,).
+        chosen: the places of the series, (k,), not empty.
         leave: whether what is left of a series after its full chunks stays in the tails.
         whole: whether all parts of a series become one.
     """
+    for part in np.array_split(chosen, -(-len(chosen) // _SERIES_AT_ONCE)):
+        _store_some(connection, state, waiting, part, leave=leave, whole=whole)
+
+
+def _store_some(
+    connection: sa.Connection,
+    state: JournalState,
+    waiting: Sequence[Tail],
+    chosen: NDArray[np.int64],
+    *,
+    leave: bool,
+    whole: bool,
+) -> None:
     new = _waiting_columns(state, waiting, chosen)
     absorbed = {
         place: _absorbed(state.parts.get(place, []), len(columns.step), whole=whole)
