@@ -15,12 +15,13 @@ import sqlalchemy as sa
 
 from .compact import lost_files, lost_rows
 from .errors import StoreDamaged
+from .faults import FROM_BACKUP, Fault
 from .journal_read import JournalReader, Position
 from .maintain import journals_of
 from .read import Reader
 from .schema import runs
 from .segments import list_segments
-from .verify_run import FROM_BACKUP, Fault, RunChecks, check_run
+from .verify_run import RunChecks, check_run
 
 _BEING_WRITTEN_SECONDS = 600.0
 """A file that no row names may be newer than its transaction: so long nobody wonders."""

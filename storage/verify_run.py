@@ -16,30 +16,14 @@ from .blobs import get_blob
 from .chunks import CHUNK_POINTS, Columns, unpack
 from .content import Stream, in_chunks, points_in_chunks, points_in_tails, stored_chunks
 from .errors import StoreDamaged
+from .faults import FROM_BACKUP, Fault, difference, is_json, same_entries
 from .kinds import KIND_OF
 from .location import StoreLocation
 from .model import label_of
 from .schema import blobs, drops, journals, metadata, pyramid, records, runs, series, totals
 from .totals import TOTAL, JournalTotals
 
-FROM_BACKUP = "Put back a backup, copy the run anew with stepscope sync, or delete it with stepscope rm"
-"""What to do about what is lost."""
 _ROWS_AT_ONCE = 64
-_MICROSECOND = 2e-6
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong."""
-
-    where: str
-    what: str
-    advice: str
-    run_id: str | None = None
-
-    def __str__(self) -> str:
-        """Return it as a sentence."""
-        return f"{self.where}: {self.what}. {self.advice}"
 
 
 @dataclass(slots=True)
@@ -86,11 +70,11 @@ class _RunCheck:
     def _facts(self) -> Iterator[Fault]:
         row = self.connection.execute(sa.select(runs).where(runs.c.run_id == self.run_id)).one()
         for column in ("config", "summary", "environment"):
-            if not _is_json(getattr(row, column)):
+            if not is_json(getattr(row, column)):
                 yield self._fault(f"its {column}", "is not JSON", "It is shown as empty")
         for row in self.connection.execute(sa.select(series).where(series.c.run_id == self.run_id)):
             self.checks.series += 1
-            context: dict[str, str | int] = json.loads(row.context) if _is_json(row.context) else {}
+            context: dict[str, str | int] = json.loads(row.context) if is_json(row.context) else {}
             self.labels[row.series_id] = label_of(row.name, context)
             self.kinds[row.series_id] = row.kind
 
@@ -151,7 +135,7 @@ class _RunCheck:
             except StoreDamaged as error:
                 yield self._derived(stream, f"level {level} of its pyramid cannot be read: {error}")
                 return
-            if not _same_entries(found, expected):
+            if not same_entries(found, expected):
                 yield self._derived(stream, f"level {level} of its pyramid does not agree with its points")
                 return
             count = levels.entries_at(level + 1, full)
@@ -181,7 +165,7 @@ class _RunCheck:
     def _record(self, row: Any, digests: set[str]) -> str:
         """Return what is wrong with a record, in words; nothing for a sound one."""
         kind = KIND_OF.get(self.kinds.get(row.series_id, ""))
-        if not _is_json(row.meta):
+        if not is_json(row.meta):
             return "has facts that are not JSON"
         if row.digest is not None:
             return "" if row.digest in digests else f"names the blob {row.digest}, which is missing"
@@ -216,7 +200,7 @@ class _RunCheck:
         for stream in sorted(told.keys() | found.keys()):
             if stream in self.unreadable:
                 continue
-            wrong = _difference(told.get(stream), found.get(stream))
+            wrong = difference(told.get(stream), found.get(stream))
             if wrong:
                 yield self._derived(stream, wrong)
 
@@ -276,44 +260,3 @@ class _RunCheck:
 
     def _fault(self, where: str, what: str, advice: str) -> Fault:
         return Fault(f"run {self.run_id}, {where}", what, advice, self.run_id)
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _same_entries(found: levels.Entries, expected: levels.Entries) -> bool:
-    """Whether entries agree; means may differ in the last digits, since they were added up in other parts."""
-    if len(found) != len(expected):
-        return False
-    for name in levels.ENTRY.names or ():
-        a, b = found[name], expected[name]
-        if name == "mean":
-            same = np.isclose(a, b, rtol=1e-9, atol=1e-300, equal_nan=True)
-        elif name == "last_time":
-            same = np.isclose(a, b, rtol=0, atol=_MICROSECOND, equal_nan=True)
-        else:
-            same = (a == b) | ((a != a) & (b != b))
-        if not bool(same.all()):
-            return False
-    return True
-
-
-def _difference(told: Any, found: Any) -> str:
-    """Return how the totals of a stream differ from what was found, in words."""
-    if told is None or found is None:
-        many = 0 if told is None else int(told["count"])
-        there = 0 if found is None else int(found["count"])
-        return "" if many == there else f"{many} values are told, but {there} are there"
-    if told["count"] != found["count"]:
-        return f"{told['count']} values are told, but {found['count']} are there"
-    for name in TOTAL.names or ():
-        a, b = told[name].item(), found[name].item()
-        near = name == "last_time" and abs(a - b) < _MICROSECOND
-        if a != b and not near and not (a != a and b != b):
-            return f"its {name} is told as {a}, but is {b}"
-    return ""

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from contracts.filled_store import fill
 from feed import Feed, new_run
 from stepscope.storage.chunks import CHUNK_POINTS, Columns, pack
+from stepscope.storage.drain import recover_orphans
 from stepscope.storage.maintain import journals_of
 from stepscope.storage.read import Reader
 from stepscope.storage.schema import (
@@ -266,6 +267,12 @@ def test_a_journal_that_cannot_be_read_is_named(store_url: str) -> None:
         feed.journal.close()
         assert said(writer) == []
         (folder,) = journals_of(writer.location)
+        (segment,) = folder.glob("points-*.seg")
+        size = segment.stat().st_size
+        segment.write_bytes(b"rubbish".ljust(size, b"!"))
+        (sentence,) = said(writer)
+        assert sentence.startswith(f"the journal {folder}: {segment} is not a segment of a journal")
+        assert recover_orphans(writer) == []  # which leaves it where it is
         (folder / "journal.json").write_text(json.dumps({"run_id": 1}))
         (sentence,) = said(writer)
         assert sentence.startswith(f"the journal {folder}: ")
