@@ -52,8 +52,13 @@ class TooManyNames(BadInput):
 class Recorder:
     """Records one run. Callers hold `lock` around `append` and `change`."""
 
-    def __init__(self, run: StoredRun, settings: Settings, guard: Guard, *, stored: bool = True) -> None:
-        """Open a journal and start its writer's thread; `stored` tells whether the store has the run.
+    def __init__(
+        self, run: StoredRun, settings: Settings, guard: Guard, *, stored: bool = True, main: bool = True
+    ) -> None:
+        """Open a journal and start its writer's thread.
+
+        `stored` tells whether the store has the run. A worker of the run's process is not `main`: like a
+        forked child, it opens its journal when it logs, and the run's end is not its own.
 
         Raises:
             OSError, JournalFull: there is no room for a journal.
@@ -72,18 +77,19 @@ class Recorder:
         self._late: Delivery | None = None
         """What goes on storing after `close`."""
         self._run = run
-        self._stored = stored
-        self._settings = settings
+        self.stored = stored
+        self.settings = settings
         self._guard = guard
-        self._pid = os.getpid()
+        self._pid = os.getpid() if main else -1
         self._end = ""
         """Why nothing more is taken, once that is so."""
-        self._open()
+        if main:
+            self._open()
         _recorders.add(self)
 
     @property
     def in_child(self) -> bool:
-        """Whether this is a forked child of the process that began the run."""
+        """Whether this is a child of the process that began the run."""
         return os.getpid() != self._pid
 
     @contextmanager
@@ -246,7 +252,7 @@ class Recorder:
 
     def is_stored(self) -> None:
         """Learn that the store has the run; for the writer's thread."""
-        self._stored = True
+        self.stored = True
 
     def give_up(self, reason: str) -> None:
         """Take nothing more: the run, or its journal, was deleted. For the writer's thread."""
@@ -268,7 +274,7 @@ class Recorder:
     def _open(self) -> Journal:
         if self._end:
             raise BadInput(self._end)
-        settings = self._settings
+        settings = self.settings
         self.numbers, self._series = {}, {}
         self.journal = create_journal(
             settings.location.spool,
@@ -276,7 +282,7 @@ class Recorder:
             self._run.attempt,
             limit=settings.journal_limit,
             main=not self.in_child,
-            run=None if self._stored else self._run,
+            run=None if self.stored else self._run,
         )
         self._delivery = Delivery(
             settings.location,

@@ -8,6 +8,7 @@ import math
 import time
 import weakref
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from operator import index
 from types import TracebackType
 from typing import Any, Self, cast
@@ -19,6 +20,7 @@ from ..storage.model import Run as StoredRun
 from . import exceptions
 from .guard import Guard
 from .recorder import NoRecorder, Recorder
+from .run_copy import Origin, origin_of, revive
 from .tracked_dict import TrackedDict, as_config, plain, text_of
 from .values import prepare
 
@@ -47,6 +49,7 @@ class Run:
         self.guard = guard
         self._config = TrackedDict(stored.config, self._set_config)
         self._summary = TrackedDict(stored.summary, self._set_summary)
+        self._begun_as = stored
         self._created_at = stored.created_at
         # By a clock that nobody sets; of a run that is resumed, the attempts before are counted in.
         self._began = time.monotonic() - max(0.0, time.time() - stored.created_at)
@@ -193,6 +196,20 @@ class Run:
             for call in calls:
                 with self.guard("ending a hook"):
                     call()
+
+    def __copy__(self) -> Self:
+        """Return the run itself: a model that holds its run may be copied, the run is one."""
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        """Return the run itself."""
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., Run], tuple[type[Run], Origin]]:
+        """Pickle what a spawned worker needs to log into this run (see run_copy.py)."""
+        latest = {"config": plain(dict(self._config)), "summary": plain(dict(self._summary))}
+        now = replace(self._begun_as, **latest, environment={})
+        return revive, (Run, origin_of(now, self._recorder, self.guard))
 
     def __enter__(self) -> Self:
         """Return the run."""

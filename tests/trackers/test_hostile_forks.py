@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +21,7 @@ from feed import series_of
 from hostile import left, points, until_ended
 from stepscope.storage.model import RunState
 from stepscope.storage.read import Reader
-from support import wait_until
+from support import run_python, wait_until
 
 WORKERS = 2
 
@@ -67,9 +70,9 @@ class Samples:
         return float(index)
 
 
-@pytest.mark.parametrize("persistent", [False, True])
+@pytest.mark.parametrize(("method", "persistent"), [("fork", False), ("fork", True), ("spawn", True)])
 def test_workers_of_a_dataloader_log_while_a_thread_of_the_training_does(
-    store_url: str, persistent: bool
+    store_url: str, method: str, persistent: bool
 ) -> None:
     data = pytest.importorskip("torch.utils.data")
     with stepscope.init(store=store_url) as run, logging_thread(run) as returned:
@@ -77,7 +80,7 @@ def test_workers_of_a_dataloader_log_while_a_thread_of_the_training_does(
             Samples(run),
             batch_size=10,
             num_workers=WORKERS,
-            multiprocessing_context="fork",
+            multiprocessing_context=method,
             persistent_workers=persistent,
         )
         for epoch in range(3):
@@ -206,3 +209,65 @@ def test_processes_that_begin_runs_of_their_own_beside_one_that_logs(store_url: 
         assert {one.state for one in runs.values()} == {RunState.FINISHED}
     for rank in range(WORKERS):
         assert len(points(store_url, runs[f"rank {rank}"].run_id)) == 300
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_a_run_that_is_sent_to_a_process_logs_there(store_url: str, method: str) -> None:
+    context = multiprocessing.get_context(method)
+    with (
+        stepscope.init(store=store_url, config={"lr": 0.1, "call": len}) as run,
+        logging_thread(run) as returned,
+    ):
+        worker = context.Process(target=_work, args=(run, end_well))
+        worker.start()
+        worker.join(60)
+        assert worker.exitcode == 0
+        assert run.flush()
+        with Reader.open(store_url) as reader:
+            assert reader.run(run.id).state is RunState.RUNNING, "the end of a worker is not the run's end"
+    found = until_ended(store_url, run.id)
+    assert (found.state, found.dropped, found.config["lr"]) == (RunState.FINISHED, {}, 0.1)
+    assert points(store_url, run.id, "of child") == {step: float(step) for step in range(500)}
+    assert points(store_url, run.id) == {step: float(step) for step in range(returned())}
+
+
+def test_a_copy_of_what_holds_a_run_holds_the_run(store_url: str) -> None:
+    with stepscope.init(store=store_url) as run:
+        copied = copy.deepcopy({"model": [run]})
+        assert copied["model"][0] is copy.copy(run) is run
+        other = pickle.loads(pickle.dumps(run))  # noqa: S301 - our own
+        other.log({"loss": 1.0}, step=0)
+        other.finish()
+    assert until_ended(store_url, run.id).dropped == {}
+    assert points(store_url, run.id) == {0: 1.0}
+
+
+SAVES = """
+import pickle, sys
+import stepscope
+with stepscope.init(store=sys.argv[1], config={"lr": 0.1}) as run, open(sys.argv[2], "wb") as file:
+    run.log({"loss": 0.5}, step=0)
+    pickle.dump({"weights": [1.0], "run": run}, file)
+print(run.id)
+"""
+LOADS = """
+import logging, pickle, sys
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+run = pickle.load(open(sys.argv[1], "rb"))["run"]
+run.log({"loss": 1.0}, step=1)
+run.finish()
+assert run.config["lr"] == 0.1
+"""
+
+
+def test_a_run_that_is_loaded_from_a_checkpoint_records_nothing(
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STEPSCOPE_STRICT")
+    run_id = run_python("-c", SAVES, store_url, tmp_path / "model").strip()
+    assert run_python("-c", LOADS, tmp_path / "model") == (
+        f"stepscope: run {run_id} was loaded by a process that is none of its own, and records nothing here. "
+        f'Call stepscope.init(resume="{run_id}") to go on with it.\n'
+    )
+    assert until_ended(store_url, run_id).state is RunState.FINISHED
+    assert points(store_url, run_id) == {0: 0.5}
