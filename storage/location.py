@@ -17,6 +17,8 @@ StoreArgument: TypeAlias = str | os.PathLike[str] | None
 
 DEFAULT_STORE = "stepscope.db"
 STORE_VARIABLE = "STEPSCOPE_STORE"
+_PLACES = ("host", "port", "dbname", "service")
+"""What of a PostgreSQL URL's query tells which server and database it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +80,19 @@ def locate(store: StoreArgument = None) -> StoreLocation:
 def _on_server(url: str) -> StoreLocation:
     # The network may be away: what was logged waits on this machine.
     url = url.replace("postgresql://", "postgresql+psycopg://", 1)
-    # Without the account: whoever logs in, and with whichever password, it is the same store.
-    return StoreLocation(url, None, _local_spool(_without_account(url)))
+    return StoreLocation(url, None, _local_spool(_place_of(url)))
 
 
 def _without_account(url: str) -> str:
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def _place_of(url: str) -> str:
+    # Whoever logs in, with whichever password and way of encryption: it is the same store.
+    address, _, query = _without_account(url).partition("?")
+    places = [pair for pair in query.split("&") if pair.partition("=")[0] in _PLACES]
+    return "&".join((address, *sorted(places)))
 
 
 def _local_spool(store: str) -> Path:

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -61,12 +61,14 @@ class Server:
         assert self._process is not None
         stopped = psutil.Process(self._process.pid).children(recursive=True)
         for process in stopped:
-            process.suspend()
+            with suppress(psutil.NoSuchProcess):  # some come and go
+                process.suspend()
         try:
             yield
         finally:
             for process in stopped:
-                process.resume()
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
 
 
 @contextmanager

@@ -46,7 +46,10 @@ def test_a_server_keeps_its_journals_in_the_users_state(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     location = locate("postgresql://me:secret@host/runs?sslmode=require")
     assert location == locate("postgresql+psycopg://me:secret@host/runs?sslmode=require")
-    assert location != locate("postgresql://me:secret@host/other")
+    assert location.spool == locate("postgresql://you@host/runs").spool
+    for other in ("host/other", "elsewhere/runs", "/runs?host=/tmp/a", "/runs?host=/tmp/b"):
+        assert location.spool != locate(f"postgresql://me:secret@{other}").spool
+    assert locate("postgresql:///runs?host=/tmp/a").spool != locate("postgresql:///runs?host=/tmp/b").spool
     assert location.spool.is_relative_to(tmp_path)
     assert (location.path, location.files) == (None, None)
     assert location.display == "postgresql+psycopg://host/runs?sslmode=require"
