@@ -107,6 +107,8 @@ def _side_by_side(results: Results) -> str:
         table = results.table(figure)
         for shown in figure.shown:
             found = [table.get(peer, {}).get(shown.measure) for peer in peers]
+            if not any(found):
+                continue
             rows.append([shown.title, *("-" if one is None else number(one) for one in found)])
     return _lines(["", *(PEERS[peer].title for peer in peers)], rows) if rows else ""
 

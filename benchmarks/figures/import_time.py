@@ -16,6 +16,8 @@ from plan import Case, Figure, Goal, Measures, Scale, Settings, Shown, Table, at
 
 _TIMED = "import time; begun = time.perf_counter(); {}; print('took', (time.perf_counter() - begun) * 1e3)"
 _BEGIN = "from pathlib import Path; from peers.registry import PEERS; opened = PEERS[{!r}](Path({!r}))"
+_WITHOUT_TENSORFLOW = "import sys; sys.modules['tensorboard.compat.notf'] = sys; "
+"""As in peers/summary_writer.py: TensorBoard would load TensorFlow, where that is installed."""
 _HERE = str(Path(__file__).resolve().parent.parent)
 
 
@@ -27,7 +29,7 @@ def _measure(peer: type[Peer], folder: Path, settings: Settings) -> Measures:
     del settings
     (name,) = (name for name, one in PEERS.items() if one is peer)
     return {
-        "import_ms": _timed(f"import numpy, {peer.module}"),
+        "import_ms": _timed(f"import numpy, {peer.module}", _WITHOUT_TENSORFLOW),
         "begin_ms": _timed(_BEGIN.format(name, str(folder)), f"import sys; sys.path.insert(0, {_HERE!r}); "),
     }
 

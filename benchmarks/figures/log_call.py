@@ -15,6 +15,7 @@ from machine import anonymous_mib, one_core, settle, tree_seconds
 from peers.base import Peer
 from peers.registry import OURS
 from plan import (
+    FULL,
     Case,
     Figure,
     Goal,
@@ -34,6 +35,8 @@ _NAMES = 50
 
 
 def _cases(figure: str, scale: Scale, *, pinned: bool) -> list[Case]:
+    if not pinned and scale != FULL:
+        return []
     return for_all(figure, scale, lambda peer: {"calls": scale.count(peer.calls), "pinned": pinned})
 
 
@@ -102,6 +105,7 @@ FIGURES = (
         _goals,
         (
             Shown("call_us", "a log call, on one core, us"),
+            Shown("thread_us", "processor time of the calling thread a call, us"),
             Shown("closed_us", "the same until everything is stored, us"),
             Shown("cpu_us", "processor time of everything a point, us"),
             Shown("memory_mib", "memory when the loop ends, MiB"),

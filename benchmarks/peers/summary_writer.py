@@ -13,6 +13,11 @@ import numpy as np
 from peers.base import Peer, Read
 
 
+def without_tensorflow() -> None:
+    """Have TensorBoard use its own code for files, as where TensorFlow, which loads in seconds, is missing."""
+    sys.modules.setdefault("tensorboard.compat.notf", types.ModuleType("tensorboard.compat.notf"))
+
+
 class EventFiles(Peer):
     """What both writers of event files share: the interface is the same, and so is TensorBoard's reader."""
 
@@ -44,9 +49,13 @@ class EventFiles(Peer):
         self.writer.close()
 
     @classmethod
+    def load(cls) -> None:
+        without_tensorflow()
+        super().load()
+
+    @classmethod
     def reader(cls, folder: Path) -> Read:
-        # With TensorFlow installed beside it, TensorBoard would read through that, after a second's import.
-        sys.modules.setdefault("tensorboard.compat.notf", types.ModuleType("tensorboard.compat.notf"))
+        without_tensorflow()
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
         def read(name: str) -> tuple[Any, Any]:
@@ -65,6 +74,7 @@ class SummaryWriter(EventFiles):
     versions_of = ("torch", "tensorboard")
 
     def __init__(self, folder: Path) -> None:
+        without_tensorflow()
         from torch.utils.tensorboard import SummaryWriter
 
         self.writer = SummaryWriter(str(folder))
