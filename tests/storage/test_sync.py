@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from stepscope.storage.read import Reader
 from stepscope.storage.schema import blobs, chunks, metadata, runs
 from stepscope.storage.sync import Outcome, Synced, check_places, sync_run
 from stepscope.storage.verify import verify
-from stepscope.storage.write import Writer
+from stepscope.storage.write import Batch, Writer
 from stepscope.trackers.media import Image, Text
 
 DIRECTIONS = [
@@ -193,6 +194,35 @@ def test_a_run_that_went_on_in_both_stores_is_left_alone(pair: Pair) -> None:
     before = pair.contents(run_id)
     assert pair.sync(run_id).outcome is Outcome.CONFLICT
     assert pair.contents(run_id) == before
+
+
+def test_two_that_copy_one_run_at_once_copy_it_once(pair: Pair) -> None:
+    run_id = fill(pair.writer.location.url)
+
+    def copy(_: int) -> Outcome:
+        with Reader.open(pair.reader.location.url) as reader, Writer.open(pair.there.location.url) as writer:
+            return sync_run(reader, writer, reader.run(run_id)).outcome
+
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = sorted(pool.map(copy, range(4)))
+    assert outcomes == [Outcome.COPIED, Outcome.EQUAL, Outcome.EQUAL, Outcome.EQUAL]
+    assert pair.contents(run_id)[0] == pair.contents(run_id)[1]
+
+
+def test_whoever_writes_the_copy_notices_that_it_changed(pair: Pair) -> None:
+    run_id = new_run(pair.writer).run_id
+    feed = Feed(pair.writer, run_id)
+    log_more(feed, 0, 100)
+    pair.sync(run_id)
+    info = feed.journal.folder.name
+    cursor = pair.there.open_journal(run_id, info, 0)
+    rename_run(pair.writer, run_id, "renamed")
+    assert pair.sync(run_id).outcome is Outcome.UPDATED
+    batch = Batch(cursor.points_position, cursor.values_position)
+    with pytest.raises(StoreError, match="Nothing is stored twice"):
+        pair.there.commit(cursor, batch)
+    pair.there.commit(pair.there.open_journal(run_id, info, 0), batch)
+    feed.end()
 
 
 def test_how_it_is_stored_does_not_matter(sqlite_pair: Pair) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -86,6 +87,33 @@ def test_a_sound_store_has_no_faults(writer: Writer) -> None:
     assert found.records > 6
     assert found.blobs > 3
     feed.end()
+
+
+def test_a_store_into_which_others_log_is_sound(writer: Writer) -> None:
+    ended = threading.Event()
+    run_id = new_run(writer).run_id
+
+    def write() -> None:
+        with Writer.open(writer.location.url) as own:
+            step = 0
+            while not ended.is_set() or not step:
+                feed = Feed(own, run_id)
+                for _ in range(5):
+                    feed.points("loss", np.random.default_rng(step).normal(size=700), range(step, step + 700))
+                    feed.value("words", step, Text(f"step {step}"))
+                    feed.store()
+                    step += 700
+                feed.end()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        seen = [look(writer) for _ in range(5)]
+    finally:
+        ended.set()
+        thread.join()
+    assert [fault for found in seen for fault in found.faults] == []
+    assert look(writer).points > 3000
 
 
 ADVICE = "Put back a backup, copy the run anew with stepscope sync, or delete it with stepscope rm"
