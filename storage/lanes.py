@@ -38,7 +38,7 @@ _AT_ONCE = 64 << 10
 """Up to so many bytes, meta and data are joined: a copy of them costs less than one more write."""
 _REFUSAL_SECONDS = 0.1
 """How long a full disk is not asked again for a segment: asking takes longer than all else does."""
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EROFS)
 
 
 class JournalFull(StepscopeError):
