@@ -14,7 +14,7 @@ from peers.base import Peer, Read
 
 
 def without_tensorflow() -> None:
-    """Have TensorBoard use its own code for files, as where TensorFlow, which loads in seconds, is missing."""
+    """Have TensorBoard use its own code for files, as where there is no TensorFlow to load for seconds."""
     sys.modules.setdefault("tensorboard.compat.notf", types.ModuleType("tensorboard.compat.notf"))
 
 
