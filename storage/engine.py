@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
-import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -31,6 +26,7 @@ from .errors import (
 from .forks import forks
 from .location import StoreLocation
 from .migrations import HEAD
+from .sqlite_file import check_writable, is_frozen, url_of, url_of_frozen
 
 T = TypeVar("T")
 
@@ -52,7 +48,7 @@ def open_for_writing(location: StoreLocation, patience: float = PATIENCE_SECONDS
         StoreUnavailable: when it is locked, or its server cannot be reached.
     """
     if location.path is not None:
-        _check_writable(location.path)
+        check_writable(location.path)
     engine = _connectable(location, patience, read_only=False)
     try:
         translate_errors(location, lambda: _migrate(engine, location))
@@ -97,44 +93,6 @@ def open_for_reading(location: StoreLocation) -> sa.Engine:
     return engine
 
 
-def check_file(location: StoreLocation) -> None:
-    """Look whether something else was written over a SQLite file: its open connections would not notice.
-
-    Raises:
-        StoreDamaged: it no longer begins as a database does.
-    """
-    if location.path is None or not location.path.is_file():
-        return
-    # Through SQLite and never by open(): closing any descriptor of the file would drop all locks that this
-    # process holds on it. Immutable: the file as it is, without the log.
-    uri = f"file:{quote(str(location.path))}?immutable=1"
-    damaged = location.path.stat().st_size == 0
-    with forks.connected(), closing(sqlite3.connect(uri, uri=True)) as connection:
-        try:
-            connection.execute("PRAGMA schema_version").fetchone()
-        except sqlite3.DatabaseError as error:
-            damaged = error.sqlite_errorcode == sqlite3.SQLITE_NOTADB
-    if damaged:
-        raise StoreDamaged(
-            f"{location.display} is not a sound Stepscope store: something else was written over it. "
-            f"Put it back, or delete it: a new store is made then"
-        )
-
-
-def last_write(location: StoreLocation) -> float:
-    """Return when anything was last written into a SQLite file or its log; 0.0 when nobody can tell.
-
-    When this moves on while one waits for a lock, others take their turns: the store is busy, not stuck.
-    """
-    if location.path is None:
-        return 0.0
-    newest = 0.0
-    for path in (location.path, location.path.with_name(location.path.name + "-wal")):
-        with contextlib.suppress(OSError):
-            newest = max(newest, path.stat().st_mtime)
-    return newest
-
-
 def translate_errors(location: StoreLocation, work: Callable[[], T]) -> T:
     """Run `work`; say what the database's errors mean.
 
@@ -169,27 +127,11 @@ def _meaning(location: StoreLocation, error: SQLAlchemyError) -> StoreError:
     return StoreError(f"{where} cannot be used: {words}")
 
 
-def _check_writable(path: Path) -> None:
-    folder = path.parent
-    if not folder.is_dir():
-        raise StoreNotWritable(
-            f"the store {path} needs an existing folder, but {folder} is none. Create it first."
-        )
-    if path.is_dir():
-        raise StoreNotWritable(f"the store must be a file, but {path} is a folder. Name a file.")
-    target = path if path.exists() else folder
-    if not os.access(target, os.W_OK):
-        raise StoreNotWritable(
-            f"the store {path} must be writable, but {target} refuses writes. "
-            f"Change its permissions or pass another store=..."
-        )
-
-
 def _connectable(location: StoreLocation, patience: float, *, read_only: bool) -> sa.Engine:
     if location.path is None:
         return _postgres(location, patience, read_only=read_only)
-    frozen = read_only and _is_frozen(location.path)
-    url = _url_of_frozen(location, location.path) if frozen else _url_of(location.path)
+    frozen = read_only and is_frozen(location.path)
+    url = url_of_frozen(location, location.path) if frozen else url_of(location.path)
     engine = sa.create_engine(url, connect_args={"timeout": patience})
 
     def on_connect(connection: Any, _record: Any) -> None:
@@ -223,26 +165,6 @@ def _leave_the_log(connection: Any) -> None:
     except Exception as error:
         if "locked" not in str(error):
             raise
-
-
-def _url_of(path: Path) -> sa.URL:
-    # Not location.url: in a URL, a question mark would end the path.
-    return sa.URL.create("sqlite", database=str(path))
-
-
-def _is_frozen(path: Path) -> bool:
-    """Whether this user may write neither the store nor files beside it, as SQLite's readers need to."""
-    return not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
-
-
-def _url_of_frozen(location: StoreLocation, path: Path) -> sa.URL:
-    # Somebody who may write has it open if there is a shared-memory file: then SQLite reads along. If
-    # not, nothing will change, and it has to be told so, for it cannot make that file. On a network file
-    # system there is none.
-    query = {"mode": "ro", "uri": "true"}
-    if location.network is None and not path.with_name(path.name + "-shm").exists():
-        query["immutable"] = "1"
-    return sa.URL.create("sqlite", database=f"file:{quote(str(path))}", query=query)
 
 
 def _postgres(location: StoreLocation, patience: float, *, read_only: bool) -> sa.Engine:

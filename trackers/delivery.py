@@ -16,13 +16,13 @@ from dataclasses import replace
 from typing import Protocol
 
 from ..storage.drain import Drain, recover_orphans
-from ..storage.engine import check_file, last_write
 from ..storage.errors import RunNotFound, StoreDamaged, StoreError, StoreUnavailable
 from ..storage.forks import forks
 from ..storage.journal import Journal
 from ..storage.location import StoreLocation
 from ..storage.model import Run
 from ..storage.read import HEARTBEAT_SECONDS
+from ..storage.sqlite_file import check_file, last_write
 from ..storage.write import Writer
 from .guard import Guard
 

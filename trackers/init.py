@@ -13,13 +13,13 @@ from dataclasses import replace
 from typing import Any
 
 from ..storage.drain import living_journal, recover_orphans
-from ..storage.engine import last_write
 from ..storage.errors import BadInput, RunNotFound, StoreError, StoreNotWritable, StoreUnavailable
 from ..storage.lanes import JournalFull
 from ..storage.location import StoreArgument, StoreLocation
 from ..storage.model import SYSTEM_PREFIX, RunState
 from ..storage.model import Run as StoredRun
 from ..storage.read import Reader
+from ..storage.sqlite_file import last_write
 from ..storage.write import Writer
 from .capture import capture_environment
 from .exceptions import watch_uncaught
