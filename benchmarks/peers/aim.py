@@ -65,6 +65,8 @@ class Aim(Peer):
 
         def read(name: str) -> tuple[Any, Any]:
             run = repo.get_run(run_hash)
-            return run.get_metric(name, Context({})).values.sparse_numpy()
+            # values.sparse_numpy() alone gives them by the hash of their step.
+            steps, (values,) = run.get_metric(name, Context({})).data.view(["val"]).numpy()
+            return steps, values
 
         return read
