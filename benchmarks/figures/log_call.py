@@ -9,6 +9,7 @@ everything is stored. Memory is what the process itself holds beyond the tracker
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from machine import anonymous_mib, one_core, settle, tree_seconds
@@ -35,8 +36,10 @@ _NAMES = 50
 
 
 def _cases(figure: str, scale: Scale, *, pinned: bool) -> list[Case]:
-    if not pinned and scale != FULL:
-        return []
+    if not pinned:
+        if scale != FULL:
+            return []
+        scale = replace(scale, rounds=1)
     return for_all(figure, scale, lambda peer: {"calls": scale.count(peer.calls), "pinned": pinned})
 
 

@@ -32,7 +32,7 @@ def _histogram_cases(scale: Scale) -> list[Case]:
 
 
 def _image_cases(scale: Scale) -> list[Case]:
-    return for_all("image", scale, lambda peer: {"calls": scale.count(100, 10)} if peer.images else None)
+    return for_all("image", scale, lambda peer: {"calls": scale.count(50, 10)} if peer.images else None)
 
 
 def _measure_histograms(peer: type[Peer], folder: Path, settings: Settings) -> Measures:
