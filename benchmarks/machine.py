@@ -6,7 +6,7 @@ import os
 import platform
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def mapped_mib(part: str) -> float:
 
 
 @contextmanager
-def one_core(wanted: bool) -> Iterator[None]:
+def one_core(wanted: bool) -> Generator[None]:
     """Keep all threads of this process on one core; those of other processes stay free."""
     if not wanted or not hasattr(os, "sched_setaffinity"):
         yield

@@ -8,6 +8,7 @@ from __future__ import annotations
 import statistics
 import time
 from pathlib import Path
+from typing import Any
 
 from peers.base import Peer
 from peers.registry import OURS
@@ -41,6 +42,7 @@ def _measure(peer: type[Peer], folder: Path, settings: Settings) -> Measures:
     import stepscope
 
     spent: list[float] = []
+    rows: list[Any] = []
     with stepscope.open(folder / "runs.db") as store:
         for _ in range(_READS):
             begun = time.perf_counter()

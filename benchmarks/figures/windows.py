@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,13 +56,12 @@ def _label(points: int) -> str:
 
 def _measure(peer: type[Peer], folder: Path, settings: Settings) -> Measures:
     del peer
-    points = settings["points"]
+    points: int = settings["points"]
     chance = np.random.default_rng(1)
     shortest = min(2 * BUCKETS, points)
-    lengths = np.exp(chance.uniform(np.log(shortest), np.log(points), _WINDOWS)).astype(int).tolist()
-    windows = [
-        (first := int(chance.integers(0, points - length + 1)), first + length - 1) for length in lengths
-    ]
+    lengths = np.exp(chance.uniform(np.log(shortest), np.log(points), _WINDOWS)).astype(np.int64)
+    firsts = (chance.uniform(size=_WINDOWS) * (points - lengths + 1)).astype(np.int64)
+    windows = zip(firsts.tolist(), (firsts + lengths - 1).tolist(), strict=True)
     with chart_reader(folder) as read:
         whole = median_ms(read, None, None)
         spent = [median_ms(read, *window) for window in windows]
@@ -74,7 +73,7 @@ def _measure(peer: type[Peer], folder: Path, settings: Settings) -> Measures:
 
 
 @contextmanager
-def chart_reader(folder: Path) -> Iterator[ReadWindow]:
+def chart_reader(folder: Path) -> Generator[ReadWindow]:
     """Open the one series of a store; yield what reads a window of it."""
     import stepscope
 
