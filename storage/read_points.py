@@ -98,7 +98,7 @@ def _loose_points(
     connection: sa.Connection, series: Series, sources: Sequence[Source]
 ) -> list[list[Columns]]:
     """Return, for each source, the points that no full chunk holds: few."""
-    found = [[parts_of(connection, series, source)] if source.parts else [] for source in sources]
+    found = parts_of(connection, series, sources)
     index_of = {source.journal_no: index for index, source in enumerate(sources)}
     for journal_no, data in connection.execute(_TAILS, {"r": series.run_id}):
         index = index_of.get(journal_no)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple, TypeVar
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ from .schema import chunks, pyramid
 T = TypeVar("T")
 
 _KEYS_A_QUERY = 400
+_FEW_JOURNALS = 8
 
 
 class Source(NamedTuple):
@@ -114,7 +116,7 @@ def decoded(
     connection: sa.Connection, series: Series, source: Source, places: Places, loose: Sequence[Columns]
 ) -> Columns:
     """Return the points beneath places of one journal, and those that no full chunk holds, as logged."""
-    pieces = _pieces(places)
+    pieces = _pieces(places) if len(places.number) else {}
     whole = [number for number, piece in pieces.items() if piece is None]
     most = len(pieces) * CHUNK_POINTS + sum(len(columns.step) for columns in loose)
     gathered = Gathering(most)
@@ -129,11 +131,23 @@ def decoded(
     return gathered.columns()
 
 
-def parts_of(connection: sa.Connection, series: Series, source: Source) -> Columns:
-    """Return the points in the chunks that are not full. Raises StoreDamaged when one is missing."""
-    first = source.full_chunks
-    numbers = range(first, first + len(source.parts))
-    return unpack(*(data for _, data in _chunks(connection, series, source, numbers)))
+def parts_of(connection: sa.Connection, series: Series, sources: Sequence[Source]) -> list[list[Columns]]:
+    """Return, for each journal, its points in chunks that are not full. Raises StoreDamaged."""
+    places = [
+        (source.journal_no, source.full_chunks + number)
+        for source in sources
+        for number in range(len(source.parts))
+    ]
+    found: dict[int, list[Columns]] = {source.journal_no: [] for source in sources}
+    awaited = iter(sorted(places))
+    key = {"r": series.run_id, "s": series.series_id}
+    for journal_no, number, data in _rows(connection, _PARTS, key, sorted(places)):
+        _check(series, (journal_no, number), next(awaited))
+        found[journal_no].append(unpack(data))
+    missing = next(awaited, None)
+    if missing is not None:
+        _check(series, None, missing)
+    return [found[source.journal_no] for source in sources]
 
 
 def _chunks(
@@ -148,16 +162,17 @@ def _chunks(
         else:
             found = connection.execute(_CHOSEN, {**key, "numbers": part})
         for number, data in found:
-            _check(series, number, next(awaited))
+            place = (source.journal_no, number)
+            _check(series, place, (source.journal_no, next(awaited)))
             yield number, data
     missing = next(awaited, None)
     if missing is not None:
-        _check(series, -1, missing)
+        _check(series, None, (source.journal_no, missing))
 
 
-def _check(series: Series, found: int, awaited: int) -> None:
+def _check(series: Series, found: tuple[int, int] | None, awaited: tuple[int, int]) -> None:
     if found != awaited:
-        raise StoreDamaged(f"chunk {awaited} of series {series.name!r} is missing in run {series.run_id}")
+        raise StoreDamaged(f"chunk {awaited[1]} of series {series.name!r} is missing in run {series.run_id}")
 
 
 def _top(sources: Sequence[Source]) -> Places:
@@ -228,9 +243,8 @@ def _node_data(
 ) -> dict[tuple[int, int], bytes]:
     data: dict[tuple[int, int], bytes] = {}
     place = {"r": series.run_id, "s": series.series_id, "l": level}
-    for part in _batches(keys):
-        for journal_no, node_no, found in connection.execute(_NODES, {**place, "keys": part}):
-            data[journal_no, node_no] = found
+    for journal_no, node_no, found in _rows(connection, _NODES, place, sorted(set(keys))):
+        data[journal_no, node_no] = found
     for key in keys:
         if key not in data:
             raise StoreDamaged(f"the pyramid of series {series.name!r} is incomplete in run {series.run_id}")
@@ -259,6 +273,24 @@ def _some(columns: Columns, wanted: NDArray[np.int64]) -> Columns:
     return visible.take(np.isin(np.arange(len(visible.step)) // levels.ENTRY_POINTS, wanted))
 
 
+def _rows(
+    connection: sa.Connection,
+    queries: tuple[sa.Select[Any], sa.Select[Any]],
+    key: Mapping[str, Any],
+    places: Sequence[tuple[int, int]],
+) -> Iterable[Any]:
+    """Yield the rows at places (journal and number, sorted); the queries ask for one journal, or several."""
+    one, several = queries
+    if len({journal_no for journal_no, _ in places}) > _FEW_JOURNALS:
+        for part in _batches(places):
+            yield from connection.execute(several, {**key, "places": part})
+        return
+    # SQLite looks up single numbers by the index, but for pairs reads all that the series has.
+    for journal_no, ours in itertools.groupby(places, key=lambda place: place[0]):
+        for part in _batches([number for _, number in ours]):
+            yield from connection.execute(one, {**key, "j": journal_no, "numbers": part})
+
+
 def _batches(items: Sequence[T]) -> Iterable[Sequence[T]]:
     for start in range(0, len(items), _KEYS_A_QUERY):
         yield items[start : start + _KEYS_A_QUERY]
@@ -273,9 +305,22 @@ _CHUNKS = (
 )
 _STRETCH = _CHUNKS.where(chunks.c.chunk_no.between(sa.bindparam("first"), sa.bindparam("last")))
 _CHOSEN = _CHUNKS.where(chunks.c.chunk_no.in_(sa.bindparam("numbers", expanding=True)))
-_NODES = (
-    sa.select(pyramid.c.journal_no, pyramid.c.node_no, pyramid.c.data)
-    .where(pyramid.c.run_id == sa.bindparam("r"), pyramid.c.series_id == sa.bindparam("s"))
-    .where(pyramid.c.level == sa.bindparam("l"))
-    .where(sa.tuple_(pyramid.c.journal_no, pyramid.c.node_no).in_(sa.bindparam("keys", expanding=True)))
-)
+
+
+def _at_places(table: sa.Table, number_name: str, *conditions: Any) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    journal_no, number = table.c.journal_no, table.c[number_name]
+    query: Any = (
+        sa.select(journal_no, number, table.c.data)
+        .where(table.c.run_id == sa.bindparam("r"), table.c.series_id == sa.bindparam("s"), *conditions)
+        .order_by(journal_no, number)
+    )
+    numbers: Any = sa.bindparam("numbers", expanding=True)
+    places: Any = sa.bindparam("places", expanding=True)
+    return (
+        query.where(journal_no == sa.bindparam("j"), number.in_(numbers)),
+        query.where(sa.tuple_(journal_no, number).in_(places)),
+    )
+
+
+_PARTS = _at_places(chunks, "chunk_no")
+_NODES = _at_places(pyramid, "node_no", pyramid.c.level == sa.bindparam("l"))

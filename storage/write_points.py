@@ -10,8 +10,8 @@ parts at most, whatever the length of the run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
@@ -27,15 +27,12 @@ from .schema import chunks, pyramid, streams, tails, totals
 from .tails import Tail, merge
 from .write_series import enter_series
 
-T = TypeVar("T")
-
 TAIL_POINTS = 1 << 18
 """How many points of a journal may wait in tails; they are 24 bytes each, and read by every chart."""
 _MERGED = 8
 """How many tails, or parts, of one size class become one."""
 _SERIES_AT_ONCE = 100
 """Of how many series chunks are made at once: their points are in memory several times."""
-_PAIRS_A_QUERY = 400
 
 
 class NewPoints(NamedTuple):
@@ -203,17 +200,17 @@ def append_entries(
 ) -> None:
     """Grow the pyramid by the entries of level 0 of new chunks: by place, after how many full ones."""
     ids = state.totals.series_ids
-    old = _last_nodes(connection, state, {int(ids[place]): before for place, (before, _) in new.items()})
     rows: list[dict[str, Any]] = []
     for place, (before, fresh) in new.items():
         series_id, after = int(ids[place]), before + len(fresh) // levels.FAN_OUT
+        old = _last_nodes(connection, state, series_id, before)
         for level in range(levels.LEVELS):
             have = levels.entries_at(level, before)
             node = have // levels.NODE_ENTRIES
             base = node * levels.NODE_ENTRIES
             if not len(fresh):
                 break
-            entries = np.concatenate([old[series_id, level, node], fresh]) if have > base else fresh
+            entries = np.concatenate([old[level], fresh]) if have > base else fresh
             for start in range(0, len(entries), levels.NODE_ENTRIES):
                 part = entries[start : start + levels.NODE_ENTRIES]
                 place_of = {"series_id": series_id, "level": level, "node_no": node}
@@ -227,23 +224,17 @@ def append_entries(
 
 
 def _last_nodes(
-    connection: sa.Connection, state: JournalState, full: Mapping[int, int]
-) -> dict[tuple[int, int, int], levels.Entries]:
-    """Read, for each series with that many full chunks, the last node of each level that is not full."""
-    wanted: list[tuple[int, int, int]] = []
-    for series_id, before in full.items():
-        for level in range(levels.LEVELS):
-            have = levels.entries_at(level, before)
-            if have % levels.NODE_ENTRIES:
-                wanted.append((series_id, level, have // levels.NODE_ENTRIES))
-    found: dict[tuple[int, int, int], levels.Entries] = {}
-    column = pyramid.c
-    for part in _batches(wanted):
-        chosen = sa.tuple_(column.series_id, column.level, column.node_no).in_(part)
-        query = sa.select(column.series_id, column.level, column.node_no, column.data)
-        for row in connection.execute(query.where(*_mine(pyramid, state), chosen)):
-            found[row.series_id, row.level, row.node_no] = levels.decode([row.data])
-    return found
+    connection: sa.Connection, state: JournalState, series_id: int, before: int
+) -> dict[int, levels.Entries]:
+    """Return the last node of each level that is not full, of a series with that many full chunks."""
+    if not before:
+        return {}
+    key = {"r": state.run_id, "s": series_id, "j": state.journal_no}
+    key |= {
+        f"node_{level}": levels.entries_at(level, before) // levels.NODE_ENTRIES
+        for level in range(levels.LEVELS)
+    }
+    return {level: levels.decode([data]) for level, data in connection.execute(_LAST_NODES, key)}
 
 
 def _by_series(
@@ -327,18 +318,16 @@ def _take_parts(
 ) -> dict[int, list[Columns]]:
     """Read the last parts of series and delete them, to be stored again as parts of larger chunks."""
     ids = state.totals.series_ids
-    pairs: list[tuple[int, int]] = []
-    for place, count in absorbed.items():
-        end = int(state.full[place]) + len(state.parts.get(place, []))
-        pairs += [(int(ids[place]), number) for number in range(end - count, end)]
     found: dict[int, list[Columns]] = {}
-    column = chunks.c
-    for part in _batches(pairs):
-        chosen = sa.tuple_(column.series_id, column.chunk_no).in_(part)
-        query = sa.select(column.series_id, column.chunk_no, column.data).where(*_mine(chunks, state), chosen)
-        for row in connection.execute(query.order_by(column.series_id, column.chunk_no)):
-            found.setdefault(state.totals.places[row.series_id], []).append(unpack(row.data))
-        connection.execute(sa.delete(chunks).where(*_mine(chunks, state), chosen))
+    taken: list[dict[str, Any]] = []
+    for place, count in absorbed.items():
+        if count:
+            end = int(state.full[place]) + len(state.parts[place])
+            key = {"r": state.run_id, "s": int(ids[place]), "j": state.journal_no}
+            taken.append({**key, "first": end - count, "last": end - 1})
+            found[place] = [unpack(data) for data in connection.execute(_PARTS, taken[-1]).scalars()]
+    if taken:
+        connection.execute(_DELETE_PARTS, taken)
     return found
 
 
@@ -367,15 +356,6 @@ def _nth(number: int) -> slice:
     return slice(number * CHUNK_POINTS, (number + 1) * CHUNK_POINTS)
 
 
-def _mine(table: sa.Table, state: JournalState) -> tuple[sa.ColumnElement[bool], ...]:
-    return table.c.run_id == state.run_id, table.c.journal_no == state.journal_no
-
-
-def _batches(items: Sequence[T]) -> Iterable[Sequence[T]]:
-    for start in range(0, len(items), _PAIRS_A_QUERY):
-        yield items[start : start + _PAIRS_A_QUERY]
-
-
 def _upsert(connection: sa.Connection, table: sa.Table) -> sa.Insert:
     return _UPSERTS[connection.dialect.name, table.name]
 
@@ -396,4 +376,22 @@ _DELETE_TAIL = sa.delete(tails).where(
     tails.c.run_id == sa.bindparam("r"),
     tails.c.journal_no == sa.bindparam("j"),
     tails.c.batch_no == sa.bindparam("b"),
+)
+_TAKEN = (
+    chunks.c.run_id == sa.bindparam("r"),
+    chunks.c.series_id == sa.bindparam("s"),
+    chunks.c.journal_no == sa.bindparam("j"),
+    chunks.c.chunk_no.between(sa.bindparam("first"), sa.bindparam("last")),
+)
+_PARTS = sa.select(chunks.c.data).where(*_TAKEN).order_by(chunks.c.chunk_no)
+_DELETE_PARTS = sa.delete(chunks).where(*_TAKEN)
+# Not one query with OR: SQLite would read all that the series has.
+_LAST_NODES = sa.union_all(
+    *(
+        sa.select(pyramid.c.level, pyramid.c.data)
+        .where(pyramid.c.run_id == sa.bindparam("r"), pyramid.c.series_id == sa.bindparam("s"))
+        .where(pyramid.c.journal_no == sa.bindparam("j"), pyramid.c.level == level)
+        .where(pyramid.c.node_no == sa.bindparam(f"node_{level}"))
+        for level in range(levels.LEVELS)
+    )
 )
