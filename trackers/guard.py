@@ -53,8 +53,10 @@ class Guard:
         self._count(error, doing, lost)
         # The beginning of a message tells errors apart, its rest often holds a value that changes.
         kind, text = type(error).__name__, text_of(error)
-        alike = f"{kind}: {_VALUES.sub('', text)[:40]}"
-        self.say(f"{kind}: {text[:24]}", f"while {doing}: {text}", alike=alike)
+        key = f"{kind}: {text[:24]}"
+        if key not in self._said:
+            alike = f"{kind}: {_VALUES.sub('', text)[:40]}"
+            self.say(key, f"while {doing}: {text}", alike=alike)
 
     def drop(self, reason: str, count: int = 1) -> None:
         """Count values that are not stored."""

@@ -127,6 +127,16 @@ class LogsAsArray:
         return np.array(0.5)
 
 
+class LogsAsFloat(int):
+    """A number that logs when it is read."""
+
+    run: stepscope.Run
+
+    def __float__(self) -> float:
+        self.run.log({"by float": 1.0}, step=4)
+        return 0.25
+
+
 class LogsAsStep:
     """A step that logs when it is read."""
 
@@ -165,6 +175,9 @@ class LogsWithoutEnd:
 def test_values_that_log_while_they_are_logged(store_url: str) -> None:
     with stepscope.init(store=store_url) as run:
         run.log({"outer": LogsAsArray(run, depth=5), "after": 1.0}, step=10)
+        number = LogsAsFloat(5)
+        number.run = run
+        run.log({"float": number}, step=5)
         run.log({"stepped": 1.0}, step=LogsAsStep(run))  # type: ignore[arg-type]
         run.log(LogsAsItems(run), step=9)
     found = until_ended(store_url, run.id)
@@ -174,6 +187,8 @@ def test_values_that_log_while_they_are_logged(store_url: str) -> None:
         assert points(store_url, run.id, f"inner {depth}") == {depth: 1.0 if depth == 1 else 0.5}
         assert points(store_url, run.id, f"new {depth}") == {depth: 1.0}
     assert found.config == {f"inner {depth}": depth for depth in range(1, 6)}
+    assert points(store_url, run.id, "float") == {5: 0.25}
+    assert points(store_url, run.id, "by float") == {4: 1.0}
     assert points(store_url, run.id, "stepped") == {7: 1.0}
     assert points(store_url, run.id, "by step") == {6: 1.0}
     assert points(store_url, run.id, "by items") == {8: 1.0}
