@@ -314,12 +314,14 @@ def _at_places(table: sa.Table, number_name: str, *conditions: Any) -> tuple[sa.
         .where(table.c.run_id == sa.bindparam("r"), table.c.series_id == sa.bindparam("s"), *conditions)
         .order_by(journal_no, number)
     )
-    numbers: Any = sa.bindparam("numbers", expanding=True)
-    places: Any = sa.bindparam("places", expanding=True)
     return (
-        query.where(journal_no == sa.bindparam("j"), number.in_(numbers)),
-        query.where(sa.tuple_(journal_no, number).in_(places)),
+        query.where(journal_no == sa.bindparam("j"), number.in_(_any("numbers"))),
+        query.where(sa.tuple_(journal_no, number).in_(_any("places"))),
     )
+
+
+def _any(name: str) -> Any:
+    return sa.bindparam(name, expanding=True)
 
 
 _PARTS = _at_places(chunks, "chunk_no")
