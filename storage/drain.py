@@ -27,10 +27,12 @@ from .segments import list_segments
 from .write import JournalCursor, Writer
 
 _MOST_POINTS = 1 << 16
-_MOST_BYTES = 16 << 20
+_MOST_BYTES = 4 << 20
 _SEAL_SECONDS = 0.5
 """How long the end of a journal may spend on merging chunks."""
 _DONE = ".done"
+_RECOVERED = b"recovered"
+"""What is in the lock's file once somebody else than the journal's own process has held it."""
 _MOST_KEPT = 32 << 20
 _SYNC_SECONDS = 5.0
 """What is stored stays in the journal until there is so much of it or so long ago: to delete it, the disk
@@ -170,6 +172,9 @@ def recover_orphans(writer: Writer, go_on: Callable[[], bool] = lambda: True) ->
         except OSError:
             continue
         try:
+            with contextlib.suppress(OSError):
+                # For those who ask whether the journal's own process lives.
+                os.write(lock, _RECOVERED)
             with contextlib.suppress(StoreDamaged, LookupError, TypeError, ValueError, OSError):
                 recovered += _recover(writer, folder, go_on)
         finally:
@@ -184,9 +189,26 @@ def living_journal(writer: Writer, run_id: str) -> JournalInfo | None:
             info = JournalReader(folder).info()
         except StoreDamaged:
             continue
-        if info.run_id == run_id and info.main and _is_owned(folder):
+        if info.run_id == run_id and info.main and _is_owned(folder) and not _is_recovered(folder):
             return info
     return None
+
+
+def await_recovery(writer: Writer, run_id: str, seconds: float) -> None:
+    """Wait until no other process is recovering a journal of this run any more, or time is up."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        journals = [path for path in _folders(writer.location.spool) if path.name.startswith(f"{run_id}-")]
+        if not any(_is_recovered(folder) and _is_owned(folder) for folder in journals):
+            return
+        time.sleep(0.02)
+
+
+def _is_recovered(folder: Path) -> bool:
+    try:
+        return (folder / "lock").stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _is_owned(folder: Path) -> bool:

@@ -231,8 +231,14 @@ def _migrate(engine: sa.Engine, location: StoreLocation) -> None:
 
 def _keep_a_copy(path: Path, revision: str) -> None:
     # Within the transaction: one process alone makes it, of what nobody can change meanwhile.
-    moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    copy_database(path, path.with_name(f"{path.name}.backup-{revision}-{moment}"))
+    name = f"{path.name}.backup-{revision}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
+    copy = path.with_name(name)
+    number = 1
+    while copy.exists():
+        # Of one that was killed in the same second, before it had upgraded anything.
+        number += 1
+        copy = path.with_name(f"{name}-{number}")
+    copy_database(path, copy)
 
 
 def _upgrade(connection: sa.Connection) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from ..storage.drain import living_journal, recover_orphans
+from ..storage.drain import await_recovery, living_journal, recover_orphans
 from ..storage.errors import BadInput, RunNotFound, StoreError, StoreNotWritable, StoreUnavailable
 from ..storage.lanes import JournalFull
 from ..storage.location import StoreArgument, StoreLocation
@@ -40,6 +40,8 @@ _PATIENCE_SECONDS = 2.5
 """How long a new run waits for transactions of others, and for a connection."""
 _ANSWER_SECONDS = 5.0
 """How long the training waits for its store altogether before it begins without it."""
+_RECOVERY_SECONDS = 10.0
+"""How long a run that is resumed waits for another process that stores what it left."""
 _RESUME_SECONDS = 120.0
 """The same for a run that is resumed: what it left in journals comes first."""
 
@@ -228,6 +230,7 @@ def _resume(writer: Writer, wanted: StoredRun, resume: str) -> tuple[StoredRun, 
     recover_orphans(writer)
     with Reader.open(writer.location.url) as reader:
         stored = reader.find_run(resume, prefix=False)
+        await_recovery(writer, stored.run_id, _RECOVERY_SECONDS)
         other = living_journal(writer, stored.run_id)
         if other is not None:
             raise BadInput(
