@@ -6,6 +6,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,11 @@ from hypothesis.extra import numpy as hnp
 
 import stepscope
 from feed import series_of
+from stepscope.storage import journal
 from stepscope.storage.errors import BadInput
 from stepscope.storage.model import Run, RunState
 from stepscope.storage.read import Reader
+from stepscope.storage.segments import MappedSegment
 from stepscope.trackers import recorder
 
 
@@ -439,6 +442,42 @@ def test_threads_log_at_once(run: stepscope.Run, look: Look) -> None:
         assert found.points(f"of {number}") == {step: float(step) for step in range(2000)}
         assert series_of(found.reader, run.id, f"words of {number}").count == 4
     assert series_of(found.reader, run.id, "of all").count == 8000
+
+
+def test_what_is_logged_in_the_midst_of_a_change_of_segments_waits_its_turn(
+    store_url: str, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = MappedSegment.place
+    calls: list[int] = []
+
+    def as_a_handler_does(segment: MappedSegment, path: Path) -> None:
+        for moment in ("before", "after"):
+            step = len(calls)
+            calls.append(step)
+            begun[0].log({"loss": -1.0 - step, moment: 2.0, f"new {step}": 3.0}, step=10_000 + step)
+            begun[0].log({f"words {moment}": stepscope.Text(str(step))}, step=step)
+            if moment == "before":
+                place(segment, path)
+
+    monkeypatch.setattr(journal, "_POINTS_BYTES", 4096)
+    with stepscope.init(store=store_url) as run:
+        begun = [run]
+        run.log({"loss": 0.0}, step=0)
+        monkeypatch.setattr(MappedSegment, "place", as_a_handler_does)
+        for step in range(1, 1000):
+            run.log({"loss": float(step)}, step=step)
+        stored = look(run)
+        assert len(calls) > 10
+        expected = {step: float(step) for step in range(1000)}
+        assert stored.points("loss") == expected | {10_000 + step: -1.0 - step for step in calls}
+        assert [*stored.points("before"), *stored.points("after")] == [
+            10_000 + step for start in (0, 1) for step in calls[start::2]
+        ]
+        assert all(stored.points(f"new {step}") == {10_000 + step: 3.0} for step in calls)
+        for start, moment in enumerate(("before", "after")):
+            records = stored.reader.records(series_of(stored.reader, run.id, f"words {moment}"))
+            assert [record.step for record in records] == calls[start::2]
+    assert stored.run.dropped == {}
 
 
 def test_a_million_numbers_arrive(run: stepscope.Run, look: Look) -> None:
