@@ -321,7 +321,7 @@ def _at_places(table: sa.Table, number_name: str, *conditions: Any) -> tuple[sa.
 
 
 def _any(name: str) -> Any:
-    return sa.bindparam(name, expanding=True)
+    return sa.bindparam(name, expanding=True, type_=sa.types.NullType())
 
 
 _PARTS = _at_places(chunks, "chunk_no")

@@ -213,6 +213,21 @@ def test_a_window_decodes_few_points(
         assert sum(decoded) < 4 * 4096 + 16 * 4096
 
 
+def test_a_series_of_many_journals(writer: Writer, reader: Reader) -> None:
+    noise = np.random.default_rng(0)
+    parts: list[Log] = []
+    for number in range(12):
+        steps = np.arange(5000, dtype=np.int64) * 12 + number
+        parts.append(Log(False, Columns(steps, 1e9 + steps / 8, noise.normal(size=5000)), 1))
+    run_id = new_run(writer).run_id
+    store(writer, run_id, parts, seal=True)
+    whole, series = what_counts(parts), series_of(reader, run_id, "loss")
+    for window in ((None, None), (1001, 50_000)):
+        for most in (5, 100_000):
+            points = reader.points(series, first_step=window[0], last_step=window[1], max_points=most)
+            check(points, whole, window, most)
+
+
 def test_overlapping_journals_too_large_to_decode_are_told_of_roughly(
     writer: Writer, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
