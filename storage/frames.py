@@ -6,7 +6,7 @@ Both are loaded when they are asked for: `import stepscope` and training need ne
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -49,9 +49,13 @@ class Table:
         if name in self._columns:
             return self._columns[name]
         raise BadInput(
-            f"there is no column {name!r}.{near_names(name, self._columns)} "
+            f"there is no column {name!r}.{near_names(str(name), self._columns)} "
             f"The columns are: {', '.join(list(self._columns)[:20])}"
         )
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the names of the columns, in order, as a DataFrame does."""
+        return iter(self._columns)
 
     def __len__(self) -> int:
         """Return how many rows there are."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from .arguments import check_text
 from .errors import BadInput
 from .frames import Table, column_of, html_table, objects
 from .location import StoreArgument
@@ -72,17 +73,19 @@ class Store:
             project: only those of this project.
             filter: only those that pass: an expression over the fields of a run, such as
                 `config.lr < 0.01 and last["val/loss"] < 0.3 and "baseline" in tags`, or a function that
-                is given the run. In an expression, what a run does not have makes a comparison false.
+                is given the run. In an expression, what a run does not have is None, and what cannot be
+                ordered or searched makes a comparison false.
             archived: those that were archived too.
 
         Raises:
             BadInput: the filter is no expression of this form; the message names the place.
         """
         wanted = _as_filter(filter)
-        if project is not None and wanted.project not in (None, project):
+        chosen = wanted.project if project is None else check_text("a project", project)
+        if wanted.project not in (None, chosen):
             return Runs([])
         states = None if wanted.state is None else (wanted.state,)
-        found = self._reader.runs(project=project or wanted.project, states=states, archived=archived)
+        found = self._reader.runs(project=chosen, states=states, archived=archived)
         return Runs([run for run in _with_last_values(self._reader, found) if wanted.matches(run)])
 
     def run(self, run: str) -> StoredRun:

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 
+from .arguments import check_text
 from .blobs import get_blob
 from .engine import open_for_reading, translate_errors
 from .errors import BadInput, RunNotFound, StoreDamaged
@@ -24,6 +25,8 @@ from .schema import attempts, journals, records, runs, series
 from .totals import read_totals
 
 T = TypeVar("T")
+
+_ID_LENGTH = 10
 
 
 class Reader:
@@ -116,11 +119,13 @@ class Reader:
 
         Raises:
             RunNotFound: none or several fit; the message names them, or names that are near.
+            BadInput: it is not a text.
         """
+        check_text("a run", text)
         column = runs.c
         fits = self._runs_where((column.run_id == text) | (column.name == text))
         fits = [run for run in fits if run.run_id == text] or fits
-        if not fits and text and prefix:
+        if not fits and prefix and 0 < len(text) <= _ID_LENGTH:
             fits = self._runs_where(column.run_id.startswith(text.upper(), autoescape=True))
         if len(fits) == 1:
             return fits[0]

@@ -1,7 +1,8 @@
 """Filters of runs: an expression such as `config.lr < 0.01 and "baseline" in tags`, checked, never executed.
 
 The text is parsed with Python's own grammar; of it, only comparisons, `and`, `or`, `not`, constants and the
-fields of a run are taken. What is missing, or of another type, makes a comparison false.
+fields of a run are taken. What a run does not have is None. What cannot be ordered or searched makes a
+comparison false.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ FIELDS = (
 """Attributes of StoredRun that an expression may name."""
 
 _NESTED = ("config", "summary", "last")
+_DEEPEST = 100
+"""Levels of an expression. What is nested deeper could exhaust Python's stack."""
+_SHOWN = 300
+"""Characters of an expression that a message repeats."""
 _OPERATORS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
@@ -68,7 +73,7 @@ def parse_filter(text: str) -> RunFilter:
     wanted = dict(_required(tree))
     state = wanted.get("state")
     if state is not None and state not in set(RunState):
-        raise BadInput(f"filter {text!r}: a state is one of {', '.join(RunState)}, but not {state!r}.")
+        raise BadInput(f"filter {parser.shown}: a state is one of {', '.join(RunState)}, but not {state!r}.")
     return RunFilter(
         lambda run: bool(test(run)), wanted.get("project"), None if state is None else RunState(state)
     )
@@ -82,13 +87,21 @@ class _Parser:
 
     def tree(self) -> ast.expr:
         try:
-            return ast.parse(self._text, mode="eval").body
+            tree = ast.parse(self._text, mode="eval").body
         except SyntaxError as error:
             # At the end of the text, Python names no column.
             column = error.offset or len(self._text.rpartition("\n")[2]) + 1
             raise self._refusal(error.lineno or 1, column, error.msg) from None
         except (ValueError, RecursionError, MemoryError) as error:
             raise self._refusal(1, 1, str(error) or "it is nested too deeply") from None
+        if _is_deep(tree):
+            raise self._refusal(1, 1, f"it is nested more than {_DEEPEST} levels deep")
+        return tree
+
+    @property
+    def shown(self) -> str:
+        """The expression, or the beginning of a long one, for a message."""
+        return repr(self._text if len(self._text) <= _SHOWN else f"{self._text[:_SHOWN]}…")
 
     def value(self, node: ast.expr) -> Value:
         match node:
@@ -122,6 +135,8 @@ class _Parser:
 
     def _field(self, node: ast.expr) -> Value:
         match node:
+            case ast.Name(id="tags"):
+                return lambda run: list(run.tags)  # as those of the text and of a config are
             case ast.Name(id=name) if name in FIELDS:
                 return operator.attrgetter(name)
             case ast.Name(id=name):
@@ -143,12 +158,19 @@ class _Parser:
         # ast counts bytes of UTF-8.
         line = self._text.splitlines()[node.lineno - 1]
         column = len(line.encode()[: node.col_offset].decode()) + 1
-        part = ast.get_source_segment(self._text, node)
-        return self._refusal(node.lineno, column, f"`{part}`: {what}")
+        part = ast.get_source_segment(self._text, node) or ""
+        return self._refusal(node.lineno, column, f"`{part[:_SHOWN]}`: {what[:_SHOWN]}")
 
     def _refusal(self, line: int, column: int, what: str) -> BadInput:
         place = f"column {column}" if line == 1 else f"line {line}, column {column}"
-        return BadInput(f"filter {self._text!r}, {place}: {what.rstrip('.')}. {_ALLOWED}")
+        return BadInput(f"filter {self.shown}, {place}: {what.rstrip('.')}. {_ALLOWED}")
+
+
+def _is_deep(tree: ast.expr) -> bool:
+    level: list[ast.AST] = [tree]
+    for _ in range(_DEEPEST):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return bool(level)
 
 
 def _holds(test: Callable[[Any, Any], Any], left: Any, right: Any) -> bool:

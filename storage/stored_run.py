@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from .arguments import check_context, check_names, check_text, check_whole
 from .errors import BadInput, SeriesNotFound
 from .frames import Table, html_table
 from .model import Attempt, Context, Record, Run, Series
@@ -196,9 +197,9 @@ class StoredRun:
         the newest.
 
         Args:
-            names: one name gives the columns step (int64), time (float64, seconds since the epoch, UTC) and
-                value (float64). A list of names gives step and one float64 column for each name, with NaN
-                where a name has no value at a step.
+            names: one name, or a label of `last` such as "loss [rank=1]", gives the columns step (int64),
+                time (float64, seconds since the epoch, UTC) and value (float64). A list of names gives step
+                and one float64 column for each name, with NaN where a name has no value at a step.
             context: which series of the name, such as {"rank": 1}. None takes the one without a context,
                 or the only one there is.
             first_step: the smallest step wanted; None for all.
@@ -211,19 +212,21 @@ class StoredRun:
 
         Raises:
             SeriesNotFound: the run has no such scalar; the message names near ones.
-            BadInput: max_points was given with several names.
+            BadInput: max_points was given with several names; an argument is of a wrong type, or there is
+                no such attempt.
         """
-        bounds = {"first_step": first_step, "last_step": last_step, "attempt": attempt}
+        bounds = check_whole(first_step=first_step, last_step=last_step, attempt=attempt)
+        self._check_attempt(bounds["attempt"])
         if isinstance(names, str):
             series = self._scalar(names, context)
-            points = self._reader.points(series, max_points=max_points, **bounds)
+            points = self._reader.points(series, **check_whole(max_points=max_points), **bounds)
             return as_values(points) if max_points is None else as_buckets(points)
         if max_points is not None:
             raise BadInput(
                 f"max_points takes one name, for buckets of several would not have the same steps, but got "
                 f"{list(names)!r}. Ask for one name after the other, or bound the steps."
             )
-        chosen = [self._scalar(name, context) for name in dict.fromkeys(names)]
+        chosen = [self._scalar(name, context) for name in check_names(names)]
         return side_by_side({one.name: self._reader.points(one, **bounds) for one in chosen})
 
     def history(self, *, first_step: int | None = None, last_step: int | None = None) -> Table:
@@ -237,12 +240,8 @@ class StoredRun:
             first_step: the smallest step wanted; None for all.
             last_step: the largest step wanted, itself included; None for all.
         """
-        return long_form(
-            [
-                (one, self._reader.points(one, first_step=first_step, last_step=last_step))
-                for one in self.series(kind="scalar")
-            ]
-        )
+        bounds = check_whole(first_step=first_step, last_step=last_step)
+        return long_form([(one, self._reader.points(one, **bounds)) for one in self.series(kind="scalar")])
 
     def records(
         self,
@@ -267,19 +266,31 @@ class StoredRun:
         Raises:
             SeriesNotFound: the run has no such series; the message names near ones.
         """
+        check_text("a name", name)
         every = [one for one in self.series() if one.kind != "scalar" and kind in (None, one.kind)]
         one = self._choose(kind or "record", every, name, context)
-        found = self._reader.records(one, first_step=first_step, last_step=last_step, max_records=max_records)
+        bounds = check_whole(first_step=first_step, last_step=last_step, max_records=max_records)
+        found = self._reader.records(one, **bounds)
         return [StoredValue(r.step, r.time, r.attempt, r.meta, one, r, self._reader) for r in found]
 
+    def _check_attempt(self, attempt: int | None) -> None:
+        if attempt is None or 0 <= attempt <= self.attempt:
+            return
+        there = [one.attempt for one in self._reader.attempts(self.id)]  # it may have been resumed meanwhile
+        if attempt not in there:
+            raise BadInput(f"run {self.id} ({self.name!r}) has the attempts {there}, but not {attempt}.")
+
     def _scalar(self, name: str, context: Context | None) -> Series:
+        check_text("a name", name)
         found = self.series(name, "scalar")
         return self._choose("scalar", found or self.series(kind="scalar"), name, context)
 
     def _choose(self, word: str, every: Sequence[Series], name: str, context: Context | None) -> Series:
         """Return the series that is meant, or say what there is instead."""
         named = [one for one in every if one.name == name]
-        fits = [one for one in named if dict(one.context) == dict(context or {})]
+        if not named and context is None:
+            named = [one for one in every if one.label == name]
+        fits = [one for one in named if dict(one.context) == dict(check_context(context) or {})]
         fits = named if not fits and context is None else fits
         if len(fits) == 1:
             return fits[0]

@@ -175,6 +175,24 @@ class QueryContract:
         assert run.scalars("loss", attempt=0)["step"].tolist() == [0, 1, 2, BIG]
         assert run.scalars(["loss"], attempt=1)["loss"].tolist() == [-1.0, -2.0]
 
+        with pytest.raises(BadInput, match=r"has the attempts \[0, 1\], but not 2"):
+            run.scalars("loss", attempt=2)
+
+    def test_a_label_names_a_series_as_well(self, writer: Writer, store: Store, project: str) -> None:
+        run = store.run(self.logged(writer, project))
+        for label, last in run.last.items():
+            assert run.scalars(label)["value"][-1] == pytest.approx(last, nan_ok=True)
+
+    def test_a_zero_character_is_refused(self, store: Store) -> None:
+        with pytest.raises(BadInput, match=r"a run 'a.x00b' has a zero character"):
+            store.run("a\0b")
+
+    @pytest.mark.parametrize("name", ["x" * 100_000, "%", "", "DROP TABLE runs; --"])
+    def test_odd_names_of_runs_are_only_unknown(self, store: Store, name: str) -> None:
+        with pytest.raises(RunNotFound, match="has the id or name"):
+            store.run(name)
+        assert len(store.runs(project=name)) == 0
+
     def test_a_bounded_read_gives_buckets(self, writer: Writer, store: Store, project: str) -> None:
         run_id = new_run(writer, project=project).run_id
         feed = Feed(writer, run_id)

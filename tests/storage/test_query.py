@@ -48,6 +48,49 @@ def test_a_filter_that_is_none(store_url: str) -> None:
         store.runs(filter=3)  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda store: store.run(None), "a run is a text, but got NoneType None"),
+        (lambda store: store.run("\udcff"), "a run '.udcff' is not valid Unicode"),
+        (lambda store: store.runs(project=["p"]), r"a project is a text, but got list \['p'\]"),
+        (
+            lambda store: store.run("one").scalars(3),
+            r"a name or a list of names, but got int 3\. Write scalars",
+        ),
+        (lambda store: store.run("one").scalars([3]), "a name is a text, but got int 3"),
+        (lambda store: store.run("one").scalars(["loss", "step"]), r"Ask for it alone: scalars\(\"step\"\)"),
+        (lambda store: store.run("one").scalars("loss", context="rank=1"), "a context is a dict, such as"),
+        (
+            lambda store: store.run("one").scalars("loss", first_step="a"),
+            "first_step is a whole .* got str 'a'",
+        ),
+        (lambda store: store.run("one").scalars("loss", last_step=2**63), "last_step is a whole number from"),
+        (lambda store: store.run("one").scalars("loss", max_points=1.5), "max_points .* but got float 1.5"),
+        (lambda store: store.run("one").history(last_step=float("nan")), "last_step .* but got float nan"),
+        (lambda store: store.run("one").records(3), "a name is a text, but got int 3"),
+    ],
+)
+def test_arguments_of_a_wrong_form_are_named(store_url: str, ask: Any, message: str) -> None:
+    with stepscope.init(store=store_url, name="one") as run:
+        run.log({"loss": 1.0, "step": 2.0})
+    with stepscope.open(store_url) as store, pytest.raises(BadInput, match=message):
+        ask(store)
+
+
+def test_whole_numbers_of_any_type_bound_a_read(store_url: str) -> None:
+    with stepscope.init(store=store_url, name="one", project="") as run:
+        for step in range(10):
+            run.log({"loss": 1.0}, step=step)
+    stepscope.init(store=store_url, project="other").finish()
+    with stepscope.open(store_url) as store:
+        assert [one.name for one in store.runs(project="")] == ["one"]
+        loss = store.run("one").scalars("loss", first_step=np.int8(2), last_step=1e6)  # pyright: ignore[reportArgumentType]
+        assert loss["step"].tolist() == list(range(2, 10))
+        assert list(loss) == ["step", "time", "value"]
+        assert "value" in loss
+
+
 def test_reading_numbers_loads_neither_pandas_nor_pyarrow(store_url: str) -> None:
     with stepscope.init(store=store_url, name="one") as run:
         run.log({"loss": 1.0})

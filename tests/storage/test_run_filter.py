@@ -57,6 +57,8 @@ def passes(text: str, run: Any = RUN) -> bool:
         "last.bad != last.bad",
         "config.missing is None",
         'config.lr != "a text"',
+        "config.missing != 3 and config.missing not in (1, 2)",
+        'tags == ["baseline", "v2"] and tags != ("v2", "baseline")',
     ],
 )
 def test_what_passes(text: str) -> None:
@@ -102,11 +104,22 @@ def test_what_is_missing_or_of_another_type_makes_a_comparison_false(text: str) 
         ("name == 'a'\0", "null byte"),
         ("state == 'done'", "a state is one of running, finished, failed, killed, but not 'done'"),
         ("not " * 50_000 + "name", "column 1: "),
+        (
+            "config" + ".a" * 900,
+            r"filter 'config(\.a){147}…', column 1: it is nested more than 100 levels deep",
+        ),
+        ("not " * 101 + "name", "nested more than 100 levels deep"),
+        ("a" * 100_000, r"column 1: `a{300}`: there is no field 'a{281}\. Write"),
     ],
 )
 def test_what_is_refused_is_named_with_its_place(text: str, message: str) -> None:
     with pytest.raises(BadInput, match=message):
         parse_filter(text)
+
+
+def test_a_wide_expression_is_not_a_deep_one() -> None:
+    assert passes(" or ".join(["duration < 1"] * 10_000 + ["duration > 1"]))
+    assert passes("not " * 96 + 'name == "größe"')
 
 
 def test_what_the_store_can_choose_is_known() -> None:
