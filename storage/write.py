@@ -22,7 +22,8 @@ from .journal_state import JournalState, load_state
 from .location import StoreArgument, StoreLocation, locate
 from .model import Run, RunState
 from .schema import attempts, drops, journals, run_tags, runs
-from .write_points import NewPoints, lowest_step, seal_some, store_points, store_totals
+from .write_points import NewPoints, lowest_step, store_points, store_totals
+from .write_seal import Sealing
 from .write_series import NewRecord, store_records
 
 T = TypeVar("T")
@@ -36,8 +37,6 @@ _RUN_COLUMNS = {
     "finished_at": "finished_at",
     "error": "error",
 }
-_SEALED_AT_ONCE = 500
-"""How many series are merged in one transaction."""
 _EMPTY_SHARE = 10
 """One page of the file in so many may stay empty."""
 _PAGES_AT_ONCE = 500
@@ -231,17 +230,11 @@ class Writer:
         Raises:
             StoreError: the store cannot be written now.
         """
-
-        def work(connection: sa.Connection) -> bool:
-            mine = (journals.c.run_id == run_id) & (journals.c.journal_no == journal_no)
-            # Whoever writes this journal after all notices, and asks the store anew.
-            connection.execute(sa.update(journals).where(mine).values(edition=journals.c.edition + 1))
-            return seal_some(connection, load_state(connection, run_id, journal_no), _SEALED_AT_ONCE)
-
         deadline = time.monotonic() + seconds
+        sealing = Sealing(run_id, journal_no)
         more = True
         while more and time.monotonic() < deadline:
-            more = self.transact(work)
+            more = self.transact(sealing.step)
         while self.location.path is not None and time.monotonic() < deadline:
             if not self.transact(_give_back):
                 break

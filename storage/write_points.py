@@ -31,8 +31,8 @@ TAIL_POINTS = 1 << 18
 """How many points of a journal may wait in tails; they are 24 bytes each, and read by every chart."""
 _MERGED = 8
 """How many tails, or parts, of one size class become one."""
-_SERIES_AT_ONCE = 100
-"""Of how many series chunks are made at once: their points are in memory several times."""
+_POINTS_AT_ONCE = 1 << 16
+"""Of how many points chunks are made at once: they are in memory several times."""
 
 
 class NewPoints(NamedTuple):
@@ -101,7 +101,9 @@ def store_chunks(
         leave: whether what is left of a series after its full chunks stays in the tails.
         whole: whether all parts of a series become one.
     """
-    for part in np.array_split(chosen, -(-len(chosen) // _SERIES_AT_ONCE)):
+    loose = state.logged[chosen] - state.full[chosen] * CHUNK_POINTS
+    group = np.cumsum(loose) // _POINTS_AT_ONCE
+    for part in np.split(chosen, np.flatnonzero(np.diff(group)) + 1):
         _store_some(connection, state, waiting, part, leave=leave, whole=whole)
 
 
@@ -124,17 +126,6 @@ def _store_some(
     for place, columns in new.items():
         made.add(place, Columns.join([*old.get(place, []), columns]), absorbed[place], leave=leave)
     made.write(connection)
-
-
-def seal_some(connection: sa.Connection, state: JournalState, most: int) -> bool:
-    """Merge tails and parts of at most `most` series into one part each; return whether any are left."""
-    split = [place for place, parts in state.parts.items() if len(parts) > 1]
-    unsealed = np.union1d(np.flatnonzero(state.waiting()), np.array(split, np.int64))
-    if len(unsealed):
-        old = read_tails(connection, state)
-        store_chunks(connection, state, old, unsealed[:most], whole=True)
-        drop_stored_tails(connection, state, old)
-    return len(unsealed) > most
 
 
 def drop_stored_tails(connection: sa.Connection, state: JournalState, old: Sequence[Tail]) -> None:

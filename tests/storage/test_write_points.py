@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from feed import new_run, series_of
-from stepscope.storage import tails, write, write_points
+from stepscope.storage import tails, write_points, write_seal
 from stepscope.storage.chunks import CHUNK_POINTS, Columns
 from stepscope.storage.errors import StoreDamaged
 from stepscope.storage.journal_read import Position, SeriesDefinition
@@ -100,7 +100,7 @@ def test_any_flushes_of_any_series(
     log = Log(writer, 6)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(write_points, "TAIL_POINTS", most)
-        patch.setattr(write_points, "_SERIES_AT_ONCE", 2)
+        patch.setattr(write_points, "_POINTS_AT_ONCE", 2000)
         for counts in flushes:
             log.flush(counts, noise)
             stored = writer.transact(lambda connection: load_state(connection, log.run_id, 0))
@@ -148,7 +148,7 @@ def test_a_series_has_few_parts_however_long_it_is_logged(
 def test_sealing_takes_what_time_it_is_given(
     writer: Writer, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(write, "_SEALED_AT_ONCE", 2)
+    monkeypatch.setattr(write_seal, "_SERIES_AT_ONCE", 2)
     log = Log(writer, 6)
     noise = np.random.default_rng(0)
     for _ in range(3):

@@ -1,0 +1,48 @@
+"""The end of a journal: what it stored becomes as few chunks as can be."""
+
+from __future__ import annotations
+
+import numpy as np
+import sqlalchemy as sa
+
+from .journal_state import JournalState, load_state, read_tails
+from .schema import journals
+from .write_points import drop_stored_tails, store_chunks
+
+_SERIES_AT_ONCE = 2000
+"""How many series are merged in one transaction."""
+
+
+class Sealing:
+    """Merges the tails and parts of one journal, a short transaction at a time."""
+
+    def __init__(self, run_id: str, journal_no: int) -> None:
+        self._mine = (journals.c.run_id == run_id) & (journals.c.journal_no == journal_no)
+        self._run_id, self._journal_no = run_id, journal_no
+        self._state: JournalState | None = None
+        self._edition = -1
+
+    def step(self, connection: sa.Connection) -> bool:
+        """Merge what some series have; return whether there are more."""
+        state = self._current(connection)
+        split = [place for place, parts in state.parts.items() if len(parts) > 1]
+        unsealed = np.union1d(np.flatnonzero(state.waiting()), np.array(split, np.int64))
+        if len(unsealed):
+            old = read_tails(connection, state)
+            store_chunks(connection, state, old, unsealed[:_SERIES_AT_ONCE], whole=True)
+            drop_stored_tails(connection, state, old)
+        return len(unsealed) > _SERIES_AT_ONCE
+
+    def _current(self, connection: sa.Connection) -> JournalState:
+        """Return the journal's state, and say that it changes: whoever writes it after all asks anew."""
+        raised = sa.update(journals).where(self._mine).values(edition=journals.c.edition + 1)
+        ours = connection.execute(raised.where(journals.c.edition == self._edition)).rowcount
+        if not ours:
+            connection.execute(raised)
+        if not ours or self._state is None:
+            self._state = load_state(connection, self._run_id, self._journal_no)
+            edition = sa.select(journals.c.edition).where(self._mine)
+            self._edition = connection.execute(edition).scalar() or 0
+        else:
+            self._edition += 1
+        return self._state
