@@ -44,7 +44,7 @@ def backup_store(location: StoreLocation, target: Path | None = None) -> Backup:
     Raises:
         BadInput: the store lies on a server, or the target exists.
         StoreNotFound: there is no such store.
-        StoreDamaged: a large file is missing.
+        StoreDamaged: a large file is missing, or it is not a store.
         StoreError: the copy cannot be read or written.
     """
     if location.path is None:
@@ -62,6 +62,8 @@ def backup_store(location: StoreLocation, target: Path | None = None) -> Backup:
     except BaseException as error:
         database.unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, sqlite3.Error):
+            raise StoreDamaged(f"{location.path} is not a Stepscope store: {error}") from error
         if isinstance(error, OSError):
             raise StoreNotWritable(f"the backup {path} could not be written: {error}") from error
         raise

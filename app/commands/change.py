@@ -43,7 +43,7 @@ def rename(options: argparse.Namespace) -> None:
     with _found(options, [options.named]) as (writer, (run,)):
         maintain.rename_run(writer, run.run_id, options.name)
     said = {"run_id": run.run_id, "name": options.name, "old_name": run.name}
-    _say(options, said, f"{run.run_id} is now called {options.name}")
+    _say(options, said, f"{run.run_id} is now called {output.short(options.name)}")
 
 
 def archive(options: argparse.Namespace) -> None:
@@ -69,11 +69,9 @@ def remove(options: argparse.Namespace) -> int:
         output.print_json({"deleted": deleted})
         return 0
     for run in runs:
-        size = freed[run.run_id]
+        size, name = freed[run.run_id], output.short(run.name)
         files = f" and {one_of(size.files, 'file')} of {output.size(size.file_bytes)}" if size.files else ""
-        print(
-            f"{run.run_id} ({run.name}) is deleted: {output.size(size.database_bytes)} in the database{files}"
-        )
+        print(f"{run.run_id} ({name}) is deleted: {output.size(size.database_bytes)} in the database{files}")
     if writer.location.path is not None:
         print("The database takes up the space again; stepscope compact gives it back to the disk.")
     return 0
@@ -84,7 +82,7 @@ def _each(options: argparse.Namespace, change: Callable[[Writer, str], None], do
         for run in runs:
             change(writer, run.run_id)
     said = {"runs": [{"run_id": run.run_id, "name": run.name} for run in runs]}
-    _say(options, said, "\n".join(f"{run.run_id} ({run.name}) {done}" for run in runs))
+    _say(options, said, "\n".join(f"{run.run_id} ({output.short(run.name)}) {done}" for run in runs))
 
 
 @contextmanager
@@ -101,8 +99,9 @@ def _agreed(runs: list[Run]) -> bool:
     if not sys.stdin.isatty():
         raise BadInput("rm asks before it deletes, but nobody can answer here. Pass --yes to delete at once.")
     for run in runs:
+        project, name = output.short(run.project), output.short(run.name)
         print(
-            f"{run.run_id}  {run.project}: {run.name}, {run.state}, {output.moment(run.created_at)}",
+            f"{run.run_id}  {project}: {name}, {run.state}, {output.moment(run.created_at)}",
             file=sys.stderr,
         )
     print(f"Delete {one_of(len(runs), 'run')} for good? [y/N] ", end="", file=sys.stderr, flush=True)

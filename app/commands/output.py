@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from ..views.words import NOTHING, brief
+from ..views.words import LONGEST_NAME, NOTHING, brief
 
 _LONGEST_CELL = 40
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _UNITS = ("kB", "MB", "GB", "TB")
 
 
@@ -19,9 +21,22 @@ def print_json(value: object) -> None:
     print(json.dumps(_plain(value), indent=2, default=str))
 
 
+def visible(text: str) -> str:
+    """Return a logged text without what would steer a terminal: clear it, or give it another title."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def short(name: str) -> str:
+    """Return a logged name on one line, and not too long, for a sentence."""
+    return visible(brief(name, LONGEST_NAME))
+
+
 def print_table(columns: Mapping[str, Sequence[str]]) -> None:
     """Print columns of equal length under their titles; numbers lie on the right."""
-    cells = {title: [brief(cell, _LONGEST_CELL) for cell in column] for title, column in columns.items()}
+    cells = {
+        short(title): [visible(brief(cell, _LONGEST_CELL)) for cell in column]
+        for title, column in columns.items()
+    }
     width = {title: max(map(len, (title, *column))) for title, column in cells.items()}
     on_right = {title: all(_is_number(cell) for cell in column) for title, column in cells.items()}
 

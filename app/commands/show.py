@@ -57,7 +57,7 @@ def _print(
 ) -> None:
     _print_facts("", _facts(run))
     if run.dropped:
-        print(f"\n{not_stored(run.dropped)}")
+        print(f"\n{output.visible(not_stored(run.dropped))}")
     if run.error:
         print(f"\nerror\n{_indented(run.error)}")
     if run.notes:
@@ -131,14 +131,14 @@ def _shown(environment: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _print_facts(title: str, facts: Mapping[str, str | None]) -> None:
-    given = {key: value for key, value in facts.items() if value}
+    given = {output.short(key): value for key, value in facts.items() if value}
     if not given:
         return
     if title:
         print(f"\n{title}")
     width = max(map(len, given))
     for key, value in given.items():
-        print(f"{key.ljust(width)}  {value}")
+        print(f"{key.ljust(width)}  {output.visible(value)}")
 
 
 def _value(value: object) -> str:
@@ -146,4 +146,4 @@ def _value(value: object) -> str:
 
 
 def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.rstrip().splitlines())
+    return "\n".join(f"  {output.visible(line)}" for line in text.rstrip().splitlines())

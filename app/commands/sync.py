@@ -76,7 +76,7 @@ def _chosen(reader: Reader, names: Sequence[str], project: str | None) -> list[R
 
 
 def _print(done: Synced) -> None:
-    print(f"{done.run.run_id} ({done.run.name}) {_WORDS[done.outcome]}", end="")
+    print(f"{done.run.run_id} ({output.short(done.run.name)}) {_WORDS[done.outcome]}", end="")
     if done.source is not None:
         held = f"{one_of(done.source.points, 'point')}, {one_of(done.source.records, 'record')}"
         held += f", {one_of(done.source.blobs, 'blob')}"

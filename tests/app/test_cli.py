@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import stepscope
 from contracts.filled_store import fill
 from stepscope.app.cli import main
 from support import run_python
@@ -55,6 +56,40 @@ def test_a_pipe_that_closes_early_is_no_fault(store_url: str) -> None:
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=True)  # noqa: S602
     assert done.stdout == "{"
     assert done.stderr == ""
+
+
+def test_names_that_would_steer_the_terminal_do_not(
+    store_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = {
+        "name": "a\x1b[2J\nb",
+        "project": "\x1b]0;title\x07",
+        "config": {"k\x1b": "v\x9b1m"},
+        "notes": "n\x1b[7m",
+    }
+    with stepscope.init(store=store_url, **odd) as run:
+        run.log({"lo\x1b[31mss": 1.0})
+    for command in (["runs"], ["show", run.id], ["rename", run.id, "c\x1b[2J"], ["archive", run.id]):
+        assert main([*command, "--store", store_url]) == 0
+        printed = capsys.readouterr().out
+        assert not set(printed) & {"\x1b", "\x07", "\x9b"}
+        assert "\N{REPLACEMENT CHARACTER}" in printed
+
+
+def test_a_terminal_that_is_not_utf8_gets_what_it_can_show(store_url: str) -> None:
+    with stepscope.init(store=store_url, name="größe 🚀") as run:
+        run.log({"loss/val": 1.0})
+    for command in ("runs", "show"):
+        arguments = [command, *([run.id] if command == "show" else []), "--store", store_url]
+        assert "gr??e ?" in run_python("-m", "stepscope.app.cli", *arguments, PYTHONIOENCODING="ascii")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_a_full_disk_for_the_output_is_one_sentence(store_url: str) -> None:
+    stepscope.init(store=store_url).finish()
+    command = f"{COMMAND} runs --json --store {store_url} > /dev/full"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=False)  # noqa: S602
+    assert (done.returncode, done.stderr) == (1, "stepscope: [Errno 28] No space left on device\n")
 
 
 def test_help_names_the_commands_and_loads_no_dashboard() -> None:

@@ -97,6 +97,15 @@ def test_what_cannot_be_backed_up_is_said(store_url: str, tmp_path: Path) -> Non
     assert not list(tmp_path.glob("copy.db*"))
 
 
+def test_what_is_no_store_is_not_backed_up(tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign.db"
+    with closing(sqlite3.connect(foreign)) as connection:
+        connection.execute("CREATE TABLE runs (a)")
+    with pytest.raises(StoreDamaged, match=r"foreign\.db is not a Stepscope store: no such table: blobs"):
+        backup_store(locate(foreign), tmp_path / "copy.db")
+    assert [path.name for path in tmp_path.iterdir()] == ["foreign.db"]
+
+
 def test_a_copy_that_fails_leaves_nothing(tmp_path: Path) -> None:
     source = tmp_path / "source.db"
     source.write_bytes(b"this is no database at all" * 1000)
