@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Self, TypeVar
 
@@ -21,8 +20,8 @@ from .read_points import read_points, visible_steps
 from .read_runs import HEARTBEAT_SECONDS as HEARTBEAT_SECONDS
 from .read_runs import SILENT_SECONDS as SILENT_SECONDS
 from .read_runs import load_last_values, load_runs, parts, select_runs
+from .read_series import SERIES_QUERY, load_series
 from .schema import attempts, journals, records, runs, series
-from .totals import read_totals
 
 T = TypeVar("T")
 
@@ -170,7 +169,7 @@ class Reader:
     ) -> list[Series]:
         """Return the series of some runs with their last values, ordered by run and name."""
         ids = [run_ids] if isinstance(run_ids, str) else list(run_ids)
-        query = sa.select(series).order_by(series.c.run_id, series.c.name, series.c.context)
+        query = SERIES_QUERY
         if kind is not None:
             query = query.where(series.c.kind == kind)
         if name is not None:
@@ -178,7 +177,7 @@ class Reader:
         found: list[Series] = []
         for part in parts(ids):
             chosen = query.where(series.c.run_id.in_(part))
-            found += self.ask(lambda c, chosen=chosen, part=part: _load_series(c, chosen, part))
+            found += self.ask(lambda c, chosen=chosen, part=part: load_series(c, chosen, part))
         return found
 
     def points(
@@ -288,31 +287,6 @@ class Reader:
                 return work(connection)
 
         return translate_errors(self.location, run)
-
-
-def _load_series(connection: sa.Connection, query: sa.Select[Any], ids: Sequence[str]) -> list[Series]:
-    run, totals = read_totals(connection, ids)
-    columns = {name: totals[name].tolist() for name in totals.dtype.names or ()}
-    place = {
-        (ids[number], series_id): at
-        for at, (number, series_id) in enumerate(zip(run.tolist(), columns["series_id"], strict=True))
-    }
-    found: list[Series] = []
-    for row in connection.execute(query):
-        at = place.get((row.run_id, row.series_id))
-        fields = {} if at is None else {name: column[at] for name, column in columns.items()}
-        found.append(_series(row, fields))
-    return found
-
-
-def _series(row: Any, totals: dict[str, Any]) -> Series:
-    fields = {name: value for name, value in totals.items() if name != "series_id"}
-    for name in ("min_value", "max_value"):
-        if math.isnan(fields.get(name, 0.0)):
-            fields[name] = None
-    if row.kind != "scalar":
-        fields["last_value"] = None
-    return Series(row.run_id, row.series_id, row.name, row.kind, json.loads(row.context), **fields)
 
 
 def _thinned(rows: list[T], most: int | None) -> list[T]:

@@ -14,15 +14,17 @@ from .model import Context, Series
 from .schema import series
 from .totals import TotalsArray, read_totals
 
-SERIES_QUERY: sa.Select[Any] = sa.select(
-    *(series.c[name] for name in ("run_id", "series_id", "name", "kind", "context"))
+SERIES_QUERY = sa.select(
+    series.c.run_id, series.c.series_id, series.c.name, series.c.kind, series.c.context
 ).order_by(series.c.run_id, series.c.name, series.c.context)
 """What `load_series` takes, but for conditions: rows are ordered by run and name."""
 
 _NOTHING: tuple[Any, ...] = (0, None, None, None, None, None, 0, 0, 0)
 
 
-def load_series(connection: sa.Connection, query: sa.Select[Any], run_ids: Sequence[str]) -> list[Series]:
+def load_series(
+    connection: sa.Connection, query: sa.Select[Any, Any, Any, Any, Any], run_ids: Sequence[str]
+) -> list[Series]:
     """Return the series that a query made of SERIES_QUERY finds among those of some runs, in its order."""
     run, totals = read_totals(connection, run_ids)
     names = [run_ids[number] for number in run.tolist()]
