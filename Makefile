@@ -7,6 +7,8 @@ PORT ?= 8501
 STORE ?= stepscope.db
 EPOCHS ?=
 CHECK ?=
+CRASH_KILLS ?= 200
+CRASH_SEED ?= $(shell date +%s)
 ARGS ?=
 COVERAGE_FLOOR := 95
 
@@ -25,7 +27,7 @@ PIP_INSTALL := PYTHONWARNINGS="ignore:Editable installation" $(BIN)/python -m pi
 EXTRAS := torch,tensorflow,tensorboard,visdom,gpu,postgres
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench check format screenshot clean
+.PHONY: help demo test crash test-all bench check format screenshot clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -36,6 +38,9 @@ demo: $(VENV)/.stamp-demo ## Train in PyTorch and in Keras with the dashboard op
 
 test: $(VENV)/.stamp-test check ## Install what the tests need, check the code, run the tests
 	@$(BIN)/python -m pytest $(ARGS)
+
+crash: $(VENV)/.stamp-test ## Kill trainings, recoveries and commands at hundreds of random moments (CRASH_SEED= for the same again)
+	@CRASH_KILLS=$(CRASH_KILLS) CRASH_SEED=$(CRASH_SEED) $(BIN)/python -m pytest -m crash $(ARGS)
 
 test-all: $(VENV)/.stamp-test check ## The same with branch coverage, which must reach its floor
 	@$(BIN)/python -m pytest --cov --cov-report= $(ARGS)

@@ -37,7 +37,7 @@ _MOST_KEPT = 32 << 20
 _SYNC_SECONDS = 5.0
 """What is stored stays in the journal until there is so much of it or so long ago: to delete it, the disk
 has to confirm the store's own files first."""
-_PARTS = re.compile(r"lock|journal\.json(\.new)?|(series|points|values)-\d+\.seg|spare-[0-9a-f]+")
+_PARTS = re.compile(r"lock|under-way|journal\.json(\.new)?|(series|points|values)-\d+\.seg|spare-[0-9a-f]+")
 """The files of a journal."""
 
 
@@ -118,6 +118,8 @@ class Drain:
         for reason, count in lost.items():
             drop(batch, reason, count)
         self._writer.commit(cursor, batch)
+        if lost:
+            self._reader.lost_is_stored()
         self.newest = max(self.newest, float(slots["time"].max(initial=0.0)), *(e.time for e in entries), 0.0)
         self._free(points_position, values_position)
         return True

@@ -20,6 +20,7 @@ import os
 import platform
 import secrets
 import shutil
+import struct
 import threading
 import time
 import weakref
@@ -32,13 +33,16 @@ from .entries import EntryType
 from .keeper import Keeper
 from .lanes import Bytes, EntryLane, Room, SlotLane
 from .model import Run
-from .os_files import acquire_lock, after_fork_in_child
+from .os_files import acquire_lock, after_fork_in_child, create_to_write, write_at
 from .segments import MappedSegment, Segment
 
 DEFAULT_LIMIT = 1 << 30
 _POINTS_BYTES = 4 << 20
 _VALUES_BYTES = 4 << 20
 _SERIES_BYTES = 256 << 10
+UNDER_WAY = struct.Struct("<Q")
+UNDER_WAY_FILE = "under-way"
+"""How many values are not here yet because they are still on a device: the end of the process loses them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ class Journal:
         self.folder = spool / name
         self.folder.mkdir(parents=True)
         self._series_count = 0
+        self._under_way = -1
         self._preparing = threading.Lock()
         self._keeper: Keeper | None = None
         with contextlib.ExitStack() as undo:
@@ -134,6 +139,13 @@ class Journal:
         """Append how many values were dropped for which reason since the last such entry."""
         self.values.append(EntryType.DROPS, 0, 0, time, json.dumps(dict(drops)).encode())
 
+    def tell_under_way(self, count: int) -> None:
+        """Note how many values are still on a device, for whoever recovers this journal."""
+        with contextlib.suppress(OSError):
+            if self._under_way < 0:
+                self._under_way = create_to_write(self.folder / UNDER_WAY_FILE)
+            write_at(self._under_way, UNDER_WAY.pack(count), 0)
+
     def keep_ahead(self) -> None:
         """Begin to make segments ahead of their use, in a thread: making one may wait for the disk."""
         self._keeper = Keeper(self.prepare)
@@ -157,9 +169,10 @@ class Journal:
         for lane in (self.series, self.points, self.values):
             lane.close()
         _open_journals.discard(self)
-        descriptor, self._lock = self._lock, -1
-        if descriptor >= 0:
-            os.close(descriptor)
+        descriptors, self._lock, self._under_way = (self._lock, self._under_way), -1, -1
+        for descriptor in descriptors:
+            if descriptor >= 0:
+                os.close(descriptor)
 
     def _keep(self, full: MappedSegment | Segment | None) -> None:
         if self._keeper is not None:

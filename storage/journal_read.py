@@ -108,6 +108,9 @@ class JournalReader:
         """Return why how much is missing in what was read: nothing, as long as somebody appends."""
         return {}
 
+    def lost_is_stored(self) -> None:
+        """Take note that what `take_lost` returned is in the store."""
+
     def bytes_before(self, points: Position, values: Position) -> int:
         """Return the size of the segments that lie before these positions."""
         return sum(path.stat().st_size for path in self._before(points, values))

@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from .entries import ENTRY, SLOT
 from .errors import StoreDamaged
+from .journal import UNDER_WAY, UNDER_WAY_FILE
 from .journal_read import DAMAGED, SLOT_TYPE, Entry, JournalReader, Position, entry_at, form_of, slots_in
 from .os_files import read_at
 from .segments import HEADER_BYTES, Header, list_segments, read_header
 
+ON_DEVICE = "still on a device when the process ended"
 _BLOCK_BYTES = 1 << 20
 _ORDINAL_BITS = 0xFFFF_FFFF
 _NO_MARK = -1
@@ -80,9 +82,21 @@ class SalvageReader(JournalReader):
         """By lane: where the last reading ended, and the ordinal of the entry that comes there."""
 
     def take_lost(self) -> dict[str, int]:
-        """Return how many points and values were missing in what was read since the last call."""
+        """Return how many values were missing in what was read since the last call, or still on a device."""
         lost, self._lost = self._lost, 0
-        return {DAMAGED: lost} if lost else {}
+        counts = {DAMAGED: lost, ON_DEVICE: self._under_way()}
+        return {reason: count for reason, count in counts.items() if count}
+
+    def lost_is_stored(self) -> None:
+        """Count what was still on a device no more."""
+        (self.folder / UNDER_WAY_FILE).unlink(missing_ok=True)
+
+    def _under_way(self) -> int:
+        try:
+            data = (self.folder / UNDER_WAY_FILE).read_bytes()
+        except OSError:
+            return 0
+        return int(UNDER_WAY.unpack(data)[0]) if len(data) == UNDER_WAY.size else 0
 
     def points(self, position: Position, most: int) -> tuple[NDArray[np.void], Position]:
         """Return slots from `position` on, a segment or more at once, and where they end."""

@@ -11,8 +11,6 @@ import os
 import random
 import signal
 import time
-import traceback
-from collections.abc import Callable
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -29,19 +27,6 @@ def random_moments(name: str) -> random.Random:
     """Return the source of a test's random moments; say how to have the same again."""
     print(f"CRASH_SEED={SEED} CRASH_KILLS={KILLS} {name}")
     return random.Random(f"{SEED} {name}")
-
-
-def forked(work: Callable[[], object]) -> int:
-    """Run `work` in a child that then ends without exit handlers; return its process id."""
-    child = os.fork()
-    if child:
-        return child
-    try:
-        work()
-    except BaseException:
-        traceback.print_exc()
-        os._exit(1)
-    os._exit(0)
 
 
 def ended_well(child: int) -> bool:

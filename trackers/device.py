@@ -47,6 +47,17 @@ class PendingValues:
     def __init__(self) -> None:
         """Start empty."""
         self._waiting: deque[PendingValue] = deque()
+        # One thread at a time raises each of them.
+        self._put = self._done = 0
+
+    @property
+    def under_way(self) -> int:
+        """How many were put and are not done."""
+        return self._put - self._done
+
+    def done(self) -> None:
+        """Count one that was taken as read, or as lost."""
+        self._done += 1
 
     def __len__(self) -> int:
         """Return how many wait."""
@@ -57,6 +68,7 @@ class PendingValues:
         if len(self._waiting) >= MOST_PENDING:
             return False
         self._waiting.append(value)
+        self._put += 1
         return True
 
     def put_back(self, values: Sequence[PendingValue]) -> None:

@@ -154,7 +154,9 @@ class Recorder:
         journal = self.journal or self._open()
         if not isinstance(value, Snapshot):
             self._append_to(journal, name, value, step, now, context)
-        elif not self._pending.put(PendingValue(name, dict(context), step, now, value)):
+        elif self._pending.put(PendingValue(name, dict(context), step, now, value)):
+            journal.tell_under_way(self._pending.under_way)
+        else:
             self._guard.drop("too many device values were waiting to be copied")
 
     def change(self, change: Mapping[str, Any]) -> None:
@@ -201,6 +203,8 @@ class Recorder:
                 raise
             except Exception as error:
                 self._guard.note(error, f"reading {late.name!r} from its device")
+            self._pending.done()
+            journal.tell_under_way(self._pending.under_way)
         return self._append_drops(journal)
 
     def _append_drops(self, journal: Journal) -> bool:

@@ -11,12 +11,12 @@ import pytest
 
 import stepscope
 from feed import series_of
-from killed import KILLS, ended_well, forked, kill_after, random_moments, recover_all
+from killed import KILLS, ended_well, kill_after, random_moments, recover_all
 from stepscope.storage.model import RunState
 from stepscope.storage.read import Reader
 from stepscope.storage.verify import verify
 from stepscope.storage.write import Writer
-from support import ROOT
+from support import ROOT, forked
 
 PROCESSES = 8
 POINTS = 2000

@@ -20,10 +20,10 @@ import pytest
 
 import stepscope
 from feed import series_of
-from killed import KILLS, end_if_there, forked, kill, kill_after, random_moments, recover_all
+from killed import KILLS, end_if_there, kill, kill_after, random_moments, recover_all
 from stepscope.storage.model import RunState
 from stepscope.storage.read import Reader
-from support import ROOT, wait_until
+from support import ROOT, forked, wait_until
 
 MEDIA_EVERY = 40
 LARGE_EVERY = 400

@@ -28,7 +28,7 @@ from stepscope.storage.write import Writer
 from stepscope.trackers.media import Image
 from support import forked, wait_until
 
-KILLS = max(4, int(os.environ.get("CRASH_KILLS", "8")) // 2)
+KILLS = max(4, int(os.environ.get("CRASH_KILLS", "8")) // 10)
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(120 + 3 * KILLS)]
 

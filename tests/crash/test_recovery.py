@@ -1,9 +1,8 @@
-"""Killed while recovering, while storing, while compacting, while removing; and several at once."""
+"""Killed while recovering, while storing, while removing; and several that recover at once."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 import time
@@ -12,26 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import sqlalchemy as sa
 
 import stepscope
 from feed import Feed, new_run, series_of
-from killed import (
-    KILLS,
-    ended_well,
-    forked,
-    journals_left,
-    kill_after,
-    random_moments,
-    recover_all,
-)
-from stepscope.storage.compact import compact
+from killed import KILLS, ended_well, journals_left, kill_after, random_moments, recover_all
 from stepscope.storage.drain import recover_orphans
 from stepscope.storage.model import RunState
 from stepscope.storage.read import Reader
-from stepscope.storage.schema import runs
 from stepscope.storage.verify import verify
 from stepscope.storage.write import Writer
+from support import forked
 
 POINTS = 150_000
 VALUES = range(0, 300, 3)
@@ -147,48 +136,6 @@ def wait_for_names(store: str, count: int) -> bool:
         except stepscope.StepscopeError:
             pass
     return False
-
-
-def in_pieces(writer: Writer, seed: int) -> tuple[str, np.ndarray]:
-    """Store two series in many small flushes, and end the journal without merging them."""
-    run_id = new_run(writer).run_id
-    feed = Feed(writer, run_id)
-    values = np.random.default_rng(seed).normal(size=12_000)
-    for start in range(0, len(values), 500):
-        feed.points("noise", values[start : start + 500], steps=range(start, start + 500))
-        feed.points("other", -values[start : start + 500], steps=range(start, start + 500))
-        feed.store()
-    feed.journal.close()
-    shutil.rmtree(feed.journal.folder)
-    quiet = sa.update(runs).values(updated_at=time.time() - 3600)
-    writer.transact(lambda connection: connection.execute(quiet))
-    return run_id, values
-
-
-def test_killed_while_compacting(store_url: str) -> None:
-    def work() -> None:
-        with Writer.open(store_url) as writer:
-            compact(writer)
-
-    rng = random_moments("compacting")
-    with Writer.open(store_url) as writer:
-        stored = dict(in_pieces(writer, seed) for seed in range(max(3, KILLS // 16)))
-    killed = 0
-    for _ in range(max(4, KILLS // 8)):
-        killed += kill_after(forked(work), rng.random() * 0.1)
-        check_pieces(store_url, stored)
-    assert killed
-    assert ended_well(forked(work))
-    check_pieces(store_url, stored)
-
-
-def check_pieces(store: str, stored: dict[str, np.ndarray]) -> None:
-    recover_all(store)
-    with Reader.open(store) as reader:
-        assert verify(reader).faults == ()
-        for run_id, values in stored.items():
-            np.testing.assert_array_equal(reader.points(series_of(reader, run_id, "noise")).last, values)
-            np.testing.assert_array_equal(reader.points(series_of(reader, run_id, "other")).last, -values)
 
 
 def killed_before_change(number: int, work: Callable[[], None]) -> bool:

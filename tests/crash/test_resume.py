@@ -11,12 +11,12 @@ import pytest
 
 import stepscope
 from feed import series_of
-from killed import KILLS, end_if_there, forked, kill, kill_after, random_moments, recover_all
+from killed import KILLS, end_if_there, kill, kill_after, random_moments, recover_all
 from stepscope.storage.drain import recover_orphans
 from stepscope.storage.model import RunState
 from stepscope.storage.read import Reader
 from stepscope.storage.write import Writer
-from support import wait_until
+from support import forked, wait_until
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(60 + 3 * KILLS)]
 
