@@ -13,7 +13,8 @@ from .chunks import CHUNK_POINTS, point_count, unpack
 from .journal_state import JournalState, stream_rows
 from .schema import chunks, journals, pyramid, records, streams, totals
 from .totals import JournalTotals
-from .write_points import append_entries, store_totals
+from .write_points import store_totals
+from .write_pyramid import append_entries
 
 _CHUNKS_AT_ONCE = 64
 

@@ -16,15 +16,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
-from sqlalchemy.dialects import postgresql, sqlite
 
 from . import pyramid as levels
 from .chunks import CHUNK_POINTS, Columns, pack, unpack
 from .journal_read import SeriesDefinition
 from .journal_state import JournalState, read_tails, stream_rows
 from .model import SYSTEM_PREFIX
-from .schema import chunks, pyramid, streams, tails, totals
+from .schema import chunks, streams, tails, totals
 from .tails import Tail, merge
+from .upsert import upsert
+from .write_pyramid import append_entries
 from .write_series import enter_series
 
 TAIL_POINTS = 1 << 18
@@ -79,7 +80,7 @@ def store_totals(connection: sa.Connection, state: JournalState) -> None:
     """Write the totals that changed."""
     rows = [{**state.key, "shard_no": number, "data": data} for number, data in state.totals.take_changed()]
     if rows:
-        connection.execute(_upsert(connection, totals), rows)
+        connection.execute(upsert(connection, totals), rows)
 
 
 def store_chunks(
@@ -177,55 +178,13 @@ class _Made:
             return
         if self._chunks:
             connection.execute(sa.insert(chunks), self._chunks)
-        connection.execute(_upsert(connection, streams), stream_rows(self._state, self._changed))
+        connection.execute(upsert(connection, streams), stream_rows(self._state, self._changed))
         append_entries(connection, self._state, self._entries)
 
     def _chunk(self, place: int, chunk_no: int, columns: Columns) -> None:
         series_id = int(self._state.totals.series_ids[place])
         row = {**self._state.key, "series_id": series_id, "chunk_no": chunk_no, "data": pack(columns)}
         self._chunks.append(row)
-
-
-def append_entries(
-    connection: sa.Connection, state: JournalState, new: Mapping[int, tuple[int, levels.Entries]]
-) -> None:
-    """Grow the pyramid by the entries of level 0 of new chunks: by place, after how many full ones."""
-    ids = state.totals.series_ids
-    rows: list[dict[str, Any]] = []
-    for place, (before, fresh) in new.items():
-        series_id, after = int(ids[place]), before + len(fresh) // levels.FAN_OUT
-        old = _last_nodes(connection, state, series_id, before)
-        for level in range(levels.LEVELS):
-            have = levels.entries_at(level, before)
-            node = have // levels.NODE_ENTRIES
-            base = node * levels.NODE_ENTRIES
-            if not len(fresh):
-                break
-            entries = np.concatenate([old[level], fresh]) if have > base else fresh
-            for start in range(0, len(entries), levels.NODE_ENTRIES):
-                part = entries[start : start + levels.NODE_ENTRIES]
-                place_of = {"series_id": series_id, "level": level, "node_no": node}
-                rows.append({**state.key, **place_of, "data": levels.encode(part)})
-                node += 1
-            first = levels.entries_at(level + 1, before) * levels.FAN_OUT - base
-            last = levels.entries_at(level + 1, after) * levels.FAN_OUT - base
-            fresh = levels.combine(entries[first:last], np.arange(0, last - first, levels.FAN_OUT))
-    if rows:
-        connection.execute(_upsert(connection, pyramid), rows)
-
-
-def _last_nodes(
-    connection: sa.Connection, state: JournalState, series_id: int, before: int
-) -> dict[int, levels.Entries]:
-    """Return the last node of each level that is not full, of a series with that many full chunks."""
-    if not before:
-        return {}
-    key = {"r": state.run_id, "s": series_id, "j": state.journal_no}
-    key |= {
-        f"node_{level}": levels.entries_at(level, before) // levels.NODE_ENTRIES
-        for level in range(levels.LEVELS)
-    }
-    return {level: levels.decode([data]) for level, data in connection.execute(_LAST_NODES, key)}
 
 
 def _by_series(
@@ -347,21 +306,6 @@ def _nth(number: int) -> slice:
     return slice(number * CHUNK_POINTS, (number + 1) * CHUNK_POINTS)
 
 
-def _upsert(connection: sa.Connection, table: sa.Table) -> sa.Insert:
-    return _UPSERTS[connection.dialect.name, table.name]
-
-
-def _upsert_of(dialect: Any, table: sa.Table) -> sa.Insert:
-    insert = dialect.insert(table)
-    changed = {c.name: insert.excluded[c.name] for c in table.c if not c.primary_key}
-    return insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
-
-
-_UPSERTS: dict[tuple[str, str], sa.Insert] = {
-    (name, table.name): _upsert_of(dialect, table)
-    for name, dialect in (("postgresql", postgresql), ("sqlite", sqlite))
-    for table in (pyramid, streams, totals)
-}
 _INSERT_TAIL = sa.insert(tails)
 _DELETE_TAIL = sa.delete(tails).where(
     tails.c.run_id == sa.bindparam("r"),
@@ -376,13 +320,3 @@ _TAKEN = (
 )
 _PARTS = sa.select(chunks.c.data).where(*_TAKEN).order_by(chunks.c.chunk_no)
 _DELETE_PARTS = sa.delete(chunks).where(*_TAKEN)
-# Not one query with OR: SQLite would read all that the series has.
-_LAST_NODES = sa.union_all(
-    *(
-        sa.select(pyramid.c.level, pyramid.c.data)
-        .where(pyramid.c.run_id == sa.bindparam("r"), pyramid.c.series_id == sa.bindparam("s"))
-        .where(pyramid.c.journal_no == sa.bindparam("j"), pyramid.c.level == level)
-        .where(pyramid.c.node_no == sa.bindparam(f"node_{level}"))
-        for level in range(levels.LEVELS)
-    )
-)
