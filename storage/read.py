@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Self, TypeVar
 
@@ -16,6 +15,7 @@ from .kinds import KIND_OF
 from .location import StoreArgument, StoreLocation, locate
 from .model import Attempt, LastValues, Points, Record, Run, RunState, Series, SeriesName
 from .near import near_names
+from .nested import mapping_of
 from .read_points import read_points, visible_steps
 from .read_runs import HEARTBEAT_SECONDS as HEARTBEAT_SECONDS
 from .read_runs import SILENT_SECONDS as SILENT_SECONDS
@@ -152,7 +152,7 @@ class Reader:
         found = self.ask(lambda connection: connection.execute(query).scalar())
         if found is None:
             raise RunNotFound(f"there is no run {run_id!r} in {self.location.display}")
-        return json.loads(found)
+        return mapping_of(found)
 
     def last_values(self, run_ids: Sequence[str]) -> LastValues:
         """Return the value that was logged last, of every scalar of some runs."""
@@ -315,7 +315,7 @@ def _load_records(connection: sa.Connection, series: Series, chosen: Sequence[An
                 seq=row.seq,
                 step=row.step,
                 time=row.time,
-                meta=json.loads(row.meta),
+                meta=mapping_of(row.meta),
                 payload=row.payload,
                 digest=row.digest,
             )

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from .model import LastValues, Run, RunState, SeriesName
+from .nested import mapping_of
 from .schema import drops, run_tags, runs, series
 from .totals import read_totals
 
@@ -22,6 +23,7 @@ HEARTBEAT_SECONDS = 10.0
 SILENT_SECONDS = 6 * HEARTBEAT_SECONDS
 """After so long without a sign of life, a run counts as killed."""
 _IDS_A_QUERY = 500
+_NAMELESS = SeriesName("", "", {})
 # Not the environment: it is larger than all the rest, and a listing shows nothing of it.
 _COLUMNS = [column for column in runs.c if column.name != "environment"]
 _FIELDS = tuple("group" if column.name == "group_name" else column.name for column in _COLUMNS)
@@ -53,15 +55,30 @@ def load_runs(connection: sa.Connection, query: sa.Select[Any]) -> list[Run]:
         reasons = dropped.setdefault(row.run_id, {})
         reasons[row.reason] = reasons.get(row.reason, 0) + row.drop_count
     found = [dict(zip(_FIELDS, row, strict=True)) for row in rows]
-    # All at once: half the time of one after the other.
-    texts = ",".join(f"{fields['config']},{fields['summary']}" for fields in found)
-    mappings = iter(json.loads(f"[{texts}]"))
+    mappings = iter(_mappings([fields[name] for fields in found for name in ("config", "summary")]))
     for fields in found:
         fields |= {"config": next(mappings), "summary": next(mappings)}
-        fields["state"] = _state_now(RunState(fields["state"]), fields["updated_at"])
+        fields["state"] = _state_now(_state(fields["state"]), fields["updated_at"])
         fields["tags"] = tuple(sorted(tags.get(fields["run_id"], ())))
         fields["dropped"] = dropped.get(fields["run_id"], {})
     return [Run(**fields) for fields in found]
+
+
+def _mappings(texts: Sequence[str]) -> Sequence[Any]:
+    try:
+        # All at once: half the time of one after the other.
+        found: list[object] = json.loads(f"[{','.join(texts)}]")
+    except ValueError:
+        found = []
+    sound = len(found) == len(texts) and all(isinstance(one, dict) for one in found)
+    return found if sound else [mapping_of(text) for text in texts]
+
+
+def _state(text: str) -> RunState:
+    try:
+        return RunState(text)
+    except ValueError:
+        return RunState.KILLED  # damaged, which `verify` names: one run must not hide the others
 
 
 def _state_now(state: RunState, updated_at: float) -> RunState:
@@ -85,7 +102,8 @@ def load_last_values(
     ids, first, number = np.unique(totals["series_id"], return_index=True, return_inverse=True)
     found = {int(sid): run_ids[int(at)] for sid, at in zip(ids, run[first], strict=True)}
     _learn_names(connection, [(run_id, sid) for sid, run_id in found.items() if sid not in known], known)
-    named = [known[sid] for sid in found]
+    # A series that is damaged or gone has no name.
+    named = [known.get(sid, _NAMELESS) for sid in found]
     scalars = [at for at, one in enumerate(named) if one.kind == "scalar"]
     scalars.sort(key=lambda at: named[at].label)
     place = np.full(len(ids), -1, np.int64)
@@ -108,7 +126,7 @@ def _learn_names(
     for part in parts(pairs):
         query = sa.select(column.series_id, column.name, column.kind, column.context)
         for row in connection.execute(query.where(sa.tuple_(column.run_id, column.series_id).in_(part))):
-            known[row.series_id] = SeriesName(row.name, row.kind, json.loads(row.context))
+            known[row.series_id] = SeriesName(row.name, row.kind, mapping_of(row.context))
 
 
 def parts(items: Sequence[T]) -> list[Sequence[T]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from .model import Context, Series
+from .nested import mapping_of
 from .schema import series
 from .totals import TotalsArray, read_totals
 
@@ -34,7 +34,7 @@ def load_series(
     for run_id, series_id, name, kind, text in connection.execute(query):
         fields: tuple[Any, ...] = fields_of.get((run_id, series_id), _NOTHING)
         if text not in contexts:
-            contexts[text] = json.loads(text)
+            contexts[text] = mapping_of(text)
         if kind != "scalar":
             fields = (*fields[:3], None, *fields[4:])
         found.append(Series(run_id, series_id, name, kind, contexts[text], *fields))

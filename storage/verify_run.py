@@ -19,7 +19,7 @@ from .errors import StoreDamaged
 from .faults import FROM_BACKUP, Fault, difference, is_json, same_entries
 from .kinds import KIND_OF
 from .location import StoreLocation
-from .model import label_of
+from .model import RunState, label_of
 from .schema import blobs, drops, journals, metadata, pyramid, records, runs, series, totals
 from .totals import TOTAL, JournalTotals
 
@@ -72,6 +72,8 @@ class _RunCheck:
         for column in ("config", "summary", "environment"):
             if not is_json(getattr(row, column)):
                 yield self._fault(f"its {column}", "is not JSON", "It is shown as empty")
+        if row.state not in set(RunState):
+            yield self._fault("its state", f"is {row.state!r}", "It is shown as killed")
         for row in self.connection.execute(sa.select(series).where(series.c.run_id == self.run_id)):
             self.checks.series += 1
             context: dict[str, str | int] = json.loads(row.context) if is_json(row.context) else {}

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+import stepscope
 from contracts.filled_store import fill
 from feed import Feed, new_run
 from stepscope.storage.chunks import CHUNK_POINTS, Columns, pack
@@ -194,6 +195,7 @@ DAMAGE: dict[str, tuple[Callable[[str], sa.UpdateBase], str]] = {
     ),
     "a size is wrong": (lambda _: sa.update(blobs).values(size=7), "bytes, but 7 are told"),
     "the config is no JSON": (lambda _: sa.update(runs).values(config="{"), "its config: is not JSON"),
+    "the state is none": (lambda _: sa.update(runs).values(state="finkshed"), "its state: is 'finkshed'"),
     "the series were deleted": (lambda _: sa.delete(series), "has no row in the table series"),
     "the journals were deleted": (
         lambda _: sa.delete(journals),
@@ -216,6 +218,24 @@ def test_what_was_damaged_in_the_database_is_named(what: str, store_url: str) ->
         assert any(message in sentence for sentence in found), found
         assert run_id in found[0] or "run_tags" in found[0]
         assert not look(writer).ok
+
+
+def test_a_damaged_run_hides_no_other(writer: Writer) -> None:
+    sound, damaged = some_run(writer), some_run(writer)
+    spoilt = {"config": '{"a": ', "summary": "[1]", "environment": "{", "state": "finkshed"}
+    change(writer, sa.update(runs).where(runs.c.run_id == damaged).values(spoilt))
+    change(writer, sa.update(series).where(series.c.run_id == damaged).values(context="{"))
+    change(writer, sa.delete(series).where(series.c.name == "steps"))
+    change(writer, sa.update(records).where(records.c.run_id == damaged).values(meta="{"))
+    with stepscope.open(writer.location.url) as store:
+        left, right = store.run(sound), store.run(damaged)
+        assert (right.config, right.summary, right.environment) == ({}, {}, {})
+        assert right.state == "killed"
+        assert left.state == "running"
+        assert [*left.last] == [*right.last] == ["noise"]
+        assert len(store.runs()) == 2
+        assert [one.context for one in right.series()] == [{}] * len(right.series())
+        assert right.records("picture")[0].meta == {}
 
 
 def test_a_fault_says_what_to_do(writer: Writer) -> None:
