@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .entries import ENTRY, SLOT
 from .errors import StoreDamaged
 from .journal import UNDER_WAY, UNDER_WAY_FILE
-from .journal_read import DAMAGED, SLOT_TYPE, Entry, JournalReader, Position, entry_at, form_of, slots_in
+from .journal_read import DAMAGED, Entry, JournalReader, Position, entry_at, form_of, join_slots, slots_in
 from .os_files import read_at
 from .segments import HEADER_BYTES, Header, list_segments, read_header
 
@@ -111,7 +111,7 @@ class SalvageReader(JournalReader):
             most -= len(slots)
             if segment.following is None:
                 break
-        return np.concatenate(parts) if parts else np.empty(0, SLOT_TYPE), position
+        return join_slots(parts), position
 
     def _whole_slots(self, segment: _Segment) -> tuple[NDArray[np.void], Position]:
         slots, start = segment.slots(), segment.start

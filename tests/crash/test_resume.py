@@ -25,7 +25,7 @@ BACK = 300
 
 
 def value_of(attempt: int, step: int) -> float:
-    return attempt * 1e6 + step
+    return attempt * 1e9 + step
 
 
 def train(store: str, told: mmap.mmap, run_id: str | None, attempt: int, first: int) -> None:
@@ -71,7 +71,7 @@ def check_stitched(reader: Reader, run_id: str, starts: list[int], ends: list[in
     loss = reader.points(series_of(reader, run_id, "loss"))
     assert loss.step.tolist() == list(range(len(loss))), "a step is missing or there twice"
     assert ends[-1] <= len(loss) <= ends[-1] + 1
-    attempts = np.floor(loss.last / 1e6).astype(int)
+    attempts = np.floor(loss.last / 1e9).astype(int)
     for step, attempt in enumerate(attempts.tolist()):
         newest = max(number for number, first in enumerate(starts) if first <= step)
         assert attempt == newest, f"step {step} is shown as attempt {attempt} logged it"
