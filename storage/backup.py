@@ -18,6 +18,7 @@ from urllib.parse import quote
 from .errors import BadInput, StoreDamaged, StoreError, StoreNotFound, StoreNotWritable
 from .forks import forks
 from .location import StoreLocation
+from .sqlite_file import is_still
 
 _PATIENCE_SECONDS = 30.0
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -107,7 +108,7 @@ def _copy_pages(source: Path, target: Path) -> None:
         if status in _BUSY and time.monotonic() > deadline:
             raise sqlite3.OperationalError(f"it was locked for {_PATIENCE_SECONDS:.0f} seconds")
 
-    address = f"file:{quote(str(source))}?mode=ro"
+    address = f"file:{quote(str(source))}?mode=ro{'&immutable=1' if is_still(source) else ''}"
     with (
         forks.connected(),
         closing(sqlite3.connect(address, uri=True, timeout=_PATIENCE_SECONDS)) as original,

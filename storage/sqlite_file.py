@@ -82,12 +82,18 @@ def is_frozen(path: Path) -> bool:
     return not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
 
 
+def is_still(path: Path) -> bool:
+    """Whether a frozen file has to be read as one that never changes.
+
+    Somebody who may write has it open if there is a shared-memory file: then SQLite reads along. If not,
+    nothing will change, and it has to be told so, for it cannot make that file.
+    """
+    return is_frozen(path) and not path.with_name(path.name + "-shm").exists()
+
+
 def url_of_frozen(location: StoreLocation, path: Path) -> sa.URL:
     """Return the same for a file that is frozen to this user."""
-    # Somebody who may write has it open if there is a shared-memory file: then SQLite reads along. If
-    # not, nothing will change, and it has to be told so, for it cannot make that file. On a network file
-    # system there is none.
     query = {"mode": "ro", "uri": "true"}
-    if location.network is None and not path.with_name(path.name + "-shm").exists():
+    if location.network is None and is_still(path):  # on a network file system there is no such file
         query["immutable"] = "1"
     return sa.URL.create("sqlite", database=f"file:{quote(str(path))}", query=query)

@@ -15,6 +15,7 @@ import pytest
 
 from feed import new_run
 from stepscope.storage import engine
+from stepscope.storage.backup import backup_store
 from stepscope.storage.errors import (
     StoreDamaged,
     StoreNotFound,
@@ -23,6 +24,7 @@ from stepscope.storage.errors import (
     StoreTooOld,
     StoreUnavailable,
 )
+from stepscope.storage.location import locate
 from stepscope.storage.read import Reader
 from stepscope.storage.write import Writer
 from support import ROOT, forked, run_python
@@ -100,6 +102,19 @@ def test_a_store_that_refuses_writes(folder: Path) -> None:
     def work() -> None:
         with pytest.raises(StoreNotWritable, match=r"must be writable, but .*runs\.db refuses writes"):
             Writer.open(folder / "runs.db")
+
+    read_only(folder, work)
+
+
+def test_a_store_that_may_only_be_read_is_backed_up(folder: Path) -> None:
+    with Writer.open(folder / "runs.db") as writer:
+        new_run(writer)
+
+    def work() -> None:
+        with tempfile.TemporaryDirectory() as target:
+            copy = backup_store(locate(folder / "runs.db"), Path(target, "copy.db")).path
+            with Reader.open(copy) as reader:
+                assert len(reader.runs()) == 1
 
     read_only(folder, work)
 
