@@ -20,7 +20,7 @@ from .errors import StoreDamaged
 from .journal import UNDER_WAY, UNDER_WAY_FILE
 from .journal_read import DAMAGED, Entry, JournalReader, Position, entry_at, form_of, join_slots, slots_in
 from .os_files import read_at
-from .segments import HEADER_BYTES, Header, list_segments, read_header
+from .segments import HEADER_BYTES, MAGIC, Header, list_segments, read_header
 
 ON_DEVICE = "still on a device when the process ended"
 _BLOCK_BYTES = 1 << 20
@@ -184,8 +184,9 @@ def _header(descriptor: int, path: Path) -> Header:
     try:
         return read_header(descriptor, path)
     except StoreDamaged:
+        # What a stop leaves of a header is zeros, or the beginning of one.
         begin = read_at(descriptor, HEADER_BYTES, 0)
-        if len(begin) == HEADER_BYTES and any(begin):
+        if any(begin) and not (len(begin) < HEADER_BYTES and begin[: len(MAGIC)] == MAGIC[: len(begin)]):
             raise
         # Those of numbers are all of one size.
         size = max(other.stat().st_size for other in path.parent.glob(f"{path.stem[:-8]}*.seg"))

@@ -25,7 +25,7 @@ from .os_files import create_to_write, open_to_write, read_at, write_all_at
 HEADER_BYTES = 64
 _HEADER = struct.Struct("<8sIIQ")
 _VERSIONS = {b"STEPJRN1": 1, b"STEPJRN2": 2}
-_MAGIC = b"STEPJRN2"
+MAGIC = b"STEPJRN2"
 
 
 class Header(NamedTuple):
@@ -171,7 +171,7 @@ def read_header(descriptor: int, path: Path) -> Header:
 def _create(folder: Path, size: int, *, zeros: bool) -> tuple[Path, int, int, int]:
     path = folder / f"spare-{secrets.token_hex(8)}"
     mark = secrets.randbelow(0xFFFF_FFFF) + 1
-    header = _HEADER.pack(_MAGIC, mark, 0, size).ljust(HEADER_BYTES, b"\0")
+    header = _HEADER.pack(MAGIC, mark, 0, size).ljust(HEADER_BYTES, b"\0")
     descriptor = create_to_write(path)
     try:
         _allocate(descriptor, size, zeros=zeros)
