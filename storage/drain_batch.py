@@ -11,7 +11,7 @@ from .chunks import Columns
 from .entries import EntryType
 from .journal_read import Entry, Position, SeriesDefinition
 from .kinds import KIND_OF, RawValue
-from .write import Batch
+from .write_journal import Batch
 from .write_points import NewPoints
 from .write_series import NewRecord
 

@@ -6,71 +6,32 @@ read: after a crash at any moment the data is there exactly once.
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 
 from .engine import PATIENCE_SECONDS, open_for_writing, translate_errors
-from .errors import RunNotFound, StoreError
-from .journal_read import Position
-from .journal_state import JournalState, load_state
+from .errors import RunNotFound
+from .journal_state import load_state
 from .location import StoreArgument, StoreLocation, locate
 from .model import Run, RunState
-from .schema import attempts, drops, journals, run_tags, runs
-from .write_points import NewPoints, lowest_step, store_points, store_totals
+from .schema import runs
+from .write_journal import Batch, JournalCursor, add_drops, lower_first_step, move_journal, open_journal
+from .write_points import store_points, store_totals
+from .write_run import TOUCH_RUN, apply_change, insert_attempt, insert_run
 from .write_seal import Sealing
-from .write_series import NewRecord, store_records
+from .write_series import store_records
 
 T = TypeVar("T")
 
-_RUN_COLUMNS = {
-    "name": "name",
-    "group": "group_name",
-    "notes": "notes",
-    "state": "state",
-    "framework": "framework",
-    "finished_at": "finished_at",
-    "error": "error",
-}
 _EMPTY_SHARE = 10
 """One page of the file in so many may stay empty."""
 _PAGES_AT_ONCE = 500
 """How many are given back in one transaction."""
-_JSON_COLUMNS = ("config", "summary", "environment")
-
-
-@dataclass(slots=True)
-class Batch:
-    """What one drain of a journal stores at once."""
-
-    points_position: Position
-    values_position: Position
-    points: NewPoints | None = None
-    records: list[NewRecord] = field(default_factory=list[NewRecord])
-    changes: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
-    """Keys of Run: name, group, notes, tags, state, framework, config, summary, error ..."""
-    drops: dict[str, int] = field(default_factory=dict[str, int])
-
-
-@dataclass(slots=True)
-class JournalCursor:
-    """How far a journal was stored, and what later commits of it build on."""
-
-    run_id: str
-    attempt: int
-    journal_no: int
-    points_position: Position
-    values_position: Position
-    state: JournalState | None = None
-    """What the journal has stored; read at the first commit."""
-    first_step: int | None = None
-    edition: int = 0
-    """Of the journal's chunks: another one means that somebody else merged them."""
 
 
 class Writer:
@@ -130,7 +91,7 @@ class Writer:
 
     def create_run(self, run: Run) -> Run:
         """Store a new run and its first attempt; an empty name becomes "run-N"."""
-        name = self.transact(lambda connection: _insert_run(connection, run))
+        name = self.transact(lambda connection: insert_run(connection, run))
         return replace(run, name=name)
 
     def resume_run(self, run_id: str, *, host: str, pid: int) -> int:
@@ -155,14 +116,14 @@ class Writer:
                 "pid": pid,
             }
             connection.execute(sa.update(runs).where(runs.c.run_id == run_id).values(values))
-            _insert_attempt(connection, run_id, attempt, now, host, pid)
+            insert_attempt(connection, run_id, attempt, now, host, pid)
             return attempt
 
         return self.transact(work)
 
     def update_run(self, run_id: str, change: Mapping[str, Any]) -> None:
         """Change fields of a run: the keys are those of Batch.changes."""
-        self.transact(lambda connection: _apply_change(connection, run_id, change))
+        self.transact(lambda connection: apply_change(connection, run_id, change))
 
     def touch_run(self, run_id: str) -> None:
         """Say that the run is alive."""
@@ -189,7 +150,7 @@ class Writer:
         Raises:
             RunNotFound: the run was deleted.
         """
-        return self.transact(lambda connection: _open_journal(connection, run_id, name, attempt, run))
+        return self.transact(lambda connection: open_journal(connection, run_id, name, attempt, run))
 
     def commit(self, cursor: JournalCursor, batch: Batch) -> None:
         """Store a batch and the journal's new position. On an error, open the journal anew.
@@ -202,17 +163,17 @@ class Writer:
         def work(connection: sa.Connection) -> None:
             run_id, journal_no = cursor.run_id, cursor.journal_no
             # First: what the cursor knows holds only as long as nobody else moved the journal.
-            _move_journal(connection, cursor, batch)
+            move_journal(connection, cursor, batch)
             state = cursor.state = cursor.state or load_state(connection, run_id, journal_no)
             if batch.points is not None:
                 store_points(connection, state, batch.points)
             store_records(connection, self.location, state, batch.records)
             store_totals(connection, state)
             for change in batch.changes:
-                _apply_change(connection, run_id, change)
-            _add_drops(connection, cursor, batch.drops)
-            _lower_first_step(connection, cursor, batch)
-            connection.execute(_TOUCH_RUN, {"r": run_id, "updated_at": time.time()})
+                apply_change(connection, run_id, change)
+            add_drops(connection, cursor, batch.drops)
+            lower_first_step(connection, cursor, batch)
+            connection.execute(TOUCH_RUN, {"r": run_id, "updated_at": time.time()})
 
         self.transact(work)
         cursor.points_position = batch.points_position
@@ -253,168 +214,3 @@ def _give_back(connection: sa.Connection) -> bool:
     # The driver's own cursor: each row, which has no columns, is a page.
     connection.connection.cursor().execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
     return asked("freelist_count") < empty
-
-
-def _to_json(value: object) -> str:
-    # NaN and infinity stay; what JSON cannot hold becomes its str().
-    return json.dumps(value, default=str, ensure_ascii=False)
-
-
-def _next_name(connection: sa.Connection, project: str) -> str:
-    query = sa.select(sa.func.count()).select_from(runs).where(runs.c.project == project)
-    return f"run-{(connection.execute(query).scalar() or 0) + 1}"
-
-
-def _insert_run(connection: sa.Connection, run: Run) -> str:
-    name = run.name or _next_name(connection, run.project)
-    row = {
-        "run_id": run.run_id,
-        "project": run.project,
-        "name": name,
-        "group_name": run.group,
-        "notes": run.notes,
-        "state": run.state,
-        "created_at": run.created_at,
-        "updated_at": run.updated_at,
-        "host": run.host,
-        "pid": run.pid,
-        "framework": run.framework,
-        "attempt": run.attempt,
-    }
-    row |= {key: _to_json(getattr(run, key)) for key in _JSON_COLUMNS}
-    connection.execute(sa.insert(runs), row)
-    _insert_tags(connection, run.run_id, run.tags)
-    _insert_attempt(connection, run.run_id, run.attempt, run.created_at, run.host, run.pid)
-    return name
-
-
-def _insert_tags(connection: sa.Connection, run_id: str, tags: Sequence[str]) -> None:
-    rows = [{"run_id": run_id, "tag": tag} for tag in dict.fromkeys(tags)]
-    if rows:
-        connection.execute(sa.insert(run_tags), rows)
-
-
-def _insert_attempt(
-    connection: sa.Connection, run_id: str, attempt: int, now: float, host: str, pid: int
-) -> None:
-    row = {"run_id": run_id, "attempt": attempt, "started_at": now, "host": host, "pid": pid}
-    connection.execute(sa.insert(attempts), row)
-
-
-def _apply_change(connection: sa.Connection, run_id: str, change: Mapping[str, Any]) -> None:
-    values: dict[str, Any] = {"updated_at": time.time()}
-    values |= {_RUN_COLUMNS[key]: change[key] for key in change.keys() & _RUN_COLUMNS.keys()}
-    values |= {key: _to_json(change[key]) for key in _JSON_COLUMNS if key in change}
-    connection.execute(sa.update(runs).where(runs.c.run_id == run_id).values(values))
-    if "tags" in change:
-        connection.execute(sa.delete(run_tags).where(run_tags.c.run_id == run_id))
-        _insert_tags(connection, run_id, change["tags"])
-
-
-def _open_journal(
-    connection: sa.Connection, run_id: str, name: str, attempt: int, run: Run | None
-) -> JournalCursor:
-    mine = (journals.c.run_id == run_id) & (journals.c.name == name)
-    row = connection.execute(sa.select(journals).where(mine)).first()
-    if row is not None:
-        return JournalCursor(
-            run_id,
-            row.attempt,
-            row.journal_no,
-            Position(row.points_segment, row.points_offset),
-            Position(row.values_segment, row.values_offset),
-            edition=row.edition,
-        )
-    if connection.execute(sa.select(runs.c.run_id).where(runs.c.run_id == run_id)).first() is None:
-        if run is None:
-            raise RunNotFound(f"run {run_id} was deleted while its journal {name} was not yet stored")
-        _insert_run(connection, run)
-    highest = sa.select(sa.func.max(journals.c.journal_no)).where(journals.c.run_id == run_id)
-    number = connection.execute(highest).scalar()
-    cursor = JournalCursor(run_id, attempt, 0 if number is None else number + 1, Position(), Position())
-    connection.execute(sa.insert(journals), _journal_row(cursor, name))
-    return cursor
-
-
-def _journal_row(cursor: JournalCursor, name: str) -> dict[str, Any]:
-    return {
-        "run_id": cursor.run_id,
-        "journal_no": cursor.journal_no,
-        "name": name,
-        "attempt": cursor.attempt,
-        "edition": cursor.edition,
-        **_places(cursor.points_position, cursor.values_position),
-    }
-
-
-def _move_journal(connection: sa.Connection, cursor: JournalCursor, batch: Batch) -> None:
-    was = _places(cursor.points_position, cursor.values_position)
-    place = {"r": cursor.run_id, "j": cursor.journal_no, "e": cursor.edition}
-    place |= {f"was_{name}": at for name, at in was.items()}
-    moved = place | _places(batch.points_position, batch.values_position)
-    if connection.execute(_MOVE_JOURNAL, moved).rowcount == 1:
-        return
-    mine = (journals.c.run_id == cursor.run_id) & (journals.c.journal_no == cursor.journal_no)
-    if connection.execute(sa.select(journals.c.run_id).where(mine)).first() is None:
-        raise RunNotFound(f"run {cursor.run_id} was deleted while it was logging")
-    # The journal's lock prevents it, but not on every network file system.
-    raise StoreError(
-        f"a journal of run {cursor.run_id} was stored by another process meanwhile. "
-        f"Nothing is stored twice; what is left is read again."
-    )
-
-
-def _places(points: Position, values: Position) -> dict[str, int]:
-    return {
-        "points_segment": points.segment,
-        "points_offset": points.offset,
-        "values_segment": values.segment,
-        "values_offset": values.offset,
-    }
-
-
-# Made once: to put a statement together takes longer than to run it.
-_MOVE_JOURNAL = (
-    sa.update(journals)
-    .where(journals.c.run_id == sa.bindparam("r"), journals.c.journal_no == sa.bindparam("j"))
-    .where(journals.c.edition == sa.bindparam("e"))
-    .where(*(journals.c[name] == sa.bindparam(f"was_{name}") for name in _places(Position(), Position())))
-    .values({name: sa.bindparam(name) for name in _places(Position(), Position())})
-)
-_TOUCH_RUN = (
-    sa.update(runs).where(runs.c.run_id == sa.bindparam("r")).values(updated_at=sa.bindparam("updated_at"))
-)
-
-
-def _add_drops(connection: sa.Connection, cursor: JournalCursor, found: Mapping[str, int]) -> None:
-    for reason, count in found.items():
-        mine = (
-            (drops.c.run_id == cursor.run_id)
-            & (drops.c.journal_no == cursor.journal_no)
-            & (drops.c.reason == reason)
-        )
-        raised = sa.update(drops).where(mine).values(drop_count=drops.c.drop_count + count)
-        if connection.execute(raised).rowcount == 0:
-            row = {
-                "run_id": cursor.run_id,
-                "journal_no": cursor.journal_no,
-                "reason": reason,
-                "drop_count": count,
-            }
-            connection.execute(sa.insert(drops), row)
-
-
-def _lower_first_step(connection: sa.Connection, cursor: JournalCursor, batch: Batch) -> None:
-    steps = [record.step for record in batch.records]
-    if batch.points is not None and cursor.state is not None:
-        steps += lowest_step(cursor.state, batch.points)
-    lowest = min(steps, default=None)
-    if lowest is None or (cursor.first_step is not None and cursor.first_step <= lowest):
-        return
-    mine = (
-        (attempts.c.run_id == cursor.run_id)
-        & (attempts.c.attempt == cursor.attempt)
-        & (attempts.c.first_step.is_(None) | (attempts.c.first_step > lowest))
-    )
-    connection.execute(sa.update(attempts).where(mine).values(first_step=lowest))
-    cursor.first_step = lowest
