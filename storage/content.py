@@ -19,13 +19,17 @@ import sqlalchemy as sa
 from . import tails as tail_rows
 from .blobs import get_blob
 from .chunks import CHUNK_POINTS, Columns, unpack
+from .errors import StoreDamaged
 from .location import StoreLocation
+from .record_checksum import is_as_stored
 from .schema import attempts, blobs, chunks, drops, journals, records, run_tags, runs, series, streams, tails
 
 Stream = tuple[int, int]
 """series_id and journal_no: what one journal logged of one series, in this order."""
 
 _ROWS_AT_ONCE = 64
+# Not the checksum: what was stored before there was one is the same content.
+_OF_RECORDS = [place for place, column in enumerate(records.c) if column.name != "checksum"]
 
 
 class StoredChunk(NamedTuple):
@@ -69,7 +73,9 @@ def content_of(connection: sa.Connection, location: StoreLocation, run_id: str) 
     stored = _rows(records, run_id).order_by(*keys).execution_options(yield_per=_ROWS_AT_ONCE)
     count = 0
     for row in connection.execute(stored):
-        _add(total, _line(row))
+        if not is_as_stored(row):
+            raise StoreDamaged(f"run {run_id}: the record of step {row.step} is not what was stored")
+        _add(total, _line([row[place] for place in _OF_RECORDS]))
         count += 1
     digests = sorted(connection.execute(sa.select(blobs.c.digest).where(blobs.c.run_id == run_id)).scalars())
     for one in digests:

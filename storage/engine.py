@@ -33,6 +33,7 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 30.0
 """How long a transaction waits for those of others before it gives up."""
 _MOST_CONNECT_SECONDS = 10.0
+_DAMAGED = ("not a database", "malformed", "no such table", "Could not decode to UTF-8")
 _SETUP_LOCK = 0x57E9_5C09
 """The key of PostgreSQL's advisory lock that is held while the schema is made."""
 
@@ -115,7 +116,7 @@ def _meaning(location: StoreLocation, error: SQLAlchemyError) -> StoreError:
         return StoreNotWritable(f"{where} must be readable and writable, but: {words}")
     if "disk is full" in words or "No space left" in words:
         return StoreNotWritable(f"the disk that holds {where} is full. Free some space. ({words})")
-    if "not a database" in words or "malformed" in words or "no such table" in words:
+    if any(sign in words for sign in _DAMAGED):
         return StoreDamaged(f"{where} is not a sound Stepscope store: {words}")
     if "locked" in words:
         return StoreUnavailable(

@@ -182,6 +182,8 @@ records = Table(
     Column("meta", PlainText, nullable=False),
     Column("payload", LargeBinary),
     Column("digest", String(64)),
+    # See record_checksum.py; NULL in what was stored before there was one: it cannot be checked.
+    Column("checksum", BigInteger),
     Index("records_by_step", "run_id", "series_id", "step"),
 )
 

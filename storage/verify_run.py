@@ -20,6 +20,7 @@ from .faults import FROM_BACKUP, Fault, difference, is_json, same_entries
 from .kinds import KIND_OF
 from .location import StoreLocation
 from .model import RunState, label_of
+from .record_checksum import is_as_stored
 from .schema import blobs, drops, journals, metadata, pyramid, records, runs, series, totals
 from .totals import TOTAL, JournalTotals
 
@@ -169,12 +170,14 @@ class _RunCheck:
         kind = KIND_OF.get(self.kinds.get(row.series_id, ""))
         if not is_json(row.meta):
             return "has facts that are not JSON"
-        if row.digest is not None:
-            return "" if row.digest in digests else f"names the blob {row.digest}, which is missing"
-        if row.payload is None:
+        if row.digest is not None and row.digest not in digests:
+            return f"names the blob {row.digest}, which is missing"
+        if row.digest is None and row.payload is None:
             return "has neither a value nor a blob"
+        if not is_as_stored(row):
+            return "is not what was stored: its checksum differs"
         try:
-            if kind is not None:
+            if kind is not None and row.payload is not None:
                 kind.decode(json.loads(row.meta), bytes(row.payload))
         except StoreDamaged as error:
             return f"cannot be read: {error}"

@@ -15,6 +15,7 @@ from .journal_read import SeriesDefinition
 from .journal_state import JournalState
 from .kinds import KIND_OF, EncodedValue, Shape
 from .location import StoreLocation
+from .record_checksum import record_checksum
 from .schema import records, series
 
 
@@ -78,13 +79,14 @@ def _record_row(
 ) -> dict[str, Any]:
     data = record.encoded.data
     as_blob = KIND_OF[record.definition.kind].shape is Shape.BLOB or len(data) > INLINE_BYTES
-    return {
+    row = {
         "step": record.step,
         "time": record.time,
         "meta": json.dumps(record.encoded.meta),
         "payload": None if as_blob else data,
         "digest": put_blob(connection, location, run_id, data) if as_blob else None,
     }
+    return row | {"checksum": record_checksum(**row)}
 
 
 def _series_row(run_id: str, series_id: int, definition: SeriesDefinition) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from stepscope.storage.errors import BadInput, StoreDamaged, StoreError
 from stepscope.storage.location import locate
 from stepscope.storage.maintain import archive_run, recover_if_possible, rename_run
 from stepscope.storage.read import Reader
-from stepscope.storage.schema import blobs, chunks, metadata, runs
+from stepscope.storage.schema import blobs, chunks, metadata, records, runs
 from stepscope.storage.sync import Outcome, Synced, check_places, sync_run
 from stepscope.storage.verify import verify
 from stepscope.storage.write import Batch, Writer
@@ -261,6 +261,10 @@ def test_a_sync_that_is_interrupted_leaves_no_half_run(pair: Pair, monkeypatch: 
 
 DAMAGE: dict[str, tuple[Callable[[], sa.UpdateBase], str]] = {
     "a blob": (lambda: sa.update(blobs).values(data=b"other"), "is not what was stored"),
+    "a record": (
+        lambda: sa.update(records).where(records.c.payload.is_not(None)).values(payload=b"other"),
+        r"the record of step \d+ is not what was stored",
+    ),
     "a chunk": (lambda: sa.update(chunks).values(data=b"rubbish"), "a chunk of 7 bytes cannot be read"),
 }
 

@@ -19,6 +19,7 @@ from feed import Feed, series_of
 from stepscope.storage import migrations
 from stepscope.storage.errors import StoreTooOld
 from stepscope.storage.read import Reader
+from stepscope.storage.verify import verify
 from stepscope.storage.write import Writer
 from support import ROOT
 
@@ -110,6 +111,7 @@ def test_an_old_store_shows_what_it_showed(each_store_url: str, name: str) -> No
         for run_name, told in wanted.items():
             assert found[run_name]["series"] == told["series"], run_name
             assert found[run_name] == told, run_name
+        assert verify(reader).faults == ()
         # And goes on where it was.
         run = reader.find_run("long")
         feed = Feed(writer, run.run_id, writer.resume_run(run.run_id, host="", pid=0))

@@ -37,7 +37,7 @@ from stepscope.storage.schema import (
 )
 from stepscope.storage.verify import Verified, verify
 from stepscope.storage.write import Writer
-from stepscope.trackers.media import Image, Text
+from stepscope.trackers.media import Histogram, Image, Text
 
 
 @pytest.fixture
@@ -173,9 +173,25 @@ DAMAGE: dict[str, tuple[Callable[[str], sa.UpdateBase], str]] = {
         lambda _: (
             sa.update(records)
             .where(records.c.payload.is_not(None), records.c.seq == 0)
-            .values(payload=b"\xff")
+            .values(payload=b"\xff", checksum=None)  # as an older Stepscope stored it
         ),
         "series 'words': its record of step 0 cannot be read: a text of 1 bytes is not UTF-8",
+    ),
+    "a letter of a text is another one": (
+        lambda _: sa.update(records).where(records.c.payload == b"step 1").values(payload=b"step 0"),
+        "series 'words': its record of step 1 is not what was stored: its checksum differs",
+    ),
+    "a fact of an image is another one": (
+        lambda _: (
+            sa.update(records)
+            .where(records.c.digest.is_not(None), records.c.seq == 2)
+            .values(meta='{"width": 9}')
+        ),
+        "series 'picture': its record of step 2 is not what was stored: its checksum differs",
+    ),
+    "a record has another step": (
+        lambda _: sa.update(records).where(records.c.payload == b"step 1").values(step=7),
+        "series 'words': its record of step 7 is not what was stored: its checksum differs",
     ),
     "a record has no value": (
         lambda _: sa.update(records).where(records.c.payload.is_not(None)).values(payload=None),
@@ -218,6 +234,25 @@ def test_what_was_damaged_in_the_database_is_named(what: str, store_url: str) ->
         assert any(message in sentence for sentence in found), found
         assert run_id in found[0] or "run_tags" in found[0]
         assert not look(writer).ok
+
+
+@pytest.mark.parametrize("column", ["payload", "meta"])
+def test_any_bit_of_a_small_value_that_is_flipped_is_noticed(column: str, store_url: str) -> None:
+    rng = np.random.default_rng(0)
+    with Writer.open(store_url) as writer:
+        feed = Feed(writer, new_run(writer).run_id)
+        feed.value("weights", 0, Histogram(rng.normal(size=1000)))
+        feed.end()
+        assert look(writer).faults == ()
+    with closing(sqlite3.connect(store_url, isolation_level=None)) as connection:
+        (stored,) = connection.execute(f"SELECT CAST({column} AS BLOB) FROM records").fetchone()
+        to = "?" if column == "payload" else "CAST(? AS TEXT)"
+        for bit in rng.choice(len(stored) * 8, 12, replace=False).tolist():
+            spoilt = bytearray(stored)
+            spoilt[bit // 8] ^= 1 << bit % 8
+            connection.execute(f"UPDATE records SET {column} = {to}", [bytes(spoilt)])
+            with Reader.open(store_url) as reader:
+                assert not verify(reader).ok, bit
 
 
 def test_a_damaged_run_hides_no_other(writer: Writer) -> None:

@@ -1,4 +1,4 @@
-"""Archived runs; a pyramid of summaries, tails and totals beside the chunks.
+"""Archived runs; checksums of records; a pyramid of summaries, tails and totals beside the chunks.
 
 What is derived from the chunks is made by today's code. A revision that changes its form makes it anew
 after this one, so nothing of an older form has to be kept.
@@ -30,6 +30,7 @@ def upgrade() -> None:
     """Add the new tables, and fill them from the chunks and records."""
     op.add_column("runs", Column("archived_at", Double))
     op.add_column("journals", Column("edition", Integer, nullable=False, server_default="0"))
+    op.add_column("records", Column("checksum", BigInteger))
     op.create_table(
         "streams",
         Column("run_id", String(10), primary_key=True),
