@@ -20,7 +20,7 @@ class Sealing:
         self._mine = (journals.c.run_id == run_id) & (journals.c.journal_no == journal_no)
         self._run_id, self._journal_no = run_id, journal_no
         self._state: JournalState | None = None
-        self._edition = -1
+        self._left_at: list[int] = []
 
     def step(self, connection: sa.Connection) -> bool:
         """Merge what some series have; return whether there are more."""
@@ -35,14 +35,18 @@ class Sealing:
 
     def _current(self, connection: sa.Connection) -> JournalState:
         """Return the journal's state, and say that it changes: whoever writes it after all asks anew."""
-        raised = sa.update(journals).where(self._mine).values(edition=journals.c.edition + 1)
-        ours = connection.execute(raised.where(journals.c.edition == self._edition)).rowcount
-        if not ours:
-            connection.execute(raised)
-        if not ours or self._state is None:
+        # Written before it is read: from then on the row is locked.
+        connection.execute(sa.update(journals).where(self._mine).values(edition=journals.c.edition + 1))
+        edition, *places = connection.execute(sa.select(*_MOVING).where(self._mine)).first() or (0,)
+        # Between two transactions somebody may have written who asked anew.
+        if self._state is None or [edition, *places] != [self._left_at[0] + 1, *self._left_at[1:]]:
             self._state = load_state(connection, self._run_id, self._journal_no)
-            edition = sa.select(journals.c.edition).where(self._mine)
-            self._edition = connection.execute(edition).scalar() or 0
-        else:
-            self._edition += 1
+        self._left_at = [edition, *places]
         return self._state
+
+
+_MOVING = [
+    journals.c[name]
+    for name in ("edition", "points_segment", "points_offset", "values_segment", "values_offset")
+]
+"""What changes whenever the journal is written."""

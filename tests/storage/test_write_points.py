@@ -162,6 +162,24 @@ def test_sealing_takes_what_time_it_is_given(
     log.check(reader)
 
 
+def test_sealing_beside_a_writer_that_goes_on(
+    writer: Writer, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write_seal, "_SERIES_AT_ONCE", 1)
+    log = Log(writer, 3)
+    noise = np.random.default_rng(0)
+    log.flush(dict.fromkeys(range(3), 10), noise)
+    sealing = write_seal.Sealing(log.run_id, 0)
+    for count in (10, CHUNK_POINTS, 10):
+        assert writer.transact(sealing.step)
+        # As a writer does whose commit was refused.
+        log.cursor = writer.open_journal(log.run_id, log.run_id, 0)
+        log.flush(dict.fromkeys(range(3), count), noise)
+    while writer.transact(sealing.step):
+        pass
+    log.check(reader)
+
+
 def test_what_merging_left_empty_goes_back_to_the_disk(writer: Writer) -> None:
     log = Log(writer, 500)
     noise = np.random.default_rng(0)
