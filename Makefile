@@ -37,12 +37,12 @@ demo: $(VENV)/.stamp-demo ## Train in PyTorch and in Keras with the dashboard op
 	@$(BIN)/python tools/demo.py --port $(PORT) --store $(STORE) $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(CHECK),--check)
 
 test: $(VENV)/.stamp-test check ## Install what the tests need, check the code, run the tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -m "not long" $(ARGS)
 
 crash: $(VENV)/.stamp-test ## Kill trainings, recoveries and commands at hundreds of random moments (CRASH_SEED= for the same again)
 	@CRASH_KILLS=$(CRASH_KILLS) CRASH_SEED=$(CRASH_SEED) $(BIN)/python -m pytest -m crash $(ARGS)
 
-test-all: $(VENV)/.stamp-test check ## The same with branch coverage, which must reach its floor
+test-all: $(VENV)/.stamp-test check ## All tests, those of a minute too, with branch coverage, which must reach its floor
 	@$(BIN)/python -m pytest --cov --cov-report= $(ARGS)
 	@$(BIN)/coverage report --include="storage/*" --fail-under=$(COVERAGE_FLOOR)
 	@$(BIN)/coverage report --include="trackers/*" --fail-under=$(COVERAGE_FLOOR)

@@ -25,7 +25,7 @@ def test_every_figure_runs_for_stepscope(tmp_path: Path) -> None:
     assert results["missing"] == {}
     assert all(f"| {goal['what']} | {goal['goal']} |" in printed for goal in results["goals"])
     figures = set(results["trials"])
-    assert figures == set(results["figures"])
+    assert figures == set(results["figures"]) - {"log_call_all_cores"}, "which is for the full size alone"
     assert len(results["goals"]) > len(figures)
 
 

@@ -127,7 +127,7 @@ def test_memory_stays_bounded_however_long_the_store_is_locked(
     assert len(limit) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_store_that_is_locked_for_a_minute(store_url: str, caplog: pytest.LogCaptureFixture) -> None:
     with_a_store(store_url)
     run = stepscope.init(store=store_url)
