@@ -18,7 +18,7 @@ from urllib.parse import quote
 from .errors import BadInput, StoreDamaged, StoreError, StoreNotFound, StoreNotWritable
 from .forks import forks
 from .location import StoreLocation
-from .sqlite_file import is_still
+from .sqlite_file import is_still, of_a_folder
 
 _PATIENCE_SECONDS = 30.0
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -81,6 +81,8 @@ def copy_database(source: Path, target: Path) -> int:
         StoreNotWritable: the target exists, or its folder or disk refuses it.
         StoreError: the source cannot be read, or is locked for 30 seconds.
     """
+    if source.is_dir():
+        raise StoreNotFound(of_a_folder(source))
     if not source.is_file():
         raise StoreNotFound(f"there is no store at {source} to copy. Name another one with --store.")
     if target.exists():

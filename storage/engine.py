@@ -26,7 +26,7 @@ from .errors import (
 from .forks import forks
 from .location import StoreLocation
 from .migrations import HEAD
-from .sqlite_file import check_writable, is_frozen, url_of, url_of_frozen
+from .sqlite_file import check_writable, is_frozen, of_a_folder, url_of, url_of_frozen
 
 T = TypeVar("T")
 
@@ -67,6 +67,8 @@ def open_for_reading(location: StoreLocation) -> sa.Engine:
         StoreTooNew, StoreTooOld: when its schema is another one.
         StoreDamaged: when the file is not a Stepscope store.
     """
+    if location.path is not None and location.path.is_dir():
+        raise StoreNotFound(of_a_folder(location.path))
     if location.path is not None and not location.path.is_file():
         raise StoreNotFound(
             f"there is no store at {location.path}. Log a run with "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from typing import Any, cast
@@ -17,11 +18,22 @@ def mapping_of(text: str) -> dict[str, Any]:
 
 
 def flatten(values: Mapping[str, Any], separator: str = ".", prefix: str = "") -> dict[str, Any]:
-    """Return nested mappings as one, the keys joined: {"optimizer.lr": 0.1}. A list is one value."""
+    """Return nested mappings as one, the keys joined: {"optimizer.lr": 0.1}. A list is one value.
+
+    Of {"a": {"b": 1}, "a.b": 2}, both are kept: the later one as "a.b (2)".
+    """
     found: dict[str, Any] = {}
     for key, value in values.items():
+        inner = {f"{prefix}{key}": value}
         if isinstance(value, Mapping) and value:
-            found |= flatten(cast("Mapping[str, Any]", value), separator, f"{prefix}{key}{separator}")
-        else:
-            found[f"{prefix}{key}"] = value
+            inner = flatten(cast("Mapping[str, Any]", value), separator, f"{prefix}{key}{separator}")
+        for name, one in inner.items():
+            found[_free(name, found)] = one
     return found
+
+
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    if name not in taken:
+        return name
+    names = (f"{name} ({number})" for number in itertools.count(2))
+    return next(one for one in names if one not in taken)

@@ -97,8 +97,8 @@ class Store:
         return _with_last_values(self._reader, [self._reader.find_run(run)])[0]
 
     def close(self) -> None:
-        """Close the connections."""
-        self._reader.close()
+        """Close the connections. What reads afterwards, runs that it gave among them, gets a StoreError."""
+        self._reader.shut()
 
     def __enter__(self) -> Self:
         """Return the store."""

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from .arguments import check_text
 from .blobs import get_blob
 from .engine import open_for_reading, translate_errors
-from .errors import BadInput, RunNotFound, StoreDamaged
+from .errors import BadInput, RunNotFound, StoreDamaged, StoreError
 from .kinds import KIND_OF
 from .location import StoreArgument, StoreLocation, locate
 from .model import Attempt, LastValues, Points, Record, Run, RunState, Series, SeriesName
@@ -36,6 +36,7 @@ class Reader:
         self.location = location
         self._engine = engine
         self._names: dict[int, SeriesName] = {}
+        self._is_shut = False
 
     @classmethod
     def open(cls, store: StoreArgument = None) -> Self:
@@ -55,6 +56,11 @@ class Reader:
     def close(self) -> None:
         """Close the connections."""
         self._engine.dispose()
+
+    def shut(self) -> None:
+        """Close the connections for good: what reads afterwards gets a StoreError."""
+        self._is_shut = True
+        self.close()
 
     def __enter__(self) -> Self:
         """Return the reader."""
@@ -281,6 +287,11 @@ class Reader:
 
     def ask(self, work: Callable[[sa.Connection], T]) -> T:
         """Run `work` on a connection: all that it reads is of one moment. Raises StoreError."""
+        if self._is_shut:
+            raise StoreError(
+                f"the store {self.location.display} was closed, and cannot be read any more. "
+                f"Open it again: stepscope.open"
+            )
 
         def run() -> T:
             with self._engine.connect() as connection:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
@@ -72,8 +72,6 @@ def parse_filter(text: str) -> RunFilter:
     test = parser.value(tree)
     wanted = dict(_required(tree))
     state = wanted.get("state")
-    if state is not None and state not in set(RunState):
-        raise BadInput(f"filter {parser.shown}: a state is one of {', '.join(RunState)}, but not {state!r}.")
     return RunFilter(
         lambda run: bool(test(run)), wanted.get("project"), None if state is None else RunState(state)
     )
@@ -129,9 +127,25 @@ class _Parser:
         return lambda run: any(value(run) for value in values)
 
     def _compared(self, left: ast.expr, ops: list[ast.cmpop], others: list[ast.expr]) -> Value:
-        sides = [self.value(side) for side in (left, *others)]
+        nodes = (left, *others)
+        for op, *pair in zip(ops, nodes, nodes[1:], strict=False):
+            self._check_states(op, pair)
+        sides = [self.value(side) for side in nodes]
         tests = [(_OPERATORS[type(op)], sides[at], sides[at + 1]) for at, op in enumerate(ops)]
         return lambda run: all(_holds(test, first(run), second(run)) for test, first, second in tests)
+
+    def _check_states(self, op: ast.cmpop, sides: Sequence[ast.expr]) -> None:
+        """Refuse what no state is, where `state` is compared with it or looked for in a list."""
+        if not any(isinstance(side, ast.Name) and side.id == "state" for side in sides):
+            return
+        for side in sides:
+            listed = isinstance(side, ast.Tuple | ast.List)
+            # `"fin" in state` asks for a part of a name, and `state in "finished"` the other way round.
+            whole = listed or not isinstance(op, ast.In | ast.NotIn)
+            for part in side.elts if listed else [side]:
+                text = part.value if isinstance(part, ast.Constant) else None
+                if isinstance(text, str) and not _may_be_state(text, whole=whole):
+                    raise self._wrong(part, f"a state is one of {', '.join(RunState)}, but not {text!r}")
 
     def _field(self, node: ast.expr) -> Value:
         match node:
@@ -164,6 +178,10 @@ class _Parser:
     def _refusal(self, line: int, column: int, what: str) -> BadInput:
         place = f"column {column}" if line == 1 else f"line {line}, column {column}"
         return BadInput(f"filter {self.shown}, {place}: {what.rstrip('.')}. {_ALLOWED}")
+
+
+def _may_be_state(text: str, *, whole: bool) -> bool:
+    return text in set(RunState) if whole else any(text in state or state in text for state in RunState)
 
 
 def _is_deep(tree: ast.expr) -> bool:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from .errors import StoreDamaged, StoreNotWritable
 from .forks import forks
-from .location import StoreLocation
+from .location import DEFAULT_STORE, StoreLocation
 
 
 def check_writable(path: Path) -> None:
@@ -24,13 +24,18 @@ def check_writable(path: Path) -> None:
             f"the store {path} needs an existing folder, but {folder} is none. Create it first."
         )
     if path.is_dir():
-        raise StoreNotWritable(f"the store must be a file, but {path} is a folder. Name a file.")
+        raise StoreNotWritable(of_a_folder(path))
     target = path if path.exists() else folder
     if not os.access(target, os.W_OK):
         raise StoreNotWritable(
             f"the store {path} must be writable, but {target} refuses writes. "
             f"Change its permissions or pass another store=..."
         )
+
+
+def of_a_folder(path: Path) -> str:
+    """Return what to say of a folder that was named as the store."""
+    return f"the store must be a file, but {path} is a folder. Name a file, such as {path / DEFAULT_STORE}"
 
 
 def check_file(location: StoreLocation) -> None:
@@ -87,8 +92,19 @@ def is_still(path: Path) -> bool:
 
     Somebody who may write has it open if there is a shared-memory file: then SQLite reads along. If not,
     nothing will change, and it has to be told so, for it cannot make that file.
+
+    Raises:
+        StoreNotWritable: there is a log, which would not be read then.
     """
-    return is_frozen(path) and not path.with_name(path.name + "-shm").exists()
+    if not is_frozen(path) or path.with_name(path.name + "-shm").exists():
+        return False
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size:
+        raise StoreNotWritable(
+            f"the newest part of {path} lies in its log {log.name}, which can be read only where files may "
+            f"be written beside it. Copy both files into a folder of yours, and open the copy"
+        )
+    return True
 
 
 def url_of_frozen(location: StoreLocation, path: Path) -> sa.URL:

@@ -79,14 +79,16 @@ def _record_row(
 ) -> dict[str, Any]:
     data = record.encoded.data
     as_blob = KIND_OF[record.definition.kind].shape is Shape.BLOB or len(data) > INLINE_BYTES
-    row = {
+    meta, payload = json.dumps(record.encoded.meta), None if as_blob else data
+    digest = put_blob(connection, location, run_id, data) if as_blob else None
+    return {
         "step": record.step,
         "time": record.time,
-        "meta": json.dumps(record.encoded.meta),
-        "payload": None if as_blob else data,
-        "digest": put_blob(connection, location, run_id, data) if as_blob else None,
+        "meta": meta,
+        "payload": payload,
+        "digest": digest,
+        "checksum": record_checksum(record.step, record.time, meta, payload, digest),
     }
-    return row | {"checksum": record_checksum(**row)}
 
 
 def _series_row(run_id: str, series_id: int, definition: SeriesDefinition) -> dict[str, Any]:

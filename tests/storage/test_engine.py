@@ -82,8 +82,9 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
 def test_a_path_that_is_a_folder(tmp_path: Path) -> None:
     with pytest.raises(StoreNotWritable, match=r"the store must be a file, but .* is a folder\. Name a file"):
         Writer.open(tmp_path)
-    with pytest.raises(StoreNotFound):
-        Reader.open(tmp_path)
+    for read in (Reader.open, lambda path: backup_store(locate(path))):
+        with pytest.raises(StoreNotFound, match=r"is a folder\. Name a file, such as .*/stepscope\.db$"):
+            read(tmp_path)
 
 
 def test_a_folder_that_refuses_writes(folder: Path) -> None:
@@ -143,6 +144,28 @@ def test_a_store_that_may_only_be_read_is_read(folder: Path) -> None:
         folder.chmod(0o755)
         for path in folder.iterdir():
             path.chmod(0o644)
+
+
+def test_a_log_that_cannot_be_read_is_not_passed_over(folder: Path) -> None:
+    store = folder / "runs.db"
+    with Writer.open(folder / "living.db") as writer:
+        new_run(writer)
+        for end in ("", "-wal"):  # as somebody copies the files of a store that is open
+            shutil.copy(folder / f"living.db{end}", f"{store}{end}")
+
+    def work() -> None:
+        with tempfile.TemporaryDirectory() as target:
+            said = r"the newest part of .*runs\.db lies in its log runs\.db-wal, .* Copy both files"
+            with pytest.raises(StoreNotWritable, match=said):
+                Reader.open(store)
+            with pytest.raises(StoreNotWritable, match=said):
+                backup_store(locate(store), Path(target, "copy.db"))
+            for end in ("", "-wal"):
+                shutil.copyfile(f"{store}{end}", f"{target}/runs.db{end}")
+            with Reader.open(Path(target, "runs.db")) as reader:
+                assert len(reader.runs()) == 1
+
+    read_only(folder, work)
 
 
 @pytest.mark.parametrize(

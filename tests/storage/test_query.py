@@ -10,7 +10,7 @@ import pytest
 
 import stepscope
 from contracts.query_contract import QueryContract
-from stepscope.storage.errors import BadInput, RunNotFound, StoreNotFound
+from stepscope.storage.errors import BadInput, RunNotFound, StoreError, StoreNotFound
 from stepscope.storage.frames import Table, column_of
 from stepscope.storage.near import near_names
 from stepscope.storage.read import Reader
@@ -46,6 +46,23 @@ def test_a_filter_that_is_none(store_url: str) -> None:
     stepscope.init(store=store_url, project="p").finish()
     with stepscope.open(store_url) as store, pytest.raises(BadInput, match=r"a filter is .* but got int 3"):
         store.runs(filter=3)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_store_that_was_closed(store_url: str) -> None:
+    stepscope.init(store=store_url, name="one").finish()
+    with stepscope.open(store_url) as store:
+        run = store.run("one")
+    for read in (store.runs, store.projects, run.series, lambda: run.last):
+        with pytest.raises(StoreError, match=r"was closed, and .* Open it again: stepscope\.open"):
+            read()
+
+
+def test_a_config_whose_joined_keys_are_equal_loses_none(store_url: str) -> None:
+    stepscope.init(store=store_url, config={"a": {"b": 1}, "a.b": 2}).finish()
+    with stepscope.open(store_url) as store:
+        table = store.runs().pandas()
+        assert store.runs()[0].config == {"a": {"b": 1}, "a.b": 2}
+    assert (table["config.a.b"][0], table["config.a.b (2)"][0]) == (1, 2)
 
 
 @pytest.mark.parametrize(
