@@ -148,6 +148,11 @@ class Reader:
         query = sa.select(runs.c.name).distinct()
         return near_names(text, self.ask(lambda connection: connection.execute(query).scalars().all()))
 
+    def near_projects(self, text: str) -> str:
+        """Return a sentence that names the projects which a person may have meant; "" when none is near."""
+        query = sa.select(runs.c.project).distinct()
+        return near_names(text, self.ask(lambda connection: connection.execute(query).scalars().all()))
+
     def environment(self, run_id: str) -> dict[str, Any]:
         """Return what was captured of a run's machine and code (see Run.environment).
 

@@ -52,6 +52,8 @@ class Synced:
     source: RunContent | None = None
     """What both stores hold, compared: None where nothing was written."""
     destination: RunContent | None = None
+    old_name: str | None = None
+    """The name that the copy had until now, where it was another one."""
 
     @property
     def alive(self) -> bool:
@@ -81,6 +83,7 @@ def sync_run(reader: Reader, writer: Writer, run: Run) -> Synced:
             # Two that copy one run at once take turns; in SQLite they do so anyway.
             target.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(run.run_id))))
         outcome = _compare(source, target, run.run_id)
+        named = target.execute(sa.select(runs.c.name).where(runs.c.run_id == run.run_id)).scalar()
         if outcome not in (Outcome.COPIED, Outcome.UPDATED):
             return Synced(run, outcome)
         edition = _edition(target, run.run_id)
@@ -97,7 +100,7 @@ def sync_run(reader: Reader, writer: Writer, run: Run) -> Synced:
                 f"it was copied, in {writer.location.display} ({contents[1]}). Nothing was copied; "
                 f"run: stepscope verify"
             )
-        return Synced(run, outcome, *contents)
+        return Synced(run, outcome, *contents, None if named == run.name else named)
 
     return reader.ask(lambda source: writer.transact(lambda target: work(source, target)))
 

@@ -35,12 +35,20 @@ def run(options: argparse.Namespace) -> None:
     with Reader.open(options.store) as reader:
         found = _chosen(reader, options)
         values = reader.last_values([run.run_id for run in found])
+        hint = "" if found else _hint(reader, options.project)
     if options.json:
         output.print_json({"store": reader.location.display, "runs": _described(found, values)})
     elif found:
         output.print_table(_columns(found, values, archived=options.all))
     else:
-        print(f"{one_of(0, 'run')} in {reader.location.display}")
+        print(f"{one_of(0, 'run')} in {reader.location.display}{hint}")
+
+
+def _hint(reader: Reader, project: str | None) -> str:
+    """Say of a project without runs, archived ones among them, what may have been meant."""
+    if project is None or reader.runs(project=project, archived=True):
+        return ""
+    return f": there is no project {project!r}.{reader.near_projects(project)}"
 
 
 def _chosen(reader: Reader, options: argparse.Namespace) -> list[Run]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from ...storage.errors import RunNotFound
 from ...storage.location import locate
 from ...storage.maintain import recover_if_possible
 from ...storage.model import Run
@@ -53,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
     done: list[Synced] = []
     with Reader.open(source.url) as reader:
         chosen = _chosen(reader, options.runs, options.project)
+        if not chosen:
+            raise RunNotFound(_nothing(reader, options.project))
         with Writer.open(destination.url) as writer:
             for one in chosen:
                 done.append(sync_run(reader, writer, one))
@@ -75,12 +78,20 @@ def _chosen(reader: Reader, names: Sequence[str], project: str | None) -> list[R
     return [run for run in found.values() if project in (None, run.project)]
 
 
+def _nothing(reader: Reader, project: str | None) -> str:
+    of_it = "" if project is None else f" of project {project!r}"
+    near = "" if project is None else reader.near_projects(project)
+    return f"there is nothing to copy: no run{of_it} is chosen in {reader.location.display}.{near}"
+
+
 def _print(done: Synced) -> None:
     print(f"{done.run.run_id} ({output.short(done.run.name)}) {_WORDS[done.outcome]}", end="")
     if done.source is not None:
         held = f"{one_of(done.source.points, 'point')}, {one_of(done.source.records, 'record')}"
         held += f", {one_of(done.source.blobs, 'blob')}"
         print(f": {held}; the checksums of both stores agree ({done.source.checksum[:16]})", end="")
+    if done.old_name is not None:
+        print(f"; its name there was {done.old_name!r}", end="")
     print("; it still runs, and what was stored until now is there" if done.alive else "")
 
 
@@ -91,6 +102,7 @@ def _described(done: Synced) -> dict[str, Any]:
         "project": done.run.project,
         "outcome": done.outcome.value,
         "alive": done.alive,
+        "old_name": done.old_name,
         "source": None if done.source is None else asdict(done.source),
         "destination": None if done.destination is None else asdict(done.destination),
     }

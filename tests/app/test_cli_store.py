@@ -115,6 +115,35 @@ def test_runs_are_copied_into_another_store(
     assert f"{first} (first) is there already\n" in capsys.readouterr().out
 
 
+def test_a_sync_of_nothing_makes_no_store(
+    store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(store_url, "first", project="digits")
+    fill(store_url, "second", project="letters")
+    there = str(tmp_path / "there.db")
+    assert main(["sync", store_url, there, "--project", "digit"]) == 1
+    said = capsys.readouterr().err
+    assert f"there is nothing to copy: no run of project 'digit' is chosen in {store_url}" in said
+    assert said.endswith(" Near names: 'digits'.\n")
+    assert main(["sync", store_url, there, "second", "--project", "digits"]) == 1
+    assert not Path(there).exists()
+    assert main(["runs", "--store", store_url, "--project", "Digit"]) == 0
+    said = capsys.readouterr().out
+    assert said == f"0 runs in {store_url}: there is no project 'Digit'. Near names: 'digits'.\n"
+
+
+def test_a_sync_tells_which_name_it_replaced(
+    store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(store_url, "first")
+    there = str(tmp_path / "there.db")
+    assert main(["sync", store_url, there]) == 0
+    assert main(["rename", "first", "second", "--store", store_url]) == 0
+    capsys.readouterr()
+    assert main(["sync", store_url, there]) == 0
+    assert "; its name there was 'first'" in capsys.readouterr().out
+
+
 def test_a_conflict_is_exit_code_1(
     store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

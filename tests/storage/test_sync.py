@@ -181,6 +181,19 @@ def test_a_new_name_travels_and_never_back(pair: Pair) -> None:
     assert pair.reader_there.run(run_id).name == "third"
 
 
+def test_the_store_that_changed_a_run_more_often_names_it_and_tells_the_old_name(sqlite_pair: Pair) -> None:
+    run_id = fill(sqlite_pair.writer.location.url, "first")
+    assert sqlite_pair.sync(run_id).old_name is None
+    rename_run(sqlite_pair.there, run_id, "theirs")
+    for name in ("second", "third"):
+        rename_run(sqlite_pair.writer, run_id, name)
+    done = sqlite_pair.sync(run_id)
+    assert (done.outcome, done.old_name) == (Outcome.UPDATED, "theirs")
+    assert sqlite_pair.reader_there.run(run_id).name == "third"
+    archive_run(sqlite_pair.writer, run_id)
+    assert sqlite_pair.sync(run_id).old_name is None
+
+
 def test_a_run_that_went_on_in_both_stores_is_left_alone(pair: Pair) -> None:
     run_id = fill(pair.writer.location.url)
     pair.sync(run_id)
