@@ -97,8 +97,10 @@ class Figure:
 
 
 def rounds_of(peer: str, scale: Scale) -> int:
-    """Return how often to repeat a trial: ours are short, and are to be known best."""
-    return scale.our_rounds if peer == OURS else scale.rounds
+    """Return how often to repeat a trial: ours are to be known best, costly ones differ by far anyway."""
+    if peer == OURS:
+        return scale.our_rounds
+    return 1 if PEERS[peer].costly else scale.rounds
 
 
 def for_all(figure: str, scale: Scale, settings: Callable[[type[Peer]], Settings | None]) -> list[Case]:

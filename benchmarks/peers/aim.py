@@ -16,6 +16,7 @@ class Aim(Peer):
     packages = ("aim",)
     module = "aim"
     versions_of = ("aim", "aimrocks")
+    costly = True
     histograms = images = True
 
     def __init__(self, folder: Path) -> None:

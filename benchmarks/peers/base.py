@@ -30,6 +30,8 @@ class Peer(ABC):
     calls: ClassVar[int] = 100_000
     """How many calls a trial takes; fewer where 100,000 would take minutes."""
     dicts: ClassVar[int] = 2_000
+    costly: ClassVar[bool] = False
+    """Whether a call takes so much longer than those of others that one trial tells enough."""
     histograms: ClassVar[bool] = False
     images: ClassVar[bool] = False
 

@@ -16,6 +16,7 @@ class Dvclive(Peer):
     packages = ("dvclive", "pandas", "pillow")
     module = "dvclive"
     versions_of = ("dvclive", "pandas")
+    costly = True
     variables = {"DVC_NO_ANALYTICS": "true"}
     calls = 2_000
     dicts = 200

@@ -22,6 +22,7 @@ class Mlflow(Peer):
     packages = ("mlflow", "pillow")
     module = "mlflow"
     versions_of = ("mlflow",)
+    costly = True
     variables = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
     calls = 2_000
     dicts = 200

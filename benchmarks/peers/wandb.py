@@ -21,6 +21,7 @@ class Wandb(Peer):
     packages = ("wandb", "pillow")
     module = "wandb"
     versions_of = ("wandb",)
+    costly = True
     variables = {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false"}
     histograms = images = True
 
