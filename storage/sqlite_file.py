@@ -35,7 +35,8 @@ def check_writable(path: Path) -> None:
 
 def of_a_folder(path: Path) -> str:
     """Return what to say of a folder that was named as the store."""
-    return f"the store must be a file, but {path} is a folder. Name a file, such as {path / DEFAULT_STORE}"
+    said = f"the store must be a file, but {path} is a folder. Name a file. In there, it could be"
+    return f"{said} {path / DEFAULT_STORE}"
 
 
 def check_file(location: StoreLocation) -> None:

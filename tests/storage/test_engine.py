@@ -83,7 +83,9 @@ def test_a_path_that_is_a_folder(tmp_path: Path) -> None:
     with pytest.raises(StoreNotWritable, match=r"the store must be a file, but .* is a folder\. Name a file"):
         Writer.open(tmp_path)
     for read in (Reader.open, lambda path: backup_store(locate(path))):
-        with pytest.raises(StoreNotFound, match=r"is a folder\. Name a file, such as .*/stepscope\.db$"):
+        with pytest.raises(
+            StoreNotFound, match=r"is a folder\. Name a file. In there, it could be .*/stepscope\.db$"
+        ):
             read(tmp_path)
 
 
