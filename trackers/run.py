@@ -55,6 +55,8 @@ class Run:
         self._began = time.monotonic() - max(0.0, time.time() - stored.created_at)
         self._recorder = recorder
         self._step = -1 if last_step is None else last_step
+        # From an attempt before, or with a context: it is no surprise that one without goes on elsewhere.
+        self._step_apart = last_step
         self._fixed_step: int | None = None
         self._finished = False
         self._on_finish: list[Callable[[], None]] = []
@@ -108,9 +110,10 @@ class Run:
             with recorder.lock:
                 at = self._next_step() if step is None else step
                 if type(at) is not int or not self._step <= at <= _MAX_STEP:
-                    at = self._odd_step(at)
+                    at = self._odd_step(at, context)
                 if context is not None:
                     check_context(context)
+                    self._step_apart = at
                 # Also when nothing can be taken: later values are not to get the steps of lost ones.
                 self._step = at
                 journal = recorder.journal
@@ -244,10 +247,10 @@ class Run:
             least = 0.0 if time.monotonic() > _exit_by else _CLOSE_SECONDS
             self._recorder.close(max(least, deadline - time.monotonic()))
 
-    def _odd_step(self, step: object) -> int:
+    def _odd_step(self, step: object, context: object) -> int:
         """Return a step that is no plain int, too large, or smaller than the one before. Raises BadInput."""
         before, at = self._step, as_step(step)
-        if at < before:
+        if at < before and context is None and before != self._step_apart:
             self.guard.say(
                 "backwards",
                 f"step went back from {before} to {at} in run {self.name}. Both are stored; "

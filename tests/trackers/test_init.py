@@ -332,6 +332,19 @@ def test_a_resumed_run_goes_on(store_url: str) -> None:
         assert [(a.attempt, a.first_step) for a in reader.attempts(run.id)] == [(0, 0), (1, 5)]
 
 
+def test_a_resumed_run_may_go_on_from_an_earlier_checkpoint(
+    store_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with stepscope.init(store=store_url, name="long") as run:
+        run.log({"loss": 0.0}, step=99)
+    with stepscope.init(store=store_url, resume="long") as again:
+        for step in (80, 81, 82):
+            again.log({"loss": 1.0}, step=step)
+        assert not caplog.records
+        again.log({"loss": 1.0}, step=81)
+        assert "step went back from 82 to 81" in caplog.text
+
+
 DIES = """
 import os, signal, sys, stepscope
 run = stepscope.init(store=sys.argv[1], name="preempted")

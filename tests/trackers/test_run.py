@@ -411,6 +411,17 @@ def test_a_step_that_goes_back_is_said_once(
     assert look(lenient).points("loss") == {step: float(step) for step in (1, 3, 4, 5, 6)}
 
 
+def test_contexts_take_their_own_turns(lenient: stepscope.Run, caplog: pytest.LogCaptureFixture) -> None:
+    for rank in range(2):
+        for step in range(5):
+            lenient.log({"loss": 0.5}, step=step, context={"rank": rank})
+    for step in range(3):
+        lenient.log({"loss": 0.5}, step=step)
+    assert not caplog.records
+    lenient.log({"loss": 0.5}, step=1)
+    assert "step went back from 2 to 1" in caplog.text
+
+
 def test_a_name_for_each_step_is_stopped(
     lenient: stepscope.Run, look: Look, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
