@@ -25,7 +25,8 @@ from .capture import capture_environment
 from .exceptions import watch_uncaught
 from .guard import Guard
 from .in_time import in_time
-from .recorder import NoRecorder, Recorder
+from .no_recorder import NoRecorder
+from .recorder import Recorder
 from .run import Run
 from .run_id import new_run_id
 from .settings import Settings, is_strict, read_settings

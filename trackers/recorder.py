@@ -17,12 +17,12 @@ from ..storage.errors import BadInput
 from ..storage.journal import Journal
 from ..storage.journal_plain import create_journal
 from ..storage.lanes import JournalFull
-from ..storage.model import SYSTEM_PREFIX
 from ..storage.model import Run as StoredRun
 from ..storage.os_files import after_fork_in_child
 from .delivery import Delivery, Later
 from .device import PendingValue, PendingValues, Snapshot
 from .guard import Guard
+from .names import check_name
 from .raw import Payload
 from .settings import Settings
 from .tracked_dict import text_of
@@ -30,23 +30,12 @@ from .values import Prepared, from_array
 
 Context: TypeAlias = Mapping[str, str | int]
 
-MOST_SERIES = 50_000
-"""Different names in one run; beyond it a loop most likely puts the step into the name."""
-_MOST_SYSTEM = 1000
-"""How many more the measurements of the machine may have: they go on when the names of others ran out."""
-MOST_NAME_CHARACTERS = 500
 MOST_ASIDE = 1000
 """Values that may be logged in the midst of one call of log, by signal handlers and the like."""
 _END_BYTES = 16 << 20
 """How much a journal may grow beyond its limit to say how its run ended."""
 _TURN_SECONDS = 0.5
 _LEAVE_SECONDS = 0.15
-
-
-class TooManyNames(BadInput):
-    """A run has as many series as it may have, and this name would be one more."""
-
-    reason = "more names than a run may have"
 
 
 class Recorder:
@@ -263,7 +252,8 @@ class Recorder:
         with self.lock:
             self._end = f"{reason}. What it still logs is not kept."
             self.journal = None
-        self._guard.say("deleted", self._end)
+        # As the next log call would say it, so that only one of both does.
+        self._guard.note(BadInput(self._end), "storing", lost=0)
 
     def after_fork(self) -> None:
         """Forget the parent's journal and thread; the child's first value opens its own."""
@@ -324,68 +314,11 @@ class Recorder:
         key = (kind, name, tuple(sorted(context.items())))
         number = self._series.get(key)
         if number is None:
-            _check_name(name, len(self._series))
+            check_name(name, len(self._series))
             number = self._series[key] = journal.define_series(name, kind, context)
             if kind == "scalar" and not context:
                 self.numbers[name] = number
         return number
-
-
-class NoRecorder:
-    """Takes the place of a recorder when there is no store: counts what it is given, keeps nothing."""
-
-    journal = None
-    in_child = False
-
-    def __init__(self, guard: Guard) -> None:
-        """Count with `guard`."""
-        self.lock = threading.RLock()
-        self.numbers: dict[str, int] = {}
-        self.depth = 0
-        self.aside: list[tuple[str, Callable[[], None]]] = []
-        self._guard = guard
-
-    @contextmanager
-    def turn(self) -> Generator[None]:
-        """Hold the lock."""
-        with self.lock:
-            yield
-
-    def append_aside(self) -> None:
-        """Nothing is put aside."""
-
-    def append(self, *_: object) -> None:
-        """Count the value."""
-        self._guard.drop("the store could not be opened")
-
-    def change(self, change: Mapping[str, Any]) -> None:
-        """Do nothing."""
-
-    def end(self, change: Mapping[str, Any], until: float) -> None:
-        """Do nothing."""
-
-    def flush(self, timeout: float) -> bool:  # noqa: ARG002 - the signature of Recorder
-        """Nothing waits."""
-        return True
-
-    def close(self, timeout: float) -> None:
-        """Do nothing."""
-
-
-def _check_name(name: object, known: int) -> None:
-    if not isinstance(name, str) or not name:
-        shown = text_of(name) or "''"
-        raise BadInput(f"a name must be a string that is not empty, but got {type(name).__name__} {shown}")
-    if len(name) > MOST_NAME_CHARACTERS:
-        raise BadInput(
-            f"a name has at most {MOST_NAME_CHARACTERS} characters, but {name[:40]!r}... has "
-            f"{len(name)}. Put long text into stepscope.Text."
-        )
-    if known >= MOST_SERIES + (_MOST_SYSTEM if name.startswith(SYSTEM_PREFIX) else 0):
-        raise TooManyNames(
-            f"a run has at most {MOST_SERIES} different names, and {name[:80]!r} is one more. "
-            f"Is a step part of the name? Pass it as step=."
-        )
 
 
 _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()

@@ -19,7 +19,8 @@ from ..storage.model import SYSTEM_PREFIX, RunState
 from ..storage.model import Run as StoredRun
 from . import exceptions
 from .guard import Guard
-from .recorder import NoRecorder, Recorder
+from .no_recorder import NoRecorder
+from .recorder import Recorder
 from .run_copy import Origin, origin_of, revive
 from .tracked_dict import TrackedDict, as_config, plain, text_of
 from .values import prepare

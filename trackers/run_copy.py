@@ -12,7 +12,8 @@ import psutil
 
 from ..storage.model import Run as StoredRun
 from .guard import Guard
-from .recorder import NoRecorder, Recorder
+from .no_recorder import NoRecorder
+from .recorder import Recorder
 from .settings import Settings
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ import stepscope
 from hostile import lost, points, said, stored, until_ended
 from stepscope.storage.model import RunState
 from stepscope.storage.read import Reader
-from stepscope.trackers import recorder
+from stepscope.trackers import names
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ def check_names(store: str, run: stepscope.Run, most: int, count: int, told: lis
 def test_names_by_mistake_are_told_once_and_counted_as_one(
     store_url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "MOST_SERIES", 500)
+    monkeypatch.setattr(names, "MOST_SERIES", 500)
     run, grown = a_name_for_each_step(store_url, 500, 50_000)
     check_names(store_url, run, 500, 50_000, said(caplog))
     assert grown < 30 << 20, f"{grown >> 20} MiB were taken for names that were refused"
@@ -60,10 +60,10 @@ def test_names_by_mistake_are_told_once_and_counted_as_one(
 @pytest.mark.slow
 def test_a_million_names_by_mistake(store_url: str, caplog: pytest.LogCaptureFixture) -> None:
     before = psutil.Process().memory_info().rss
-    run, _ = a_name_for_each_step(store_url, recorder.MOST_SERIES, 1_000_000)
+    run, _ = a_name_for_each_step(store_url, names.MOST_SERIES, 1_000_000)
     grown = psutil.Process().memory_info().rss - before
-    check_names(store_url, run, recorder.MOST_SERIES, 1_000_000, said(caplog)[:1])
-    assert grown < 300 << 20, f"{grown >> 20} MiB were taken for {recorder.MOST_SERIES} names"
+    check_names(store_url, run, names.MOST_SERIES, 1_000_000, said(caplog)[:1])
+    assert grown < 300 << 20, f"{grown >> 20} MiB were taken for {names.MOST_SERIES} names"
 
 
 def test_eight_threads_log_media_and_numbers_at_once(store_url: str) -> None:

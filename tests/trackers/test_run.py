@@ -22,7 +22,7 @@ from stepscope.storage.errors import BadInput
 from stepscope.storage.model import Run, RunState
 from stepscope.storage.read import Reader
 from stepscope.storage.segments import MappedSegment
-from stepscope.trackers import recorder
+from stepscope.trackers import names
 
 
 @pytest.fixture
@@ -425,7 +425,7 @@ def test_contexts_take_their_own_turns(lenient: stepscope.Run, caplog: pytest.Lo
 def test_a_name_for_each_step_is_stopped(
     lenient: stepscope.Run, look: Look, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "MOST_SERIES", 300)
+    monkeypatch.setattr(names, "MOST_SERIES", 300)
     for step in range(1000):
         lenient.log({f"loss at {step}": 1.0})
     found = look(lenient)

@@ -1,0 +1,51 @@
+"""What a run has in place of a recorder when there is no store."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from .guard import Guard
+
+
+class NoRecorder:
+    """Takes the place of a recorder when there is no store: counts what it is given, keeps nothing."""
+
+    journal = None
+    in_child = False
+
+    def __init__(self, guard: Guard) -> None:
+        """Count with `guard`."""
+        self.lock = threading.RLock()
+        self.numbers: dict[str, int] = {}
+        self.depth = 0
+        self.aside: list[tuple[str, Callable[[], None]]] = []
+        self._guard = guard
+
+    @contextmanager
+    def turn(self) -> Generator[None]:
+        """Hold the lock."""
+        with self.lock:
+            yield
+
+    def append_aside(self) -> None:
+        """Nothing is put aside."""
+
+    def append(self, *_: object) -> None:
+        """Count the value."""
+        self._guard.drop("the store could not be opened")
+
+    def change(self, change: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+    def end(self, change: Mapping[str, Any], until: float) -> None:
+        """Do nothing."""
+
+    def flush(self, timeout: float) -> bool:  # noqa: ARG002 - the signature of Recorder
+        """Nothing waits."""
+        return True
+
+    def close(self, timeout: float) -> None:
+        """Do nothing."""
