@@ -114,7 +114,8 @@ class Lane(Generic[S]):
         Raises:
             JournalFull: at the journal's limit, or when the disk is full.
         """
-        if self._spare is None and self.position > self._segment.size // 2:
+        # What is made ahead must not take the room of what a log call needs now.
+        if self._spare is None and self.position > self._segment.size // 2 and not self._room.short:
             self._spare = self._create(self._segment_bytes, ahead=True)
 
     def close(self) -> None:

@@ -295,7 +295,9 @@ def test_a_run_goes_on_in_a_new_store(store_url: str, caplog: pytest.LogCaptureF
         path.write_bytes(b"garbage" * 1000)
         run.log({"loss": -1.0}, step=200_000)
         assert not run.flush()
-        assert "is not a sound Stepscope store: something else was written over it. Put it back" in caplog.text
+        assert (
+            "is not a sound Stepscope store: something else was written over it. Put it back" in caplog.text
+        )
         assert said(caplog)[-1].endswith("a new store is made then. Values wait in the journal.")
     for name in (store_url, f"{store_url}-wal", f"{store_url}-shm"):
         Path(name).unlink(missing_ok=True)
