@@ -90,7 +90,9 @@ def _sources(connection: sa.Connection, series: Series, window: Window, attempt:
             limit = limits.get(row.attempt)
             last = high if limit is None else min(high, limit - 1)
             parts = json.loads(row.parts or "[]")
-            found.append(Source(row.journal_no, row.full_chunks or 0, parts, low, last))
+            # A newer attempt may begin at the smallest step there is: below it, there is none.
+            if last >= levels.LOWEST:
+                found.append(Source(row.journal_no, row.full_chunks or 0, parts, low, last))
     return found
 
 

@@ -220,6 +220,23 @@ class StoreReadContract:
         ]
         assert reader.count_records(pictures) == 3
 
+    def test_an_attempt_that_begins_at_the_smallest_step_hides_all_before(
+        self, writer: Writer, reader: Reader, run_id: str
+    ) -> None:
+        smallest = -(2**63)
+        feed = Feed(writer, run_id)
+        feed.points("loss", np.zeros(CHUNK_POINTS + 2), range(smallest, smallest + CHUNK_POINTS + 2))
+        feed.points("only old", np.zeros(2), [smallest, 2**63 - 1])
+        feed.end()
+        feed = self.resume(writer, run_id)
+        feed.points("loss", [1.0], [smallest])
+        feed.end()
+        loss, old = (series_of(reader, run_id, name) for name in ("loss", "only old"))
+        for most in (None, 1, 100):
+            assert reader.points(loss, max_points=most).last.tolist() == [1.0]
+            assert not len(reader.points(old, max_points=most).step)
+        assert reader.points(old, attempt=0).step.tolist() == [smallest, 2**63 - 1]
+
     def test_journals_of_forked_children_are_one_attempt(
         self, writer: Writer, reader: Reader, run_id: str
     ) -> None:
