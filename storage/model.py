@@ -93,7 +93,7 @@ class Attempt:
     host: str
     pid: int
     first_step: int | None = None
-    """The smallest step that this attempt logged; from there on it replaces older attempts."""
+    """The smallest step that this attempt logged, of any series."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from .location import StoreArgument, StoreLocation, locate
 from .model import Attempt, LastValues, Points, Record, Run, RunState, Series, SeriesName
 from .near import near_names
 from .nested import mapping_of
-from .read_points import read_points, visible_steps
+from .read_points import limits_of, read_points
 from .read_runs import HEARTBEAT_SECONDS as HEARTBEAT_SECONDS
 from .read_runs import SILENT_SECONDS as SILENT_SECONDS
 from .read_runs import load_last_values, load_runs, parts, select_runs
@@ -26,6 +26,9 @@ from .schema import attempts, journals, records, runs, series
 T = TypeVar("T")
 
 _ID_LENGTH = 10
+
+
+_JOURNAL_OF_RECORD = (journals.c.run_id == records.c.run_id) & (journals.c.journal_no == records.c.journal_no)
 
 
 class Reader:
@@ -237,26 +240,26 @@ class Reader:
         `load`.
         """
         columns = records.c
-        query = (
-            sa.select(columns.journal_no, columns.seq, columns.step, journals.c.attempt)
-            .join(
-                journals,
-                (journals.c.run_id == columns.run_id) & (journals.c.journal_no == columns.journal_no),
-            )
-            .where(columns.run_id == series.run_id, columns.series_id == series.series_id)
-            .order_by(columns.step, columns.journal_no, columns.seq)
+        ours = (columns.run_id == series.run_id) & (columns.series_id == series.series_id)
+        begun = sa.select(journals.c.attempt, sa.func.min(columns.step)).join_from(
+            records, journals, _JOURNAL_OF_RECORD
         )
+        begun = begun.where(ours).group_by(journals.c.attempt)
+        query = sa.select(columns.journal_no, columns.seq, columns.step, journals.c.attempt).join_from(
+            records, journals, _JOURNAL_OF_RECORD
+        )
+        query = query.where(ours).order_by(columns.step, columns.journal_no, columns.seq)
         if first_step is not None:
             query = query.where(columns.step >= first_step)
         if last_step is not None:
             query = query.where(columns.step <= last_step)
 
         def work(connection: sa.Connection) -> list[Record]:
-            limits = visible_steps(connection, series.run_id)
+            limits = limits_of((row[0], row[1]) for row in connection.execute(begun))
             rows = [
                 row
                 for row in connection.execute(query)
-                if limits.get(row.attempt, 0) is None or row.step < limits[row.attempt]
+                if (limit := limits[row.attempt]) is None or row.step < limit
             ]
             return _load_records(connection, series, _thinned(rows, max_records))
 

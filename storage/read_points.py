@@ -14,7 +14,7 @@ tell of values that were replaced later, which are counted too, and neighbouring
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import sqlalchemy as sa
@@ -24,8 +24,8 @@ from . import pyramid as levels
 from .chunks import Columns, shown
 from .downsample import as_they_are, bucket, bucket_entries
 from .model import SYSTEM_PREFIX, Points, Series
-from .read_pyramid import Places, Source, coarse, decoded, entries_between, parts_of
-from .schema import attempts, journals, streams, tails
+from .read_pyramid import Places, Source, coarse, decoded, entries_between, first_steps, parts_of
+from .schema import journals, streams, tails
 from .tails import decode
 
 Window = tuple[int | None, int | None]
@@ -43,8 +43,10 @@ def read_points(
     attempt: int | None = None,
 ) -> Points:
     """Return the points of a series between two steps (see Reader.points)."""
-    sources = _sources(connection, series, window, attempt)
+    sources, attempt_of = _sources(connection, series, window, attempt)
     loose = _loose_points(connection, series, sources)
+    if len(set(attempt_of)) > 1 and not series.name.startswith(SYSTEM_PREFIX):
+        sources, loose = _without_replaced(connection, series, sources, loose, attempt_of)
 
     def exactly(places: Places) -> Columns:
         parts: list[Columns] = []
@@ -67,33 +69,61 @@ def read_points(
     return bucket_entries(np.concatenate([found.entries, groups]), max_points)
 
 
-def visible_steps(connection: sa.Connection, run_id: str) -> dict[int, int | None]:
-    """Return for each attempt the step from which a newer attempt replaces it, or None."""
-    limits: dict[int, int | None] = {}
-    newer: int | None = None
-    for row in connection.execute(_ATTEMPTS, {"r": run_id}):
-        limits[row.attempt] = newer
-        if row.first_step is not None and (newer is None or row.first_step < newer):
-            newer = row.first_step
-    return limits
-
-
-def _sources(connection: sa.Connection, series: Series, window: Window, attempt: int | None) -> list[Source]:
-    """Return what each journal holds of the series, in the order in which later ones win."""
-    whole = attempt is not None or series.name.startswith(SYSTEM_PREFIX)
-    limits = {} if whole else visible_steps(connection, series.run_id)
+def _sources(
+    connection: sa.Connection, series: Series, window: Window, attempt: int | None
+) -> tuple[list[Source], list[int]]:
+    """Return what each journal holds of the series, in the order in which later ones win, and its attempt."""
     low = levels.LOWEST if window[0] is None else window[0]
     high = levels.HIGHEST if window[1] is None else window[1]
     found: list[Source] = []
+    attempt_of: list[int] = []
     for row in connection.execute(_SOURCES, {"r": series.run_id, "s": series.series_id}):
         if attempt in (None, row.attempt):
-            limit = limits.get(row.attempt)
-            last = high if limit is None else min(high, limit - 1)
             parts = json.loads(row.parts or "[]")
-            # A newer attempt may begin at the smallest step there is: below it, there is none.
-            if last >= levels.LOWEST:
-                found.append(Source(row.journal_no, row.full_chunks or 0, parts, low, last))
-    return found
+            found.append(Source(row.journal_no, row.full_chunks or 0, parts, low, high))
+            attempt_of.append(row.attempt)
+    return found, attempt_of
+
+
+def _without_replaced(
+    connection: sa.Connection,
+    series: Series,
+    sources: Sequence[Source],
+    loose: Sequence[list[Columns]],
+    attempt_of: Sequence[int],
+) -> tuple[list[Source], list[list[Columns]]]:
+    """Let the window of each journal end where a newer attempt begins; leave out those with none left."""
+    limits = limits_of(zip(attempt_of, first_steps(connection, series, sources, loose), strict=True))
+    kept: list[Source] = []
+    kept_loose: list[list[Columns]] = []
+    for source, columns, number in zip(sources, loose, attempt_of, strict=True):
+        limit = limits[number]
+        high = source.high if limit is None else min(source.high, limit - 1)
+        # A newer attempt may begin at the smallest step there is: below it, there is none.
+        if high >= levels.LOWEST:
+            kept.append(source._replace(high=high))
+            kept_loose.append(columns)
+    return kept, kept_loose
+
+
+def limits_of(begun: Iterable[tuple[int, int | None]]) -> dict[int, int | None]:
+    """Return for each attempt the step from which a newer one replaces it, or None.
+
+    Args:
+        begun: attempts, each any number of times, with a first step that they logged of one series.
+    """
+    first: dict[int, int | None] = {}
+    for attempt, step in begun:
+        known = first.get(attempt)
+        first[attempt] = step if known is None else known if step is None else min(known, step)
+    limits: dict[int, int | None] = {}
+    newer: int | None = None
+    for attempt in sorted(first, reverse=True):
+        limits[attempt] = newer
+        begins = first[attempt]
+        if begins is not None and (newer is None or begins < newer):
+            newer = begins
+    return limits
 
 
 def _loose_points(
@@ -140,11 +170,6 @@ def _groups(exact: Columns, entries: levels.Entries) -> NDArray[np.intp]:
 
 
 # Made once: to put a statement together takes longer than to run it.
-_ATTEMPTS = (
-    sa.select(attempts.c.attempt, attempts.c.first_step)
-    .where(attempts.c.run_id == sa.bindparam("r"))
-    .order_by(attempts.c.attempt.desc())
-)
 _OF_JOURNAL = (
     (streams.c.run_id == journals.c.run_id)
     & (streams.c.series_id == sa.bindparam("s"))

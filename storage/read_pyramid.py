@@ -112,6 +112,26 @@ def entries_between(connection: sa.Connection, series: Series, sources: Sequence
     return places
 
 
+def first_steps(
+    connection: sa.Connection, series: Series, sources: Sequence[Source], loose: Sequence[Sequence[Columns]]
+) -> list[int | None]:
+    """Return the smallest step of each source and its loose points, None where there is none."""
+    found: list[int | None] = [
+        min((int(columns.step.min()) for columns in parts if len(columns.step)), default=None)
+        for parts in loose
+    ]
+    for level in range(LEVELS - 1, 0, -1):
+        places = _top(sources) if level == LEVELS - 1 else _remainder(sources, level)
+        entries = _fetch(connection, series, sources, places)
+        there = entries["count"] > 0
+        owners: list[int] = places.source[there].tolist()
+        steps: list[int] = entries["min_step"][there].tolist()
+        for index, step in zip(owners, steps, strict=True):
+            known = found[index]
+            found[index] = step if known is None else min(known, step)
+    return found
+
+
 def decoded(
     connection: sa.Connection, series: Series, source: Source, places: Places, loose: Sequence[Columns]
 ) -> Columns:
