@@ -8,7 +8,8 @@ and Lee, VLDB 2019) with gamma = 2^(1/8).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -24,6 +25,7 @@ BINS_PER_OCTAVE = 8
 _KEY_OFFSET = 16_384
 _SMALLEST_KEY = _KEY_OFFSET - 1022 * BINS_PER_OCTAVE
 _LARGEST_KEY = _KEY_OFFSET + 1024 * BINS_PER_OCTAVE - 1
+_BLOCK = 1 << 17
 _LARGEST = float(np.finfo(np.float64).max)
 
 _Bins: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64] | None]
@@ -70,20 +72,17 @@ def encode(raw: RawValue) -> EncodedValue:
     values = raw.array().reshape(-1)
     if raw.meta.get("binned"):
         return _encode_binned(values)
-    # float16 and integers would overflow in the sums; bfloat16 never gets here (values.py).
-    numbers = values.astype(np.float64, copy=False)
-    finite = numbers[np.isfinite(numbers)]
     # Every key lies within twice the offset of zero, so counting needs no sort.
-    per_key = np.bincount(_keys(finite) + 2 * _KEY_OFFSET, minlength=1)
+    per_key = np.zeros(4 * _KEY_OFFSET + 1, np.int64)
+    odd = {"nan": 0, "posinf": 0, "neginf": 0}
+    for block in _blocks(values):
+        per_key += np.bincount(_keys(block[np.isfinite(block)]) + 2 * _KEY_OFFSET, minlength=len(per_key))
+        odd["nan"] += int(np.isnan(block).sum())
+        odd["posinf"] += int(np.isposinf(block).sum())
+        odd["neginf"] += int(np.isneginf(block).sum())
     filled = np.flatnonzero(per_key)
     keys, counts = filled - 2 * _KEY_OFFSET, per_key[filled]
-    meta = {
-        **_moments(finite),
-        "nan": int(np.isnan(numbers).sum()),
-        "posinf": int(np.isposinf(numbers).sum()),
-        "neginf": int(np.isneginf(numbers).sum()),
-        "bins": len(keys),
-    }
+    meta = {**_moments(values, int(counts.sum())), **odd, "bins": len(keys)}
     return EncodedValue(keys.astype("<i4").tobytes() + counts.astype("<i8").tobytes(), meta)
 
 
@@ -121,18 +120,32 @@ def _keys(finite: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.copysign(index, finite).astype(np.int64)
 
 
-def _moments(finite: NDArray[np.float64]) -> dict[str, float | int]:
-    if finite.size == 0:
+def _blocks(values: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
+    """Yield the numbers a block at a time: the writer lives in the memory of a training."""
+    for start in range(0, len(values), _BLOCK):
+        # float16 and integers would overflow in the sums; bfloat16 never gets here (values.py).
+        yield values[start : start + _BLOCK].astype(np.float64, copy=False)
+
+
+def _finite_blocks(values: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
+    return (block[np.isfinite(block)] for block in _blocks(values))
+
+
+def _moments(values: NDArray[Any], count: int) -> dict[str, float | int]:
+    if count == 0:
         return {"count": 0, "min": 0.0, "max": 0.0, "mean": 0.0, "std": 0.0}
-    low, high = float(finite.min()), float(finite.max())
+    ends = [(block.min(), block.max()) for block in _finite_blocks(values) if len(block)]
+    low, high = float(min(low for low, _ in ends)), float(max(high for _, high in ends))
     unit = _unit(low, high)
-    scaled = finite if unit == 1.0 else finite / unit
+    # In two passes, as numpy's own std: the mean first, then what lies around it.
+    mean = math.fsum(float((block / unit).sum()) for block in _finite_blocks(values)) / count
+    spread = math.fsum(float(np.square(block / unit - mean).sum()) for block in _finite_blocks(values))
     return {
-        "count": int(finite.size),
+        "count": count,
         "min": low,
         "max": high,
-        "mean": float(scaled.mean()) * unit,
-        "std": float(scaled.std()) * unit,
+        "mean": mean * unit,
+        "std": math.sqrt(spread / count) * unit,
     }
 
 
