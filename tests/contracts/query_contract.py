@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 import stepscope
+from contracts.store_contract import StoreContract
 from feed import FIRST_TIME, Feed, new_run, time_of
 from stepscope.storage.errors import BadInput, RunNotFound, SeriesNotFound
 from stepscope.storage.query import Store
@@ -21,17 +22,8 @@ from stepscope.trackers.media import Text
 BIG = 2**53 + 1
 
 
-class QueryContract:
+class QueryContract(StoreContract):
     """stepscope.open over a real store."""
-
-    @pytest.fixture
-    def url(self) -> str:
-        raise NotImplementedError("a subclass says which store")
-
-    @pytest.fixture
-    def writer(self, url: str) -> Generator[Writer]:
-        with Writer.open(url) as opened:
-            yield opened
 
     @pytest.fixture
     def store(self, writer: Writer) -> Generator[Store]:

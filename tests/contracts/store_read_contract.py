@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Generator
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contracts.store_contract import StoreContract
 from feed import FIRST_TIME, Feed, new_run, series_of
 from stepscope.storage.chunks import CHUNK_POINTS
 from stepscope.storage.errors import BadInput, RunNotFound, StoreDamaged
@@ -28,22 +28,8 @@ VALUES = st.floats(width=32)
 FLUSHES = st.lists(st.lists(st.tuples(STEPS, VALUES), min_size=1, max_size=12), max_size=6)
 
 
-class StoreReadContract:
+class StoreReadContract(StoreContract):
     """Reader over a real store."""
-
-    @pytest.fixture
-    def url(self) -> str:
-        raise NotImplementedError("a subclass says which store")
-
-    @pytest.fixture
-    def writer(self, url: str) -> Generator[Writer]:
-        with Writer.open(url) as opened:
-            yield opened
-
-    @pytest.fixture
-    def reader(self, writer: Writer) -> Generator[Reader]:
-        with Reader.open(writer.location.url) as opened:
-            yield opened
 
     @pytest.fixture
     def run_id(self, writer: Writer) -> str:

@@ -10,7 +10,6 @@ import math
 import os
 import shutil
 import traceback
-from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from contracts.store_contract import StoreContract
 from feed import FIRST_TIME, Feed, new_run, series_of
 from stepscope.storage.chunks import CHUNK_POINTS, point_count
 from stepscope.storage.drain import recover_orphans
@@ -33,22 +33,8 @@ from stepscope.trackers.media import Audio, Graph, Histogram, Image, Text
 from stepscope.trackers.run_id import new_run_id
 
 
-class StoreWriteContract:
+class StoreWriteContract(StoreContract):
     """Writer and Drain over a real store."""
-
-    @pytest.fixture
-    def url(self) -> str:
-        raise NotImplementedError("a subclass says which store")
-
-    @pytest.fixture
-    def writer(self, url: str) -> Generator[Writer]:
-        with Writer.open(url) as opened:
-            yield opened
-
-    @pytest.fixture
-    def reader(self, writer: Writer) -> Generator[Reader]:
-        with Reader.open(writer.location.url) as opened:
-            yield opened
 
     def test_a_run_comes_back_whole(self, writer: Writer, reader: Reader) -> None:
         given = Run(

@@ -147,12 +147,16 @@ def test_stored_segments_stay_until_it_pays_to_ask_the_disk(
 def test_a_journal_that_is_half_full_asks_at_once(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_module, "_POINTS_BYTES", 64 << 10)
     monkeypatch.setattr(journal_module, "_VALUES_BYTES", 64 << 10)
-    feed = Feed(writer, new_run(writer).run_id, limit=1 << 20)
+    run_id = new_run(writer).run_id
+    feed = Feed(writer, run_id, limit=1 << 20)
     for part in range(30):
         # More than the limit allows all together.
         feed.points("loss", np.zeros(2000), range(part * 2000, part * 2000 + 2000))
         feed.store()
     feed.end()
+    with Reader.open(writer.location.url) as reader:
+        (series,) = reader.series(run_id)
+    assert series.count == 60_000
 
 
 def test_a_disk_that_does_not_confirm_keeps_the_journal(
