@@ -152,7 +152,7 @@ class Lane(Generic[S]):
             raise self._said(error, size) from error
 
     def _create_file(self, size: int, *, ahead: bool) -> S:
-        raise NotImplementedError
+        raise NotImplementedError("a kind of lane says which files it makes")
 
     def _place(self, segment: S, number: int) -> None:
         try:

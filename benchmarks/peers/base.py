@@ -73,9 +73,9 @@ class Peer(ABC):
         self.log_all(values)
 
     def histogram(self, step: int, values: NDArray[np.float32]) -> None:
-        """Log the histogram "weights"."""
-        raise NotImplementedError
+        """Log the histogram "weights"; called where `histograms` says there are some."""
+        raise NotImplementedError(f"{self.title} has no histograms")
 
     def image(self, step: int, pixels: NDArray[np.uint8]) -> None:
-        """Log the image "sample", shape (height, width, 3)."""
-        raise NotImplementedError
+        """Log the image "sample", shape (height, width, 3); called where `images` says there are some."""
+        raise NotImplementedError(f"{self.title} has no images")
