@@ -24,7 +24,7 @@ QUIET := $(shell test -t 2 || echo --quiet)
 # setuptools warns at each editable install that a folder named like the package would be found first.
 PIP_INSTALL := PYTHONWARNINGS="ignore:Editable installation" $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check \
 	--constraint constraints.txt --build-constraint build-constraints.txt
-EXTRAS := torch,tensorflow,tensorboard,visdom,gpu,postgres
+EXTRAS := torch,tensorflow,tensorboard,visdom,gpu,postgres,video
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test crash test-all bench check format screenshot clean

@@ -11,7 +11,7 @@ import pytest
 
 import stepscope
 from stepscope.storage.errors import BadInput
-from stepscope.trackers.hook import Output
+from stepscope.trackers.hooks.output import Output
 from stored import Stored
 from support import run_python
 

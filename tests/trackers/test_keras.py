@@ -282,7 +282,7 @@ def test_a_failing_tap_does_not_stop_fit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delenv("STEPSCOPE_STRICT", raising=False)
-    monkeypatch.setattr("stepscope.trackers.tf_gradients._shadow", None)
+    monkeypatch.setattr("stepscope.trackers.tensorflow.gradients._shadow", None)
     with stepscope.init(store=tmp_path / "s.db") as run:
         tracker = fit(compiled(sequential()), run, epochs=1)
         assert tracker.step == 5

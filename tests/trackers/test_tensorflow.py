@@ -17,7 +17,7 @@ import keras  # noqa: E402
 import stepscope  # noqa: E402
 from stepscope.storage.errors import BadInput  # noqa: E402
 from stepscope.trackers.tensorflow import TensorFlowTracker  # noqa: E402
-from stepscope.trackers.tf_graph import capture_function_graph, capture_keras_graph  # noqa: E402
+from stepscope.trackers.tensorflow.graph import capture_function_graph, capture_keras_graph  # noqa: E402
 from stored import Stored  # noqa: E402
 
 

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from stepscope.storage.kinds.graph import GraphData  # noqa: E402
-from stepscope.trackers.torch_graph import capture_graph  # noqa: E402
+from stepscope.trackers.pytorch.graph import capture_graph  # noqa: E402
 
 
 class Block(nn.Module):

@@ -9,21 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import keras
 import numpy as np
 
-from ..storage.errors import MissingExtra
-from ..storage.kinds.graph import GraphData
-
-try:
-    import keras
-except ModuleNotFoundError as error:
-    raise MissingExtra("KerasTracker", "tensorflow") from error
-
-from .hook import Output
-from .keras_model import VariablePaths, innermost, layer_table, raw_value
-from .media import Graph, Histogram
-from .pace import Pace, check_every, due_within, rates
-from .run import Run
+from ...storage.kinds.graph import GraphData
+from ..hooks.output import Output
+from ..hooks.pace import Pace, check_every, due_within, rates
+from ..media import Graph, Histogram
+from ..run import Run
+from .model import VariablePaths, innermost, layer_table, raw_value
 
 _keras: Any = keras  # its types say little
 _RATES_EVERY = 10  # reading a learning rate schedule takes 200 us, a variable 10
@@ -166,7 +160,7 @@ class KerasTracker(_keras.callbacks.Callback):
         wanted = self._gradients_wanted and (self._histogram_every or self._norm_every)
         if not wanted or optimizer is None or _keras.backend.backend() != "tensorflow":
             return
-        from .tf_gradients import GradientWatch  # noqa: PLC0415 - needs TensorFlow, which other backends do not
+        from ..tensorflow.gradients import GradientWatch  # noqa: PLC0415 - needs TensorFlow, which other backends do not
 
         if self._watch is not None:
             if self._watch.tap.optimizer is innermost(optimizer):
@@ -257,7 +251,7 @@ def _learning_rate(model: Any) -> dict[str, Any]:
 
 def _graph(model: Any) -> GraphData:
     if _keras.backend.backend() == "tensorflow":
-        from .tf_graph import capture_keras_graph  # noqa: PLC0415 - needs TensorFlow, which other backends do not
+        from ..tensorflow.graph import capture_keras_graph  # noqa: PLC0415 - needs TensorFlow, which other backends do not
 
         return capture_keras_graph(model)
     return GraphData("model", "keras", "keras", (), layer_table(model, {}))

@@ -13,8 +13,8 @@ from typing import Any, TypeVar, cast
 
 import tensorflow
 
-from ..storage.kinds.graph import GraphData, GraphNode, TensorShape
-from .keras_model import VariablePaths, layer_table, layer_tree, raw_value
+from ...storage.kinds.graph import GraphData, GraphNode, TensorShape
+from ..keras.model import VariablePaths, layer_table, layer_tree, raw_value
 
 tf: Any = tensorflow  # its types say little
 

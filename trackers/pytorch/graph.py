@@ -2,7 +2,7 @@
 
 Four ways are tried, the one that tells most first: torch.export (operations with shapes and the module
 that ran them), torch.fx (for code that export refuses), a jit trace (for code that looks at values), and
-last the tree of modules alone. All of them run on a twin (see torch_twin.py), never on the model itself:
+last the tree of modules alone. All of them run on a twin (see twin.py), never on the model itself:
 exporting the model would leave fake tensors in every attribute that its forward assigns.
 """
 
@@ -22,8 +22,8 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from ..storage.kinds.graph import GraphData, GraphNode, Layer, TensorShape
-from .torch_twin import Arguments, make_fake, make_twin, named_modules, output_shapes, shapes_of, unwrap
+from ...storage.kinds.graph import GraphData, GraphNode, Layer, TensorShape
+from .twin import Arguments, make_fake, make_twin, named_modules, output_shapes, shapes_of, unwrap
 
 _log = logging.getLogger("stepscope")
 _T = TypeVar("_T")

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ..storage.errors import BadInput
-from .run import Run
+from ...storage.errors import BadInput
+from ..run import Run
 
 _owners: WeakKeyDictionary[Run, dict[str | None, object]] = WeakKeyDictionary()
 """What is watched under which name, to tell when two trackers of a run write to the same series."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..storage.kinds.graph import Layer, TensorShape
+from ...storage.kinds.graph import Layer, TensorShape
 
 Tree = dict[str, tuple[str, ...]]
 """Path of a layer -> the names of the layers in it."""

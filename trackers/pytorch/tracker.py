@@ -14,20 +14,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any, cast
 
-from ..storage.errors import BadInput, MissingExtra
+import torch
+from torch import nn
 
-try:
-    import torch
-    from torch import nn
-except ModuleNotFoundError as error:
-    raise MissingExtra("TorchTracker", "torch") from error
-
-from .hook import Output
-from .media import Graph, Histogram
-from .pace import Pace, check_every, due, rates
-from .run import Run
-from .torch_graph import capture_graph, module_path
-from .torch_twin import Arguments, unwrap
+from ...storage.errors import BadInput
+from ..hooks.output import Output
+from ..hooks.pace import Pace, check_every, due, rates
+from ..media import Graph, Histogram
+from ..run import Run
+from .graph import capture_graph, module_path
+from .twin import Arguments, unwrap
 
 
 class TorchTracker:

@@ -15,18 +15,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..storage.errors import BadInput, MissingExtra
-from .hook import Output
-from .keras_model import VariablePaths, innermost, raw_value
-from .media import Graph, Histogram
-from .pace import Pace, check_every, due
-from .run import Run
-
-try:
-    from .tf_gradients import GradientWatch
-    from .tf_graph import capture_keras_graph
-except ModuleNotFoundError as error:
-    raise MissingExtra("TensorFlowTracker", "tensorflow") from error
+from ...storage.errors import BadInput
+from ..hooks.output import Output
+from ..hooks.pace import Pace, check_every, due
+from ..keras.model import VariablePaths, innermost, raw_value
+from ..media import Graph, Histogram
+from ..run import Run
+from .gradients import GradientWatch
+from .graph import capture_keras_graph
 
 _RATE_EVERY = 10  # reading a learning rate schedule takes 200 us, a variable 10
 

@@ -10,7 +10,7 @@ import time
 from operator import index
 from typing import Any
 
-from ..storage.errors import BadInput
+from ...storage.errors import BadInput
 
 
 def due(step: int, every: int) -> bool:

@@ -15,10 +15,10 @@ from typing import Any
 
 import tensorflow
 
-from .guard import Guard
-from .keras_model import innermost, raw_value
-from .media import Histogram
-from .pace import due_within
+from ..guard import Guard
+from ..hooks.pace import due_within
+from ..keras.model import innermost, raw_value
+from ..media import Histogram
 
 tf: Any = tensorflow  # its types say little
 

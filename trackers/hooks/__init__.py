@@ -1,0 +1,1 @@
+"""What the hooks of all frameworks share: where they write, how often they look, what they cost."""

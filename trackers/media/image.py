@@ -1,0 +1,64 @@
+"""A picture as users wrap it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from ...storage.errors import BadInput
+from ..arrays import is_torch_tensor, to_array
+from ..raw import Payload
+from .base import Loggable, as_caption
+
+ImageLayout = Literal["HW", "HWC", "CHW"]
+
+_CHANNELS = (1, 3, 4)
+
+
+class Image(Loggable):
+    """A picture: an array, a tensor or a PIL image.
+
+    With `layout` left out, two dimensions are HW. Three are CHW for a torch tensor whose first
+    dimension is 1, 3 or 4; otherwise HWC when the last dimension is 1, 3 or 4, and CHW when only
+    the first one is. uint8 is taken as it is, floats span 0 to 1, booleans are black and white.
+    """
+
+    kind = "image"
+
+    def __init__(self, data: Any, caption: str | None = None, *, layout: ImageLayout | None = None) -> None:
+        """Wrap `data`; `caption` is shown below the picture."""
+        self.data = data
+        self.caption = caption
+        self.layout = layout
+
+    def payload(self) -> Payload:
+        """Return pixels and layout. Raises BadInput when the shape is no image's."""
+        array = to_array(self.data, "an image")
+        layout = self.layout or _image_layout(array.shape, torch=is_torch_tensor(self.data))
+        _check_image(array.shape, layout)
+        return Payload(self.kind, array, {"layout": layout, "caption": as_caption(self.caption)})
+
+
+def _image_layout(shape: tuple[int, ...], *, torch: bool) -> ImageLayout:
+    if len(shape) == 2:
+        return "HW"
+    if len(shape) == 3:
+        first, last = shape[0] in _CHANNELS, shape[-1] in _CHANNELS
+        if first and (torch or not last):
+            return "CHW"
+        if last:
+            return "HWC"
+    raise BadInput(
+        f"an image needs shape (H, W), (H, W, C) or (C, H, W) with 1, 3 or 4 channels, but got "
+        f"{shape}. Pass one image, or a list of Image for several."
+    )
+
+
+def _check_image(shape: tuple[int, ...], layout: str) -> None:
+    if layout not in ("HW", "HWC", "CHW"):
+        raise BadInput(f'an image\'s layout is "HW", "HWC" or "CHW", but got {layout!r}')
+    channels = {"HW": 1, "HWC": shape[-1], "CHW": shape[0]}[layout] if shape else 0
+    if len(shape) != len(layout) or channels not in _CHANNELS or 0 in shape:
+        raise BadInput(
+            f"an image of layout {layout} needs {len(layout)} dimensions and 1, 3 or 4 channels, "
+            f"but got shape {shape}"
+        )
