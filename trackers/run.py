@@ -147,6 +147,29 @@ class Run:
                 series = SYSTEM_PREFIX + name.removeprefix(SYSTEM_PREFIX)
                 self._log_one(series, value, second, now, {})
 
+    def log_past(
+        self,
+        values: Mapping[str, Any],
+        *,
+        step: int,
+        time: float,
+        context: Mapping[str, str | int] | None = None,
+    ) -> None:
+        """Record values that another program's writer took note of before, at their own step and time.
+
+        It does not change which step comes next, nor is it a surprise when steps go back.
+
+        Args:
+            values: as for `log`.
+            step: any int64.
+            time: seconds since the epoch.
+            context: as for `log`.
+        """
+        with self.guard("logging past values"), self._recorder.turn():
+            at = as_step(step)
+            for name, value in values.items():
+                self._log_one(name, value, at, time, context or {})
+
     def set_framework(self, framework: str) -> None:
         """Note which framework trains; hooks call it."""
         self.change({"framework": framework})
