@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .guard import Guard
+from .settings import DEFAULT_COST_BUDGET
 
 
 class NoRecorder:
@@ -15,6 +16,7 @@ class NoRecorder:
 
     journal = None
     in_child = False
+    cost_budget = DEFAULT_COST_BUDGET
 
     def __init__(self, guard: Guard) -> None:
         """Count with `guard`."""

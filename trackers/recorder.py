@@ -81,6 +81,11 @@ class Recorder:
         """Whether this is a child of the process that began the run."""
         return os.getpid() != self._pid
 
+    @property
+    def cost_budget(self) -> float:
+        """Percent of the step time that a hook of this run may take."""
+        return self.settings.cost_budget
+
     @contextmanager
     def turn(self, timeout: float = -1) -> Generator[None]:
         """Hold the lock, and know what comes in the midst of it; surrounds `append` and `change`.

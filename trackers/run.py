@@ -69,6 +69,11 @@ class Run:
         return self._step
 
     @property
+    def cost_budget(self) -> float:
+        """Percent of the step time that a hook may take before it looks less often."""
+        return self._recorder.cost_budget
+
+    @property
     def config(self) -> TrackedDict:
         """The hyperparameters: a dict whose entries are attributes as well; changes are stored."""
         return self._config

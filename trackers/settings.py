@@ -11,6 +11,8 @@ from ..storage.location import StoreArgument, StoreLocation, locate
 
 STRICT_VARIABLE = "STEPSCOPE_STRICT"
 LIMIT_VARIABLE = "STEPSCOPE_JOURNAL_MIB"
+BUDGET_VARIABLE = "STEPSCOPE_COST_BUDGET"
+DEFAULT_COST_BUDGET = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Settings:
     journal_limit: int = DEFAULT_LIMIT
     """Bytes that may wait for the store before values are dropped: STEPSCOPE_JOURNAL_MIB."""
     flush_seconds: float = 0.5
+    cost_budget: float = DEFAULT_COST_BUDGET
+    """Percent of the step time that a hook may take before it looks less often: STEPSCOPE_COST_BUDGET."""
 
 
 def is_strict() -> bool:
@@ -32,7 +36,7 @@ def is_strict() -> bool:
 
 def read_settings(store: StoreArgument = None) -> Settings:
     """Read the environment. Raises BadInput when a value in it cannot be used."""
-    return Settings(locate(store), strict=is_strict(), journal_limit=_limit())
+    return Settings(locate(store), strict=is_strict(), journal_limit=_limit(), cost_budget=_budget())
 
 
 def _limit() -> int:
@@ -42,3 +46,19 @@ def _limit() -> int:
     if not text.isdecimal() or int(text) < 16:
         raise BadInput(f"{LIMIT_VARIABLE} must be a whole number of at least 16, but is {text!r}")
     return int(text) << 20
+
+
+def _budget() -> float:
+    text = os.environ.get(BUDGET_VARIABLE)
+    if text is None:
+        return DEFAULT_COST_BUDGET
+    try:
+        percent = float(text)
+    except ValueError:
+        percent = 0.0
+    if not percent > 0:
+        raise BadInput(
+            f"{BUDGET_VARIABLE} must be a percentage of the step time such as 3, but is {text!r}. "
+            f"For no limit, set it to 100."
+        )
+    return percent

@@ -29,6 +29,7 @@ class Output:
             )
         self._run, self._hook = run, hook
         self._name: str | None = None
+        self._names: dict[str, str] = {}
         self._owner: object = None
         with run.guard("naming a tracker"):
             if name is not None and not (isinstance(name, str) and name):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -62,4 +63,12 @@ class Output:
 
     def log(self, values: Mapping[str, Any], step: int) -> None:
         """Record values under the tracker's name."""
-        self._run.log({self.name(series): value for series, value in values.items()}, step=step)
+        if self._name is not None:
+            values = {self._cached(series): value for series, value in values.items()}
+        self._run.log(values, step=step)
+
+    def _cached(self, series: str) -> str:
+        name = self._names.get(series)
+        if name is None:
+            name = self._names[series] = self.name(series)
+        return name

@@ -23,6 +23,7 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from ...storage.kinds.graph import GraphData, GraphNode, Layer, TensorShape
+from .paths import module_path
 from .twin import Arguments, make_fake, make_twin, named_modules, output_shapes, shapes_of, unwrap
 
 _log = logging.getLogger("stepscope")
@@ -54,11 +55,6 @@ def capture_graph(
             if nodes:
                 return GraphData(name, "torch", source, nodes, layers)
     return GraphData(name, "torch", "modules", (), layers)
-
-
-def module_path(path: str) -> str:
-    """Write a path of PyTorch in the house's form: `blocks.0.conv` -> `blocks/0/conv`."""
-    return path.replace(".", "/")
 
 
 @contextmanager

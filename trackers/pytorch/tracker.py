@@ -4,26 +4,33 @@
 
 Everything is read around `optimizer.step()`, after backward and outside of any compiled code, so that
 torch.compile sees one graph with the tracker as without. Device tensors are handed on as they are; nothing
-here waits for a device.
+here waits for a device. What is recorded is the work of parts (see part.py), which this calls.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
+from time import perf_counter
 from typing import Any, cast
 
 import torch
 from torch import nn
 
 from ...storage.errors import BadInput
+from ..hooks.cost import Cost
+from ..hooks.layers import check_histograms, wanted_layers
 from ..hooks.output import Output
-from ..hooks.pace import Pace, check_every, due, rates
-from ..media import Graph, Histogram
+from ..hooks.pace import check_every
+from ..media import Graph
 from ..run import Run
-from .graph import capture_graph, module_path
-from .twin import Arguments, unwrap
+from .gradients import Gradients
+from .graph import capture_graph
+from .learning_rates import LearningRates
+from .part import Part, Step, Watched, methods
+from .timing import Timing
+from .twin import unwrap
+from .weights import Weights
 
 
 class TorchTracker:
@@ -58,6 +65,8 @@ class TorchTracker:
         *,
         histogram_every: int = 100,
         gradient_norm_every: int = 10,
+        histograms: Sequence[str] = ("weights", "gradients"),
+        layers: str | Sequence[str] = "*",
         graph: bool = True,
         example_input: Any = None,
         name: str | None = None,
@@ -71,6 +80,8 @@ class TorchTracker:
                 parameters is taken; of several, the others are not seen.
             histogram_every: steps between histograms; 0 for none.
             gradient_norm_every: steps between gradient norms; 0 for none.
+            histograms: what to make histograms of: "weights", "gradients".
+            layers: a pattern such as "encoder/*", or several: the layers whose histograms are made.
             graph: whether to find the model's graph. It runs no training code, but takes about a second.
             example_input: what the model takes (a tuple for several arguments); the graph is then found
                 now and not after the first step.
@@ -83,17 +94,25 @@ class TorchTracker:
         """
         self._out = Output(run, name, "TorchTracker")
         self._run = run
-        self._watch = _ForwardWatch()
         self._step = max(run.step, 0)
         self._steps_seen = 0
-        self._backwards: int | None = None
         self._handles: list[Any] = []
+        self._parts: list[Part] = []
         self._graph_wanted = graph
         with run.guard("attaching to a PyTorch model"):
             check_every(histogram_every=histogram_every, gradient_norm_every=gradient_norm_every)
-            self._histogram_every, self._norm_every = histogram_every, gradient_norm_every
+            kinds, wanted = check_histograms(histograms), wanted_layers(layers)
             self._model, self._optimizer = _checked(model, optimizer)
             self._out.claim(self._model if self._optimizer is None else self._optimizer)
+            self._cost = Cost(run, self._out, max(histogram_every, gradient_norm_every))
+            watched = Watched(run, self._out, self._model, wanted, self._cost)
+            self._timing = Timing(watched)
+            self._take(
+                self._timing,
+                LearningRates(),
+                Gradients(watched, gradient_norm_every, histogram_every * ("gradients" in kinds)),
+                Weights(watched, histogram_every * ("weights" in kinds)),
+            )
             self._attach()
             run.set_framework("torch")
             run.on_finish(self.close)
@@ -109,15 +128,27 @@ class TorchTracker:
     def close(self) -> None:
         """Remove every hook. The end of the run calls it too."""
         handles, self._handles = self._handles, []
+        if not handles:
+            return
         for handle in handles:
             handle.remove()
+        for part in self._parts:
+            part.close()
+        self._cost.close()
         self._out.release()
-        if handles and not self._steps_seen:
+        if not self._steps_seen:
             self._run.guard.say(
                 "torch-no-steps",
                 "TorchTracker saw no optimizer step. It needs a torch.optim.Optimizer that trains this model "
                 "and whose step() is called after the tracker was made.",
             )
+
+    def _take(self, *parts: Part) -> None:
+        self._parts = list(parts)
+        self._before = methods(self._parts, "before_step")
+        self._with_gradients = methods(self._parts, "with_gradients")
+        self._after = methods(self._parts, "after_step")
+        self._making = Step(self._cost, self._log)
 
     def _attach(self) -> None:
         # Without an optimizer, every optimizer of the process is asked whether it trains this model.
@@ -127,11 +158,7 @@ class TorchTracker:
             if self._optimizer is None
             else (self._optimizer.register_step_pre_hook, self._optimizer.register_step_post_hook)
         )
-        self._handles.append(self._model.register_forward_pre_hook(self._watch, with_kwargs=True))
-        # When optimizer.step is compiled as well, it breaks its graph for the hooks, and traces neither.
-        outside: Any = cast("Any", torch.compiler).disable
-        self._handles.append(before(outside(self._before_step)))
-        self._handles.append(after(outside(self._after_step)))
+        self._handles += [before(_outside(self._before_step)), after(_outside(self._after_step))]
 
     def _is_mine(self, optimizer: torch.optim.Optimizer) -> bool:
         if self._optimizer is None:
@@ -141,128 +168,66 @@ class TorchTracker:
         return optimizer is self._optimizer
 
     def _before_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        if optimizer is not self._optimizer and not self._is_mine(optimizer):
+            return
+        began = perf_counter()
+        step = self._making
+        step.number, step.optimizer, step.values = self._step + 1, optimizer, {}
+        self._call(self._before, step)
         # A closure computes the gradients inside of step(): then they are read after it.
-        if self._is_mine(optimizer) and not _has_closure(args, kwargs):
-            self._record_gradients(optimizer)
+        if not _has_closure(args, kwargs):
+            self._call(self._with_gradients, step)
+        self._cost.spend(perf_counter() - began)
 
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-        if not self._is_mine(optimizer):
+        if optimizer is not self._optimizer:
             return
+        began = perf_counter()
+        step = self._making
         if _has_closure(args, kwargs):
-            self._record_gradients(optimizer)
+            self._call(self._with_gradients, step)
+        self._call(self._after, step)
+        self._step = step.number
+        self._steps_seen += 1
         with self._run.guard("recording a step"):
-            self._record_step(optimizer)
+            self._log(step.values, step.number)
+        self._cost.spend(perf_counter() - began)
+        self._cost.end_step(step.seconds)
+        if self._graph_wanted and step.called is not None:
+            with self._run.guard("finding the model's graph"):
+                self._find_graph(*step.called)
 
-    def _record_gradients(self, optimizer: torch.optim.Optimizer) -> None:
-        step = self._step + 1
-        with_norm, with_histograms = due(step, self._norm_every), due(step, self._histogram_every)
-        if not (with_norm or with_histograms):
-            return
-        with self._run.guard("reading gradients"):
-            found = dict(self._gradients(optimizer))
-            values: dict[str, Any] = {}
-            if with_norm and found:
-                values["gradient_norm"] = nn.utils.get_total_norm(list(found.values()))
-            if with_histograms:
-                values |= {f"gradients/{path}": Histogram(gradient) for path, gradient in found.items()}
-            if values:
-                self._log(values, step)
+    def _call(self, calls: list[tuple[Callable[[Step], None], Part]], step: Step) -> None:
+        for call, part in calls:
+            try:
+                call(step)
+            except Exception as error:
+                self._run.guard.handle(error, part.doing)
 
     def _log(self, values: Mapping[str, Any], step: int) -> None:
         # The newest value may be at a later step: of another tracker, or from before the first step.
         self._run.set_step(self._step)
         self._out.log(values, step)
 
-    def _gradients(self, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, torch.Tensor]]:
-        # An optimizer that unscales by itself (fused, under a GradScaler) is given scaled gradients.
-        scale: torch.Tensor | None = getattr(optimizer, "grad_scale", None)
-        for path, parameter in self._model.named_parameters():
-            gradient = parameter.grad
-            if gradient is not None:
-                if gradient.is_sparse:
-                    gradient = gradient.coalesce().values()
-                yield module_path(path), gradient if scale is None else gradient / scale
-
-    def _record_step(self, optimizer: torch.optim.Optimizer) -> None:
-        seconds, samples, called = self._watch.end_step()
-        if called is not None and not samples:
-            samples = self._compiled_samples(called)
-        self._step += 1
-        self._steps_seen += 1
-        values: dict[str, Any] = {**_learning_rates(optimizer), **rates(seconds, samples)}
-        if due(self._step, self._histogram_every):
-            for path, parameter in self._model.named_parameters():
-                if parameter.requires_grad:
-                    values[f"weights/{module_path(path)}"] = Histogram(parameter)
-        self._run.set_step(self._step)
-        self._out.log(values, self._step)
-        if self._graph_wanted and called is not None:
-            self._find_graph(*called)
-
-    def _compiled_samples(self, called: Arguments) -> int:
-        """Return the samples of a step from its last forward and the number of its backwards."""
-        if self._backwards is None:  # the first compiled step; what it counts begins with the next
-            self._backwards = 0
-            parameter = next((p for p in self._model.parameters() if p.requires_grad), None)
-            if parameter is not None:
-                register: Any = cast("Any", parameter).register_post_accumulate_grad_hook
-                self._handles.append(register(self._count_backward))
-        backwards, self._backwards = self._backwards, 0
-        return _batch_size(*called) * max(1, backwards)
-
-    def _count_backward(self, _parameter: torch.Tensor) -> None:
-        self._backwards = (self._backwards or 0) + 1
-
     def _find_graph(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         self._graph_wanted = False
         graph = capture_graph(self._model, args, kwargs)
-        self._watch.reset()  # a twin was called, whose hooks are the model's; and the time is not the loop's
+        self._timing.reset()  # a twin was called, whose hooks are the model's; and the time is not the loop's
         self._out.log({"model": Graph(graph)}, self._step)
 
 
-class _ForwardWatch:
-    """A forward pre-hook that notes what the model is called with, and when.
+def _outside(hook: Callable[..., None]) -> Callable[..., None]:
+    """Return an optimizer's hook that is not traced when the optimizer's step is compiled."""
+    untraced: Callable[..., None] = cast("Any", torch.compiler).disable(hook)
 
-    Inside compiled code it only ever writes attributes: that adds neither a graph break nor a guard, while
-    reading a counter there would compile the model anew at every step. It is an object and no function
-    because a copied or pickled model takes its hooks along: the copy's does nothing and needs no Stepscope.
-    """
+    def call(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        # Outside of compiled code, the wrapper would cost more than all that the hook does.
+        if torch.compiler.is_compiling():
+            untraced(optimizer, args, kwargs)
+        else:
+            hook(optimizer, args, kwargs)
 
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        self.called: Arguments | None = None
-        self.evaluated = False
-        self.samples = 0
-        self.pace = Pace()
-
-    def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if not module.training:
-            self.evaluated = True
-            return
-        self.called = (args, kwargs)
-        if not torch.compiler.is_compiling():
-            self.samples += _batch_size(args, kwargs)
-            self._begin()
-
-    def _begin(self) -> None:
-        if self.evaluated:
-            self.evaluated = False
-            self.pace.pause()
-        self.pace.begin()
-
-    def end_step(self) -> tuple[float | None, int, Arguments | None]:
-        """Return the seconds of the step that ends now, its samples (0 if compiled) and its last call."""
-        if self.evaluated:
-            self.pace.pause()
-        seconds = self.pace.end_step()
-        samples, called = self.samples, self.called
-        self.samples, self.called, self.evaluated = 0, None, False
-        return seconds, samples, called
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return getattr, (contextlib.nullcontext(), "__exit__")
+    return call
 
 
 def _checked(model: Any, optimizer: Any) -> tuple[nn.Module, torch.optim.Optimizer | None]:
@@ -279,17 +244,6 @@ def _checked(model: Any, optimizer: Any) -> tuple[nn.Module, torch.optim.Optimiz
     return unwrap(model), optimizer
 
 
-def _batch_size(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
-    for value in (*args, *kwargs.values()):
-        if isinstance(value, torch.Tensor) and value.dim():
-            return value.shape[0]
-        if isinstance(value, dict):
-            value = tuple(cast("dict[str, Any]", value).values())
-        if isinstance(value, (list, tuple)) and (found := _batch_size(tuple(cast("Any", value)), {})):
-            return found
-    return 0
-
-
 def _parameters_of(optimizer: torch.optim.Optimizer) -> Iterator[torch.Tensor]:
     for group in optimizer.param_groups:
         yield from group["params"]
@@ -297,14 +251,3 @@ def _parameters_of(optimizer: torch.optim.Optimizer) -> Iterator[torch.Tensor]:
 
 def _has_closure(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
     return (args[1] if len(args) > 1 else kwargs.get("closure")) is not None
-
-
-def _learning_rates(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    groups = optimizer.param_groups
-    if len(groups) == 1:
-        return {"learning_rate": groups[0]["lr"]} if "lr" in groups[0] else {}
-    return {
-        f"learning_rate/{group.get('name', i)}": group["lr"]
-        for i, group in enumerate(groups)
-        if "lr" in group
-    }

@@ -1,0 +1,92 @@
+"""What a tracker is made of: parts that each record one thing around the optimizer's step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..hooks.cost import Cost
+from ..hooks.layers import Wanted
+from ..hooks.output import Output
+from ..hooks.pace import due
+from ..run import Run
+from .paths import Parameters
+
+
+class Watched:
+    """What all parts of one tracker share: the model, where they write, which layers are wanted."""
+
+    def __init__(self, run: Run, out: Output, model: nn.Module, wanted: Wanted, cost: Cost) -> None:
+        """Hold them; `model` is the user's own module, under whatever wraps it."""
+        self.run = run
+        self.out = out
+        self.model = model
+        self.wanted = wanted
+        self.cost = cost
+        self.parameters = Parameters(model, wanted)
+
+
+class Step:
+    """One optimizer step while it is made; parts add to `values` what is logged at its end."""
+
+    __slots__ = ("_cost", "_log", "called", "number", "optimizer", "samples", "seconds", "values")
+
+    def __init__(self, cost: Cost, log: Callable[[Mapping[str, Any], int], None]) -> None:
+        """Make the one object that serves every step of a tracker."""
+        self._cost, self._log = cost, log
+        self.number = 0
+        """The step being made: the first is 1."""
+        self.optimizer: Any = None
+        self.values: dict[str, Any] = {}
+        """Series, without the tracker's name, -> value, recorded after the step."""
+        self.called: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+        """What the model was called with last, from `after_step` on; None when no call was seen."""
+        self.seconds: float | None = None
+        """How long the step took, from `after_step` on, as far as it is known."""
+        self.samples = 0
+        """How many samples it took, 0 when that is not known."""
+
+    def due(self, every: int) -> bool:
+        """Whether something that is done every so many steps is due now; less often if it costs too much."""
+        return due(self.number, every * self._cost.factor)
+
+    def log(self, values: Mapping[str, Any]) -> None:
+        """Record values now: those that may have changed at the end of the step."""
+        if values:
+            self._log(values, self.number)
+
+
+class Part:
+    """One thing that a tracker records. Its methods run on the training thread: they never wait for a device.
+
+    An error in one is told under `doing`, and costs what this part records at this step.
+    """
+
+    doing = "recording a step"
+    """Completes "while ..." in the notice of an error."""
+
+    def before_step(self, step: Step) -> None:
+        """The weights are about to change. With a closure, the gradients are not yet there."""
+
+    def with_gradients(self, step: Step) -> None:
+        """The gradients are complete, unscaled and clipped; with a closure, the weights are new already."""
+
+    def after_step(self, step: Step) -> None:
+        """The weights have changed."""
+
+    def close(self) -> None:
+        """Remove hooks, end what goes on."""
+
+
+def methods(parts: list[Part], name: str) -> list[tuple[Callable[[Step], None], Part]]:
+    """Return a method of each part that has one of its own, so that nobody else costs a call."""
+    own = [part for part in parts if getattr(type(part), name) is not getattr(Part, name)]
+    return [(getattr(part, name), part) for part in own]
+
+
+def is_sparse(tensor: torch.Tensor) -> bool:
+    """Whether a gradient is sparse: it holds values for some rows alone."""
+    return tensor.layout is not torch.strided
