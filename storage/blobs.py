@@ -15,6 +15,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from .artifact_files import staging_place
 from .durable import written
 from .errors import BadInput, StoreDamaged
 from .location import StoreLocation
@@ -43,6 +44,31 @@ def put_blob(connection: sa.Connection, location: StoreLocation, run_id: str, da
     return digest
 
 
+def put_file(
+    connection: sa.Connection, location: StoreLocation, run_id: str, digest: str, path: Path
+) -> None:
+    """Store the bytes of a file, whose digest is known, once within a run; a large one is moved into place.
+
+    Raises:
+        OSError: the file is gone, or the disk is full.
+    """
+    key = (blobs.c.run_id == run_id) & (blobs.c.digest == digest)
+    if connection.execute(sa.select(blobs.c.size).where(key)).first() is not None:
+        return
+    target = None if location.files is None else location.files / run_id / digest
+    if target is not None and target.exists():
+        size = target.stat().st_size  # moved by a transaction that failed afterwards
+    else:
+        size = path.stat().st_size
+        if target is None or size <= INLINE_BYTES:
+            put_blob(connection, location, run_id, path.read_bytes())
+            return
+        path.replace(target)
+    written(target)
+    row = {"run_id": run_id, "digest": digest, "size": size, "data": None}
+    connection.execute(sa.insert(blobs), row)
+
+
 def get_blob(connection: sa.Connection, location: StoreLocation, run_id: str, digest: str) -> bytes:
     """Return the bytes of a digest.
 
@@ -65,9 +91,8 @@ def get_blob(connection: sa.Connection, location: StoreLocation, run_id: str, di
 
 
 def delete_files(location: StoreLocation, run_id: str) -> None:
-    """Remove the large blobs of a run."""
-    if location.files is not None:
-        shutil.rmtree(location.files / run_id, ignore_errors=True)
+    """Remove the large blobs of a run, and what waits to become some."""
+    shutil.rmtree(staging_place(location) / run_id, ignore_errors=True)
 
 
 def _write_file(path: Path, data: bytes) -> None:

@@ -17,10 +17,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from .artifact_files import STAGED, staging_place
 from .drain import recover_orphans
 from .engine import translate_errors
 from .errors import StoreNotWritable
 from .forks import forks
+from .location import StoreLocation
 from .maintain import journals_of, store_bytes
 from .schema import blobs, journals, metadata, runs, streams, tails
 from .write import Writer
@@ -81,13 +83,20 @@ def lost_rows(connection: sa.Connection) -> dict[str, int]:
     return {name: count for name, count in found.items() if count}
 
 
-def lost_files(connection: sa.Connection, folder: Path) -> list[Path]:
-    """Return the files of large blobs that no row names; those that are just being written among them."""
+def lost_files(connection: sa.Connection, location: StoreLocation) -> list[Path]:
+    """Return the files of large blobs that no row names; those that are just being written among them.
+
+    Copies of artifacts are lost when no journal is left that could name them.
+    """
     found: list[Path] = []
-    for of_run in folder.glob("*"):
+    for of_run in staging_place(location).glob("*"):
         query = sa.select(blobs.c.digest).where(blobs.c.run_id == of_run.name, blobs.c.data.is_(None))
         named = set(connection.execute(query).scalars())
-        found += [path for path in of_run.glob("*") if path.name not in named]
+        unnamed = [path for path in of_run.glob("*") if path.name not in named]
+        staged = [path for path in unnamed if path.name.startswith(STAGED)]
+        found += [path for path in unnamed if path not in staged]
+        if staged and not journals_of(location, of_run.name):
+            found += [path for folder in staged for path in folder.glob("*")]
     return found
 
 
@@ -129,12 +138,11 @@ def _remove_rows(connection: sa.Connection) -> int:
 
 def _remove_files(writer: Writer, connection: sa.Connection) -> list[Path]:
     """Remove the files that no row names. Within a transaction nobody else is about to name one."""
-    if writer.location.files is None:
-        return []
-    found = lost_files(connection, writer.location.files)
+    found = lost_files(connection, writer.location)
     for path in found:
         path.unlink(missing_ok=True)
-    for folder in writer.location.files.glob("*"):
+    place = staging_place(writer.location)
+    for folder in (*place.glob(f"*/{STAGED}*"), *place.glob("*")):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
     return found

@@ -25,6 +25,7 @@ from .os_files import acquire_lock
 from .schema import journals, runs
 from .segments import list_segments
 from .write import JournalCursor, Writer
+from .write_artifacts import hashed
 
 _MOST_POINTS = 1 << 16
 _MOST_BYTES = 4 << 20
@@ -117,6 +118,7 @@ class Drain:
         batch = make_batch(points_position, values_position, slots, entries, definitions)
         for reason, count in lost.items():
             drop(batch, reason, count)
+        hashed(self._writer.location, cursor.run_id, batch)
         self._writer.commit(cursor, batch)
         if lost:
             self._reader.lost_is_stored()

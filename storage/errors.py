@@ -6,6 +6,7 @@
     ├── RunNotFound         no run has that id (also a LookupError)
     ├── RunAlive            the run's process still logs: it has to end first
     ├── SeriesNotFound      the run has no series of that name (also a LookupError)
+    ├── ArtifactNotFound    there is no such artifact, or not in that version (also a LookupError)
     ├── ExportRefused       the place that a run is exported to does not take it
     └── StoreError          the store cannot be used
         ├── StoreNotFound       there is no store at that place
@@ -51,6 +52,10 @@ class RunAlive(StepscopeError):
 
 class SeriesNotFound(StepscopeError, LookupError):
     """The run has no series of that name."""
+
+
+class ArtifactNotFound(StepscopeError, LookupError):
+    """There is no such artifact, or not in that version."""
 
 
 class ExportRefused(StepscopeError):

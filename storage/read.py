@@ -11,7 +11,7 @@ from .arguments import check_text
 from .blobs import get_blob
 from .engine import open_for_reading, translate_errors
 from .errors import BadInput, RunNotFound, StoreDamaged, StoreError
-from .kinds import KIND_OF
+from .kinds import EVENT, KIND_OF
 from .location import StoreArgument, StoreLocation, locate
 from .model import Attempt, LastValues, Points, Record, Run, RunState, Series, SeriesName
 from .near import near_names
@@ -181,11 +181,12 @@ class Reader:
     def series(
         self, run_ids: str | Sequence[str], *, kind: str | None = None, name: str | None = None
     ) -> list[Series]:
-        """Return the series of some runs with their last values, ordered by run and name."""
+        """Return the series of some runs with their last values, ordered by run and name.
+
+        Without a kind, all that users logged: not what a run says about itself (see events.py).
+        """
         ids = [run_ids] if isinstance(run_ids, str) else list(run_ids)
-        query = SERIES_QUERY
-        if kind is not None:
-            query = query.where(series.c.kind == kind)
+        query = SERIES_QUERY.where(series.c.kind != EVENT.name if kind is None else series.c.kind == kind)
         if name is not None:
             query = query.where(series.c.name == name)
         found: list[Series] = []

@@ -93,11 +93,8 @@ def _lost_faults(reader: Reader) -> Iterator[Fault]:
     advice = "Remove them: stepscope compact"
     for table, count in reader.ask(lost_rows).items():
         yield Fault(f"the table {table}", f"has {count} rows of runs that are not there", advice)
-    files = reader.location.files
-    if files is None:
-        return
     before = time.time() - _BEING_WRITTEN_SECONDS
-    for path in reader.ask(lambda connection: lost_files(connection, files)):
+    for path in reader.ask(lambda connection: lost_files(connection, reader.location)):
         if _written_before(path, before):
             yield Fault(f"the file {path}", "belongs to nothing in the store", advice)
 

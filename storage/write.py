@@ -20,6 +20,7 @@ from .journal_state import load_state
 from .location import StoreArgument, StoreLocation, locate
 from .model import Run, RunState
 from .schema import runs
+from .write_artifacts import discard, entered
 from .write_journal import Batch, JournalCursor, add_drops, lower_first_step, move_journal, open_journal
 from .write_points import store_points, store_totals
 from .write_run import TOUCH_RUN, apply_change, insert_attempt, insert_run
@@ -167,7 +168,8 @@ class Writer:
             state = cursor.state = cursor.state or load_state(connection, run_id, journal_no)
             if batch.points is not None:
                 store_points(connection, state, batch.points)
-            store_records(connection, self.location, state, batch.records)
+            new = entered(connection, self.location, run_id, batch.records)
+            store_records(connection, self.location, state, new)
             store_totals(connection, state)
             for change in batch.changes:
                 apply_change(connection, run_id, change)
@@ -176,6 +178,7 @@ class Writer:
             connection.execute(TOUCH_RUN, {"r": run_id, "updated_at": time.time()})
 
         self.transact(work)
+        discard(self.location, cursor.run_id, batch.records)
         cursor.points_position = batch.points_position
         cursor.values_position = batch.values_position
 

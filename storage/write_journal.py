@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from .errors import RunNotFound, StoreError
 from .journal_read import Position
 from .journal_state import JournalState
+from .kinds import EVENT
 from .model import Run
 from .schema import attempts, drops, journals, runs
 from .write_points import NewPoints, lowest_step
@@ -150,7 +151,8 @@ def add_drops(connection: sa.Connection, cursor: JournalCursor, found: Mapping[s
 
 def lower_first_step(connection: sa.Connection, cursor: JournalCursor, batch: Batch) -> None:
     """Say from which step on the attempt replaces older ones, if the batch begins before it."""
-    steps = [record.step for record in batch.records]
+    # What a run says about itself replaces nothing of older attempts.
+    steps = [record.step for record in batch.records if record.definition.kind != EVENT.name]
     if batch.points is not None and cursor.state is not None:
         steps += lowest_step(cursor.state, batch.points)
     lowest = min(steps, default=None)

@@ -16,6 +16,7 @@ class NoRecorder:
 
     journal = None
     in_child = False
+    rank = 0
     cost_budget = DEFAULT_COST_BUDGET
 
     def __init__(self, guard: Guard) -> None:
@@ -27,7 +28,7 @@ class NoRecorder:
         self._guard = guard
 
     @contextmanager
-    def turn(self) -> Generator[None]:
+    def turn(self, timeout: float = -1) -> Generator[None]:  # noqa: ARG002 - the signature of Recorder
         """Hold the lock."""
         with self.lock:
             yield

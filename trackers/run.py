@@ -18,10 +18,12 @@ from ..storage.lanes import JournalFull
 from ..storage.model import SYSTEM_PREFIX, RunState
 from ..storage.model import Run as StoredRun
 from . import exceptions
+from .alerts import Alerts
 from .guard import Guard
 from .no_recorder import NoRecorder
 from .recorder import Recorder
 from .run_copy import Origin, origin_of, revive
+from .run_reports import Reports
 from .tracked_dict import TrackedDict, as_config, plain, text_of
 from .values import prepare
 
@@ -32,7 +34,7 @@ _CLOSE_SECONDS = 0.3
 _MIN_STEP, _MAX_STEP = -(2**63), 2**63 - 1
 
 
-class Run:
+class Run(Reports):
     """One run. Made by `stepscope.init`; safe to use from several threads."""
 
     def __init__(
@@ -55,6 +57,7 @@ class Run:
         # By a clock that nobody sets; of a run that is resumed, the attempts before are counted in.
         self._began = time.monotonic() - max(0.0, time.time() - stored.created_at)
         self._recorder = recorder
+        self._alerts = Alerts(guard)
         self._step = -1 if last_step is None else last_step
         # From an attempt before, or with a context: it is no surprise that one without goes on elsewhere.
         self._step_apart = last_step
@@ -67,6 +70,11 @@ class Run:
     def step(self) -> int:
         """The newest step; -1 before anything was logged."""
         return self._step
+
+    @property
+    def rank(self) -> int:
+        """The rank of this process among those that train together; 0 when it trains alone."""
+        return self._recorder.rank
 
     @property
     def cost_budget(self) -> float:

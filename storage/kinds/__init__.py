@@ -4,7 +4,22 @@ A kind belongs to one of four physical shapes (see base.Shape), so adding one ne
 schema or SQL. CONTRIBUTING.md tells how to add one.
 """
 
-from . import audio, graph, histogram, image, scalar, text
+from . import (
+    audio,
+    embedding,
+    event,
+    figure,
+    graph,
+    histogram,
+    hparams,
+    image,
+    mesh,
+    pr_curve,
+    scalar,
+    table,
+    text,
+    video,
+)
 from .base import EncodedValue, Kind, RawValue, Shape
 
 KINDS: tuple[Kind, ...] = (
@@ -13,9 +28,19 @@ KINDS: tuple[Kind, ...] = (
     image.KIND,
     audio.KIND,
     text.KIND,
+    video.KIND,
+    figure.KIND,
+    table.KIND,
+    pr_curve.KIND,
+    embedding.KIND,
+    mesh.KIND,
+    hparams.KIND,
     graph.KIND,
 )
 
-KIND_OF: dict[str, Kind] = {kind.name: kind for kind in KINDS}
+EVENT = event.KIND
+"""What a run says about itself (see event.py): stored as the kinds are, but no value of a user's."""
 
-__all__ = ["KINDS", "KIND_OF", "EncodedValue", "Kind", "RawValue", "Shape"]
+KIND_OF: dict[str, Kind] = {kind.name: kind for kind in (*KINDS, EVENT)}
+
+__all__ = ["EVENT", "KINDS", "KIND_OF", "EncodedValue", "Kind", "RawValue", "Shape"]

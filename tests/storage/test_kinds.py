@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image as PillowImage
 
 from stepscope.storage.errors import StoreDamaged
-from stepscope.storage.kinds import KIND_OF, KINDS, RawValue
+from stepscope.storage.kinds import EVENT, KIND_OF, KINDS, RawValue
 from stepscope.storage.kinds.audio import AudioData
 from stepscope.storage.kinds.graph import GraphData, GraphNode, Layer
 from stepscope.storage.kinds.image import ImageData
@@ -41,7 +41,7 @@ def audio(array: np.ndarray, rate: int = 8000) -> AudioData:
 
 
 def test_kinds_have_names_of_their_own_and_say_what_they_are() -> None:
-    assert [kind.name for kind in KINDS] == list(KIND_OF)
+    assert [*(kind.name for kind in KINDS), EVENT.name] == list(KIND_OF)
     for kind in KINDS:
         assert re.fullmatch(r"[a-z_]+", kind.name)
         assert re.fullmatch(r"[a-z]+/[a-z-]+", kind.media_type)
