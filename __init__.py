@@ -15,37 +15,64 @@ if TYPE_CHECKING:
     from .storage.kinds.graph import GraphData, GraphNode, Layer
     from .storage.query import open
     from .trackers.init import init
-    from .trackers.media import Audio, Graph, Histogram, Image, Text
+    from .trackers.media import (
+        Audio,
+        Embedding,
+        Figure,
+        Graph,
+        Histogram,
+        HParams,
+        Image,
+        Mesh,
+        PrCurve,
+        Table,
+        Text,
+        Video,
+    )
     from .trackers.run import Run
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Audio": "trackers.media",
+    "Embedding": "trackers.media",
+    "Figure": "trackers.media",
     "Graph": "trackers.media",
     "GraphData": "storage.kinds.graph",
     "GraphNode": "storage.kinds.graph",
+    "HParams": "trackers.media",
     "Histogram": "trackers.media",
     "Image": "trackers.media",
     "Layer": "storage.kinds.graph",
+    "Mesh": "trackers.media",
+    "PrCurve": "trackers.media",
     "Run": "trackers.run",
     "StepscopeError": "storage.errors",
+    "Table": "trackers.media",
     "Text": "trackers.media",
+    "Video": "trackers.media",
     "init": "trackers.init",
     "open": "storage.query",
 }
 
 __all__ = [
     "Audio",
+    "Embedding",
+    "Figure",
     "Graph",
     "GraphData",
     "GraphNode",
+    "HParams",
     "Histogram",
     "Image",
     "Layer",
+    "Mesh",
+    "PrCurve",
     "Run",
     "StepscopeError",
+    "Table",
     "Text",
+    "Video",
     "init",
     "open",
 ]
