@@ -89,11 +89,23 @@ def _layers(data: GraphData, one: Series) -> None:
         "Parameters": [row.parameters for row in rows],
         "Trainable": [row.trainable for row in rows],
         "Share": [row.share for row in rows],
+        "FLOPs": [row.flops for row in rows],
+        "Memory": [row.memory for row in rows],
     }
+    # A tree of modules alone knows neither.
+    layers = {title: column for title, column in layers.items() if any(cell is not None for cell in column)}
     config = {
         "Parameters": st.column_config.NumberColumn(format="localized"),
         "Trainable": st.column_config.NumberColumn(format="localized"),
         "Share": st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0),
+        "FLOPs": st.column_config.NumberColumn(
+            format="compact",
+            help="Of a forward of one sample: products of matrices, convolutions and attention, a "
+            "multiply-add counted as two",
+        ),
+        "Memory": st.column_config.NumberColumn(
+            format="bytes", help="Of the parameters, and of what the layers return for one sample"
+        ),
     }
     table.draw(layers, alt=f"The layers of graph {one.name}", config=config)
     if data.parameters:

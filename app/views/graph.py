@@ -40,16 +40,23 @@ class Row:
     trainable: int
     share: float
     """Of the model's parameters, 0 to 1."""
+    flops: int | None = None
+    """Of a forward of one sample; None when it is not known of anything inside."""
+    memory: int | None = None
+    """Bytes of parameters and of outputs for one sample."""
 
 
 def rows(data: GraphData) -> list[Row]:
-    """Return the layers in the order of definition, with their parameters added up."""
+    """Return the layers in the order of definition, with what they hold and cost added up."""
     total = max(data.parameters, 1)
-    parameters, trainable = Counter[str](), Counter[str]()
+    parameters, trainable, flops, memory = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     for layer in data.layers:
         for path in _upwards(layer.path):
             parameters[path] += layer.parameters
             trainable[path] += layer.trainable
+            # A counter without an entry tells what is not known from a zero.
+            flops.update({path: layer.flops} if layer.flops is not None else {})
+            memory.update({path: layer.memory} if layer.memory is not None else {})
     return [
         Row(
             layer.path,
@@ -58,6 +65,8 @@ def rows(data: GraphData) -> list[Row]:
             parameters[layer.path],
             trainable[layer.path],
             parameters[layer.path] / total,
+            flops.get(layer.path),
+            memory.get(layer.path),
         )
         for layer in data.layers
     ]

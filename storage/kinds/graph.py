@@ -49,6 +49,10 @@ class Layer:
     trainable: int = 0
     """How many of them are trained."""
     output_shape: TensorShape | None = None
+    flops: int | None = None
+    """Of a forward of one sample, without its children's; a multiply-add counts as 2."""
+    memory: int | None = None
+    """Bytes of its own parameters and of what it returns for one sample, unless a child returned the same."""
 
 
 @dataclass(frozen=True, slots=True)

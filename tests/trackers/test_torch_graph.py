@@ -203,3 +203,47 @@ def test_wrapped_models_are_unwrapped() -> None:
 def test_a_graph_survives_storage() -> None:
     graph = capture_graph(Net(), (torch.zeros(4, 1, 8, 8),))
     assert GraphData.from_json(graph.to_json()) == graph
+
+
+def test_layers_tell_arithmetic_and_memory_of_one_sample() -> None:
+    model = nn.Sequential(
+        nn.Conv2d(1, 8, 3), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(72, 10)
+    )
+    found = layers(capture_graph(model, (torch.zeros(4, 1, 8, 8),)))
+    # 8 x 6 x 6 outputs of 9 multiply-adds each; 80 parameters and 288 outputs of 4 bytes.
+    assert (found["0"].flops, found["0"].memory) == (2 * 288 * 9, 4 * (80 + 288))
+    assert (found["1"].flops, found["1"].memory) == (0, 0)  # works in place
+    assert (found["2"].flops, found["2"].memory) == (0, 4 * 72)
+    assert (found["3"].flops, found["3"].memory) == (0, 0)  # a view
+    assert (found["4"].flops, found["4"].memory) == (2 * 720, 4 * (730 + 10))
+    assert (found[""].flops, found[""].memory) == (0, 0)  # what the last layer returned
+
+
+def test_arithmetic_goes_to_the_module_that_does_it() -> None:
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.project = nn.Linear(16, 16)
+            self.never = nn.Linear(16, 16)
+
+        def forward(self, x: Any) -> Any:
+            x = self.project(self.project(x))[:, None]
+            return nn.functional.scaled_dot_product_attention(x, x, x)
+
+    found = layers(capture_graph(Attention(), (torch.zeros(4, 5, 16),)))
+    assert found[""].flops == 2 * 2 * 5 * 5 * 16
+    assert found["project"].flops == 2 * (2 * 5 * 16 * 16)  # called twice
+    assert (found["never"].flops, found["never"].memory) == (None, 4 * 272)
+
+
+@pytest.mark.parametrize(("gates", "layer"), [(4, nn.LSTM), (3, nn.GRU)])
+def test_arithmetic_of_recurrent_layers(gates: int, layer: type[nn.Module]) -> None:
+    model = layer(16, 8, num_layers=2, bidirectional=True, batch_first=True)
+    rows = gates * 8
+    found = layers(capture_graph(model, (torch.zeros(4, 5, 16),)))
+    assert found[""].flops == 2 * 5 * 2 * (rows * (16 + 8) + rows * (2 * 8 + 8))
+
+
+def test_costs_are_unknown_without_an_example() -> None:
+    found = layers(capture_graph(nn.Linear(3, 2)))
+    assert (found[""].flops, found[""].memory) == (None, None)

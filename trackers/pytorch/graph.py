@@ -23,8 +23,9 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from ...storage.kinds.graph import GraphData, GraphNode, Layer, TensorShape
+from .flops import Forward, forward_of
 from .paths import module_path
-from .twin import Arguments, make_fake, make_twin, named_modules, output_shapes, shapes_of, unwrap
+from .twin import Arguments, make_fake, make_twin, named_modules, shapes_of, unwrap
 
 _log = logging.getLogger("stepscope")
 _T = TypeVar("_T")
@@ -49,7 +50,7 @@ def capture_graph(
     if not (args or kwargs):
         return GraphData(name, "torch", "modules", (), _layers(model, {}))
     with _quiet(), torch.no_grad():
-        layers = _layers(model, _attempt("output shapes", lambda: output_shapes(model, called)) or {})
+        layers = _layers(model, _attempt("a forward of each layer", lambda: forward_of(model, called)) or {})
         for source, trace in _SOURCES:
             nodes = _attempt(source, lambda trace=trace: trace(model, called))
             if nodes:
@@ -79,17 +80,21 @@ def _attempt(what: str, work: Callable[[], _T]) -> _T | None:
         return None
 
 
-def _layers(model: nn.Module, shapes: Mapping[str, TensorShape]) -> tuple[Layer, ...]:
+def _layers(model: nn.Module, forwards: Mapping[str, Forward]) -> tuple[Layer, ...]:
     layers: list[Layer] = []
     counted: set[int] = set()  # tied weights belong to the first module that holds them
     for path, module in named_modules(model):
         own = [p for p in module.parameters(recurse=False) if id(p) not in counted]
         counted.update(id(parameter) for parameter in own)
-        sizes = [0 if nn.parameter.is_lazy(parameter) else parameter.numel() for parameter in own]
-        trained = [size for size, parameter in zip(sizes, own, strict=True) if parameter.requires_grad]
-        layers.append(
-            Layer(module_path(path), type(module).__name__, sum(sizes), sum(trained), shapes.get(path))
-        )
+        known = [p for p in own if not nn.parameter.is_lazy(p)]
+        held = sum(p.numel() for p in known)
+        trained = sum(p.numel() for p in known if p.requires_grad)
+        layer = Layer(module_path(path), type(module).__name__, held, trained)
+        if forwards:
+            forward = forwards.get(path) or Forward()
+            memory = sum(p.numel() * p.element_size() for p in known) + forward.returned
+            layer = replace(layer, output_shape=forward.shape, flops=forward.flops, memory=memory)
+        layers.append(layer)
     return tuple(layers)
 
 

@@ -50,25 +50,6 @@ def make_fake(model: nn.Module, called: Arguments) -> tuple[Any, nn.Module, Argu
     return mode, make_twin(model, mode.from_tensor), faked
 
 
-def output_shapes(model: nn.Module, called: Arguments) -> dict[str, TensorShape]:
-    """Run a fake forward and return module path -> the shape of what the module returned first."""
-    mode, twin, (args, kwargs) = make_fake(model, called)
-    found: dict[str, TensorShape] = {}
-
-    def note(path: str) -> Callable[[nn.Module, Any, Any], None]:
-        def hook(_module: nn.Module, _args: Any, output: Any) -> None:
-            for shape in shapes_of(output)[:1]:
-                found.setdefault(path, shape)
-
-        return hook
-
-    for path, module in named_modules(twin):
-        module.register_forward_hook(note(path))
-    with mode:
-        twin(*args, **kwargs)
-    return found
-
-
 def named_modules(model: nn.Module) -> Iterable[tuple[str, nn.Module]]:
     """Yield (path, module) of a model's tree, itself first with the path ""."""
     return cast("Iterable[tuple[str, nn.Module]]", model.named_modules())

@@ -14,6 +14,21 @@ def test_layers_add_up_what_is_inside_them() -> None:
     assert table["body/fc2"].output == "? \u00d7 2"
 
 
+def test_costs_are_added_up_and_unknown_ones_stay_unknown() -> None:
+    layers = (
+        Layer("", "Net"),
+        Layer("body", "Sequential", flops=0, memory=8),
+        Layer("body/a", "Linear", flops=20, memory=100),
+        Layer("body/b", "Linear", flops=5, memory=10),
+        Layer("unused", "Linear", memory=40),
+    )
+    table = {row.path: row for row in rows(GraphData("n", "torch", "x", (), layers))}
+    assert (table[""].flops, table[""].memory) == (25, 158)
+    assert (table["body"].flops, table["body"].memory) == (25, 118)
+    assert (table["unused"].flops, table["unused"].memory) == (None, 40)
+    assert rows(GRAPH)[0].flops is None
+
+
 def test_closed_modules_stand_for_all_that_they_ran() -> None:
     boxes, edges = boxes_of(GRAPH, 0)
     assert [(box.title, box.parent) for box in boxes] == [("placeholder", ""), ("body · Sequential", "")]
