@@ -27,6 +27,7 @@ _SMALLEST_KEY = _KEY_OFFSET - 1022 * BINS_PER_OCTAVE
 _LARGEST_KEY = _KEY_OFFSET + 1024 * BINS_PER_OCTAVE - 1
 _BLOCK = 1 << 17
 _LARGEST = float(np.finfo(np.float64).max)
+_MOMENTS = ("count", "min", "max", "mean", "std", "nan", "posinf", "neginf")
 
 _Bins: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64] | None]
 """Edges, counts, keys (see HistogramData)."""
@@ -67,11 +68,12 @@ class HistogramData:
 def encode(raw: RawValue) -> EncodedValue:
     """Bin an array of numbers, or keep the bins that the user made (meta "binned").
 
-    A binned value holds edges (k + 1) and then counts (k), float64.
+    A binned value holds edges (k + 1) and then counts (k), float64; its meta may state the moments, which
+    else are those of the bins.
     """
     values = raw.array().reshape(-1)
     if raw.meta.get("binned"):
-        return _encode_binned(values)
+        return _encode_binned(values, raw.meta)
     # Every key lies within twice the offset of zero, so counting needs no sort.
     per_key = np.zeros(4 * _KEY_OFFSET + 1, np.int64)
     odd = {"nan": 0, "posinf": 0, "neginf": 0}
@@ -149,7 +151,7 @@ def _moments(values: NDArray[Any], count: int) -> dict[str, float | int]:
     }
 
 
-def _encode_binned(values: NDArray[Any]) -> EncodedValue:
+def _encode_binned(values: NDArray[Any], known: Mapping[str, Any]) -> EncodedValue:
     bins = (len(values) - 1) // 2
     edges, counts = values[: bins + 1], values[bins + 1 :]
     total = counts.sum()
@@ -168,6 +170,8 @@ def _encode_binned(values: NDArray[Any]) -> EncodedValue:
         "mean": mean * unit,
         "std": spread * unit,
     }
+    # Who made the bins may have seen the numbers themselves.
+    meta.update({key: known[key] for key in _MOMENTS if key in known})
     return EncodedValue(values.astype("<f8").tobytes(), meta)
 
 
