@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..storage.model import LastValues, Run, Series
+from ..storage.model import LastValues, Run, Series, without_rank_0
 from ..storage.names import MetricName, parse_name
 
 ABOUT_TRAINING = frozenset({"learning_rate", "gradient_norm", "step_time", "samples_per_second", "epoch"})
@@ -105,7 +105,8 @@ def last_values(found: LastValues, most: int) -> dict[str, list[float | None]]:
     # The epoch's come last, so that they stay.
     for place in sorted(range(len(names)), key=lambda place: names[place].granularity == "epoch"):
         name, context = names[place], found.names[place].context
-        if name.metric.partition("/")[0] in {*ABOUT_TRAINING, *LAST} or set(context) - {"split"}:
+        others = set(without_rank_0(context)) - {"split"}
+        if name.metric.partition("/")[0] in {*ABOUT_TRAINING, *LAST} or others:
             continue
         column = f"{name.metric} \u00b7 {name.split}" if name.split else name.metric
         chosen = order[starts[place] : starts[place + 1]]

@@ -133,6 +133,11 @@ def words_of(context: Context) -> str:
     return ", ".join(f"{key}={value}" for key, value in sorted(context.items()))
 
 
+def without_rank_0(context: Context) -> Context:
+    """Return a context as it would be without ranks: where none is asked for, rank 0 stands for all."""
+    return {key: value for key, value in context.items() if key != "rank" or value != 0}
+
+
 @dataclass(frozen=True, slots=True)
 class SeriesName:
     """What series of different runs have in common."""
@@ -173,11 +178,19 @@ class LastValues:
         return np.searchsorted(self.run, np.arange(len(self.run_ids) + 1)).tolist()
 
     def of(self, place: int) -> dict[str, float]:
-        """Return label -> value, ordered by label, of the run at that place in run_ids."""
+        """Return label -> value, ordered by label, of the run at that place in run_ids.
+
+        What rank 0 logged has the label that it would have without ranks.
+        """
         start, end = self._bounds[place : place + 2]
         order = start + np.argsort(self.name[start:end])
         names: list[int] = self.name[order].tolist()
-        return dict(zip([self.labels[name] for name in names], self.value[order].tolist(), strict=True))
+        values = dict(zip([self.labels[name] for name in names], self.value[order].tolist(), strict=True))
+        for one in (self.names[name] for name in names if "rank" in self.names[name].context):
+            plain = label_of(one.name, without_rank_0(one.context))
+            if plain not in values:
+                values[plain] = values.pop(one.label)
+        return values
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 from .arguments import check_context, check_names, check_text, check_whole
 from .errors import BadInput, SeriesNotFound
 from .frames import Table, html_table
-from .model import Attempt, Context, Record, Run, Series
+from .model import Attempt, Context, Record, Run, Series, without_rank_0
 from .near import near_names
 from .point_tables import as_buckets, as_values, long_form, side_by_side
 from .read import Reader
@@ -201,7 +201,7 @@ class StoredRun:
                 time (float64, seconds since the epoch, UTC) and value (float64). A list of names gives step
                 and one float64 column for each name, with NaN where a name has no value at a step.
             context: which series of the name, such as {"rank": 1}. None takes the one without a context,
-                or the only one there is.
+                that of rank 0, or the only one there is.
             first_step: the smallest step wanted; None for all.
             last_step: the largest step wanted, itself included; None for all.
             max_points: for one name only: gather the points into at most so many buckets. The columns
@@ -290,7 +290,9 @@ class StoredRun:
         named = [one for one in every if one.name == name]
         if not named and context is None:
             named = [one for one in every if one.label == name]
-        fits = [one for one in named if dict(one.context) == dict(check_context(context) or {})]
+        wanted = dict(check_context(context) or {})
+        fits = [one for one in named if dict(one.context) == wanted]
+        fits = fits or [one for one in named if without_rank_0(one.context) == wanted]
         fits = named if not fits and context is None else fits
         if len(fits) == 1:
             return fits[0]

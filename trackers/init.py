@@ -22,9 +22,11 @@ from ..storage.read import Reader
 from ..storage.sqlite_file import last_write
 from ..storage.write import Writer
 from .capture import capture_environment
+from .distributed import Place, find_place
 from .exceptions import watch_uncaught
 from .guard import Guard
 from .in_time import in_time
+from .join import joined_run, make_run, resumed_run
 from .no_recorder import NoRecorder
 from .recorder import Recorder
 from .run import Run
@@ -71,6 +73,9 @@ def init(
             ./stepscope.db.
         resume: the id or the unique name of a run to continue, as a new attempt.
 
+    In a distributed training (torchrun, Slurm, MPI, torch.distributed ...) every rank calls it, and gets the
+    same run: what a rank logs has its `rank` in the context. What the run is, and how it ends, rank 0 says.
+
     Returns:
         A Run; also a context manager that finishes it. If the store is locked or its server is away,
         the run waits in a journal and is stored when that is over. If the store cannot be used at
@@ -85,13 +90,14 @@ def init(
     try:
         settings = read_settings(store)
         _say_network(settings.location, guard)
-        run = _begin(wanted, settings, guard, resume)
+        place = find_place()
+        run = _begin(wanted, settings, guard, resume, place)
     except Exception as error:
         if guard.strict:
             raise
         guard.say("init", f"nothing of this run is recorded: {error}")
         return Run(wanted, NoRecorder(guard), guard)
-    _observe(run)
+    _observe(run, place)
     return run
 
 
@@ -137,27 +143,53 @@ def _tags(tags: Iterable[str] | None) -> tuple[str, ...]:
     return tuple(text_of(tag) for tag in tags)
 
 
-def _begin(wanted: StoredRun, settings: Settings, guard: Guard, resume: str | None) -> Run:
+def _begin(
+    wanted: StoredRun, settings: Settings, guard: Guard, resume: str | None, place: Place | None
+) -> Run:
+    if place is not None and place.rank:
+        return _join(wanted, settings, guard, resume, place)
+    if place is not None:
+        wanted = replace(wanted, run_id=place.run_id(0))
     before = last_write(settings.location)
     try:
-        stored, last_step = _enter_in_time(wanted, settings, guard, resume)
+        stored, last_step = _enter_in_time(wanted, settings, guard, resume, place)
     except (StoreUnavailable, StoreNotWritable) as error:
         refused = isinstance(error, StoreNotWritable) and not _may_become_writable(settings.location)
         if refused or (resume is not None and guard.strict):
             raise
-        run = _begin_without_store(error, wanted, settings, guard)
+        run = _begin_without_store(error, wanted, settings, guard, place)
         if resume is not None or last_write(settings.location) == before:
             _say_away(error, guard, resume)
         return run
-    return Run(stored, _recorder(stored, settings, guard), guard, last_step=last_step)
+    return Run(stored, _recorder(stored, settings, guard, place), guard, last_step=last_step)
+
+
+def _join(wanted: StoredRun, settings: Settings, guard: Guard, resume: str | None, place: Place) -> Run:
+    """Return the run that rank 0 makes or resumes, for another rank."""
+
+    def find() -> StoredRun:
+        if resume is None:
+            return joined_run(settings.location, wanted, place)
+        return resumed_run(settings.location, resume)
+
+    try:
+        found = in_time(find, _ANSWER_SECONDS if resume is None else _RESUME_SECONDS)
+    except TimeoutError:
+        found = replace(wanted, run_id=place.run_id(0), pid=0)
+    recorder = Recorder(found, settings, guard, stored=resume is not None, context={"rank": place.rank})
+    return Run(found, recorder, guard)
+
+
+def _context(place: Place | None) -> dict[str, str | int]:
+    return {} if place is None else {"rank": place.rank}
 
 
 def _enter_in_time(
-    wanted: StoredRun, settings: Settings, guard: Guard, resume: str | None
+    wanted: StoredRun, settings: Settings, guard: Guard, resume: str | None, place: Place | None
 ) -> tuple[StoredRun, int | None]:
     seconds = _ANSWER_SECONDS if resume is None else _RESUME_SECONDS
     try:
-        return in_time(lambda: _enter(wanted, settings, guard, resume), seconds)
+        return in_time(lambda: _enter(wanted, settings, guard, resume, place), seconds)
     except TimeoutError:
         # If it answers later: the journal finds the run there, or brings it along.
         where = settings.location.display
@@ -184,9 +216,11 @@ def _say_away(error: StoreError, guard: Guard, resume: str | None) -> None:
     guard.say("store", f"{str(error).rstrip('.')}. {meanwhile}{instead}")
 
 
-def _begin_without_store(error: StoreError, wanted: StoredRun, settings: Settings, guard: Guard) -> Run:
+def _begin_without_store(
+    error: StoreError, wanted: StoredRun, settings: Settings, guard: Guard, place: Place | None
+) -> Run:
     try:
-        recorder = Recorder(wanted, settings, guard, stored=False)
+        recorder = Recorder(wanted, settings, guard, stored=False, context=_context(place))
     except (OSError, JournalFull):
         # It is about the store that people can do something.
         raise error from None
@@ -194,7 +228,7 @@ def _begin_without_store(error: StoreError, wanted: StoredRun, settings: Setting
 
 
 def _enter(
-    wanted: StoredRun, settings: Settings, guard: Guard, resume: str | None
+    wanted: StoredRun, settings: Settings, guard: Guard, resume: str | None, place: Place | None
 ) -> tuple[StoredRun, int | None]:
     """Return the run as the store has it now, and the last step of earlier attempts."""
     with Writer.open(settings.location.url, patience=_PATIENCE_SECONDS) as writer:
@@ -205,12 +239,12 @@ def _enter(
                 if guard.strict:
                     raise
                 guard.say("resume", f"{str(error).rstrip('.')}. A new run is recorded instead.")
-        return writer.create_run(wanted), None
+        return (writer.create_run(wanted) if place is None else make_run(writer, wanted, place)), None
 
 
-def _recorder(stored: StoredRun, settings: Settings, guard: Guard) -> Recorder:
+def _recorder(stored: StoredRun, settings: Settings, guard: Guard, place: Place | None) -> Recorder:
     try:
-        return Recorder(stored, settings, guard)
+        return Recorder(stored, settings, guard, context=_context(place))
     except Exception as error:
         # The run stands in the store already: it must not look as if it were running.
         failed = {"state": RunState.FAILED, "finished_at": time.time(), "error": f"no journal: {error}"}
@@ -249,8 +283,19 @@ def _resume(writer: Writer, wanted: StoredRun, resume: str) -> tuple[StoredRun, 
     return replace(stored, config=config, attempt=attempt, state=RunState.RUNNING), last_step
 
 
-def _observe(run: Run) -> None:
+def _observe(run: Run, place: Place | None) -> None:
     # In threads of their own: neither git nor a driver may hold up the training.
+    if not run.rank:
+        _capture(run)
+    # Once on each machine.
+    if place is None or not (place.rank if place.local_rank is None else place.local_rank):
+        with run.guard("starting the system sampler"):
+            sampler = SystemSampler(run.log_system, _SYSTEM_SECONDS)
+            sampler.start()
+            run.on_finish(lambda: sampler.stop(_SAMPLER_SECONDS))
+
+
+def _capture(run: Run) -> None:
     ended = threading.Event()
 
     def capture() -> None:
@@ -267,7 +312,3 @@ def _observe(run: Run) -> None:
         ended.set()
 
     run.on_finish(end_capture)
-    with run.guard("starting the system sampler"):
-        sampler = SystemSampler(run.log_system, _SYSTEM_SECONDS)
-        sampler.start()
-        run.on_finish(lambda: sampler.stop(_SAMPLER_SECONDS))

@@ -17,6 +17,7 @@ class NoRecorder:
     journal = None
     in_child = False
     rank = 0
+    rank = 0
     cost_budget = DEFAULT_COST_BUDGET
 
     def __init__(self, guard: Guard) -> None:

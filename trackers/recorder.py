@@ -42,20 +42,29 @@ class Recorder:
     """Records one run. Callers hold `lock` around `append` and `change`."""
 
     def __init__(
-        self, run: StoredRun, settings: Settings, guard: Guard, *, stored: bool = True, main: bool = True
+        self,
+        run: StoredRun,
+        settings: Settings,
+        guard: Guard,
+        *,
+        stored: bool = True,
+        main: bool = True,
+        context: Context | None = None,
     ) -> None:
         """Open a journal and start its writer's thread.
 
         `stored` tells whether the store has the run. A worker of the run's process is not `main`: like a
-        forked child, it opens its journal when it logs, and the run's end is not its own.
+        forked child, it opens its journal when it logs, and the run's end is not its own. `context` is what
+        every series of this process has, such as the rank.
 
         Raises:
             OSError, JournalFull: there is no room for a journal.
         """
         self.lock = threading.RLock()
         self.journal: Journal | None = None
+        self.context = dict(context or {})
         self.numbers: dict[str, int] = {}
-        """Series numbers of scalars without a context: what the shortest path of a log call needs."""
+        """Series numbers of scalars without another context: what the shortest path of a log call needs."""
         self._series: dict[tuple[str, str, tuple[tuple[str, str | int], ...]], int] = {}
         self.depth = 0
         """How many calls are under way; the second is that of a signal handler in the midst of the first."""
@@ -85,6 +94,11 @@ class Recorder:
     def cost_budget(self) -> float:
         """Percent of the step time that a hook of this run may take."""
         return self.settings.cost_budget
+
+    @property
+    def rank(self) -> int:
+        """The rank among the processes that log into this run; 0 for the one whose end is the run's."""
+        return int(self.context.get("rank", 0))
 
     @contextmanager
     def turn(self, timeout: float = -1) -> Generator[None]:
@@ -146,6 +160,7 @@ class Recorder:
             self._put_aside(f"logging {text_of(name)[:80]!r}", later)
             return
         journal = self.journal or self._open()
+        context = {**self.context, **context}
         if not isinstance(value, Snapshot):
             self._append_to(journal, name, value, step, now, context)
         elif self._pending.put(PendingValue(name, dict(context), step, now, value)):
@@ -155,6 +170,8 @@ class Recorder:
 
     def change(self, change: Mapping[str, Any]) -> None:
         """Put changed fields of the run into the journal. Raises BadInput, JournalFull."""
+        if self.rank:
+            return  # what the run is, rank 0 says
         if self.depth > 1:
             self._put_aside("changing the run", partial(self.change, change))
             return
@@ -167,7 +184,7 @@ class Recorder:
         Raises:
             JournalFull: the disk had no room until then, a time of time.monotonic().
         """
-        while True:
+        while not self.rank:
             try:
                 with self.turn():
                     (self.journal or self._open()).room.widen(_END_BYTES)
@@ -280,7 +297,7 @@ class Recorder:
             self._run.run_id,
             self._run.attempt,
             limit=settings.journal_limit,
-            main=not self.in_child,
+            main=not self.in_child and not self.rank,
             run=None if self.stored else self._run,
         )
         self._delivery = Delivery(
@@ -321,7 +338,7 @@ class Recorder:
         if number is None:
             check_name(name, len(self._series))
             number = self._series[key] = journal.define_series(name, kind, context)
-            if kind == "scalar" and not context:
+            if kind == "scalar" and context == self.context:
                 self.numbers[name] = number
         return number
 

@@ -77,6 +77,11 @@ class Run(Reports):
         return self._recorder.rank
 
     @property
+    def rank(self) -> int:
+        """The rank of this process among those that train together; 0 when it trains alone."""
+        return self._recorder.rank
+
+    @property
     def cost_budget(self) -> float:
         """Percent of the step time that a hook may take before it looks less often."""
         return self._recorder.cost_budget

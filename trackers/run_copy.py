@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -30,14 +30,16 @@ class Origin:
     strict: bool
     host: str
     pid: int
+    context: Mapping[str, str | int]
+    """What every series of that process had, such as its rank."""
 
 
 def origin_of(run: StoredRun, recorder: Recorder | NoRecorder, guard: Guard) -> Origin:
     """Return what another process needs to log into a run."""
-    settings, stored = None, False
+    settings, stored, context = None, False, {}
     if isinstance(recorder, Recorder):
-        settings, stored = recorder.settings, recorder.stored
-    return Origin(run, settings, stored, guard.strict, platform.node(), os.getpid())
+        settings, stored, context = recorder.settings, recorder.stored, recorder.context
+    return Origin(run, settings, stored, guard.strict, platform.node(), os.getpid(), context)
 
 
 def revive(make: Callable[[StoredRun, Recorder | NoRecorder, Guard], T], origin: Origin) -> T:
@@ -48,7 +50,14 @@ def revive(make: Callable[[StoredRun, Recorder | NoRecorder, Guard], T], origin:
     """
     guard = Guard(strict=origin.strict)
     if origin.settings is not None and _is_descendant(origin):
-        recorder = Recorder(origin.run, origin.settings, guard, stored=origin.stored, main=False)
+        recorder = Recorder(
+            origin.run,
+            origin.settings,
+            guard,
+            stored=origin.stored,
+            main=False,
+            context=origin.context,
+        )
         return make(origin.run, recorder, guard)
     guard.say(
         "copy",

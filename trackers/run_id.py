@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+ID_LENGTH = 10
 
 
 def new_run_id() -> str:
     """Return 10 random characters of Crockford's base 32: 50 bits, no letters that look alike."""
-    return "".join(secrets.choice(_CROCKFORD) for _ in range(10))
+    return "".join(secrets.choice(CROCKFORD) for _ in range(ID_LENGTH))
