@@ -3,8 +3,9 @@
 from ...storage.errors import MissingExtra
 
 try:
+    from .summary_writer import create_file_writer
     from .tracker import TensorFlowTracker
 except ModuleNotFoundError as error:
     raise MissingExtra("TensorFlowTracker", "tensorflow") from error
 
-__all__ = ["TensorFlowTracker"]
+__all__ = ["TensorFlowTracker", "create_file_writer"]

@@ -6,24 +6,16 @@ The model is traced for inference into a graph of its own; nothing is computed a
 # pyright: reportMissingTypeStubs=false
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import tensorflow
 
 from ...storage.kinds.graph import GraphData, GraphNode, TensorShape
-from ..keras.model import VariablePaths, layer_table, layer_tree, raw_value
+from ..keras.model import Tree, VariablePaths, layer_table, layer_tree, raw_value
+from .reading import GraphReading, attempt
 
 tf: Any = tensorflow  # its types say little
-
-_log = logging.getLogger("stepscope")
-_T = TypeVar("_T")
-
-# What only asks for the shape of data does not carry it on.
-_NOT_DATA = {"Shape", "ShapeN", "Size", "Rank", "NoOp"}
-_DULL_ATTRIBUTES = {"T", "dtype", "Tshape", "Tidx", "Tindices", "use_cudnn_on_gpu", "explicit_paddings"}
 
 
 def capture_keras_graph(model: Any, name: str = "model") -> GraphData:
@@ -31,13 +23,9 @@ def capture_keras_graph(model: Any, name: str = "model") -> GraphData:
 
     Its `source` is "tf.function" with operations, or "keras" when the model could not be traced.
     """
-    nodes = _attempt("tracing", lambda: _trace(model)) or ()
-    shapes: dict[str, TensorShape] = {}
-    for node in nodes:  # the last operation of a layer gives what the layer gives
-        parts = node.module.split("/") if node.module else []
-        for depth in range(len(parts) + 1):
-            shapes.update({"/".join(parts[:depth]): shape for shape in node.output_shapes[:1]})
-    layers = _attempt("layers", lambda: layer_table(model, shapes)) or ()
+    reading = attempt("tracing", lambda: _trace(model))
+    nodes = () if reading is None else attempt("reading", reading.nodes) or ()
+    layers = attempt("layers", lambda: layer_table(model, _shapes(nodes))) or ()
     return GraphData(name, "keras", "tf.function" if nodes else "keras", nodes, layers)
 
 
@@ -48,28 +36,42 @@ def capture_function_graph(concrete: Any, name: str = "model") -> GraphData:
         concrete: what `function.get_concrete_function(...)` returns.
         name: the graph's name.
     """
-    nodes = _attempt("reading", lambda: _read(None, concrete)) or ()
+    variables = {
+        id(variable.handle): variable.name.partition(":")[0] for variable in concrete.graph.variables
+    }
+    nodes = attempt("reading", lambda: _read(concrete, variables, _scopes).nodes()) or ()
     return GraphData(name, "tensorflow", "tf.function", nodes)
 
 
-def _attempt(what: str, work: Callable[[], _T]) -> _T | None:
-    try:
-        return work()
-    except Exception as error:  # a model may raise anything when it is traced anew; less detail is kept
-        _log.debug("the model's graph: %s did not work: %s", what, error)
-        return None
-
-
-def _trace(model: Any) -> tuple[GraphNode, ...]:
+def _trace(model: Any) -> GraphReading:
     def call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return model(*args, **kwargs)
 
-    return _read(model, tf.function(call, autograph=False).get_concrete_function(*_signature(model)))
+    concrete = tf.function(call, autograph=False).get_concrete_function(*_signature(model))
+    path_of = VariablePaths(model)
+    variables = {id(raw_value(variable).handle): path_of(variable) for variable in model.variables}
+    return _read(concrete, variables, _Scopes(model))
 
 
-def _read(model: Any, concrete: Any) -> tuple[GraphNode, ...]:
-    outputs = [tensor for tensor in tf.nest.flatten(concrete.structured_outputs) if hasattr(tensor, "op")]
-    return _Reading(model, concrete.graph, outputs).nodes()
+def _read(concrete: Any, variables: dict[int, str], module_of: Any) -> GraphReading:
+    """Read a concrete function; `variables` are paths by the id of the handle that it captures."""
+    graph = concrete.graph
+    captured = {
+        inner.op.name: variables[id(outer)] for outer, inner in graph.captures if id(outer) in variables
+    }
+    outputs = [tensor.op for tensor in tf.nest.flatten(concrete.structured_outputs) if hasattr(tensor, "op")]
+    inputs = [tensor.op for tensor in graph.inputs if tensor.dtype != tf.resource]
+    return GraphReading(graph, inputs, outputs, variables=captured, module_of=module_of)
+
+
+def _shapes(nodes: tuple[GraphNode, ...]) -> dict[str, TensorShape]:
+    """Return what each layer gives: its last operation's output."""
+    shapes: dict[str, TensorShape] = {}
+    for node in nodes:
+        parts = node.module.split("/") if node.module else []
+        for depth in range(len(parts) + 1):
+            shapes.update({"/".join(parts[:depth]): shape for shape in node.output_shapes[:1]})
+    return shapes
 
 
 def _signature(model: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -96,72 +98,21 @@ def _specs(shape: Any) -> Any:
     return [_specs(value) for value in shape]
 
 
-class _Reading:
-    """Turns the operations through which the inputs flow into nodes."""
+def _scopes(operation: str) -> str:
+    return operation.rpartition("/")[0]
 
-    def __init__(self, model: Any, graph: Any, outputs: Iterable[Any]) -> None:
-        self._model = model
-        self._graph = graph
-        self._outputs = [_through_identity(tensor.op) for tensor in outputs]
-        self._tree = None if model is None else layer_tree(model)
-        self._variables = self._captured_variables()
-        self._data: set[str] = set()
-        self._read: dict[str, tuple[str, ...]] = {}  # operation -> the variables that it is computed from
 
-    def nodes(self) -> tuple[GraphNode, ...]:
-        operations = self._graph.get_operations()  # in an order in which inputs come first
-        given = {tensor.op.name for tensor in self._graph.inputs if tensor.dtype != tf.resource}
-        for operation in operations:
-            self._look(operation, given)
-        wanted = {operation.name for operation in self._outputs}
-        for operation in reversed(operations):
-            if operation.name in wanted:
-                wanted.update(tensor.op.name for tensor in operation.inputs)
-        kept = [o for o in operations if o.name in self._data and o.name in wanted]
-        ends = tuple(dict.fromkeys(operation.name for operation in self._outputs))
-        return *(self._node(o, given) for o in kept), GraphNode("output", "output", inputs=ends)
+class _Scopes:
+    """Tells in which layer of a Keras model an operation lies, by its name scope."""
 
-    def _look(self, operation: Any, given: set[str]) -> None:
-        name, before = operation.name, [tensor.op.name for tensor in operation.inputs]
-        if name in given or (operation.type not in _NOT_DATA and any(b in self._data for b in before)):
-            self._data.add(name)
-        found = [v for b in before if b not in self._data for v in self._read.get(b, ())]
-        own = [self._variables[name]] if name in self._variables else []
-        self._read[name] = tuple(dict.fromkeys(own + found))
+    def __init__(self, model: Any) -> None:
+        self._name: str = model.name
+        self._tree: Tree = layer_tree(model)
 
-    def _node(self, operation: Any, given: set[str]) -> GraphNode:
-        inputs = (tensor.op.name for tensor in operation.inputs)
-        return GraphNode(
-            node_id=operation.name,
-            op="input" if operation.name in given else operation.type,
-            module=self._module(operation.name),
-            inputs=tuple(i for i in inputs if i in self._data),
-            output_shapes=tuple(_shape(tensor) for tensor in operation.outputs),
-            attributes=self._attributes(operation),
-        )
-
-    def _attributes(self, operation: Any) -> dict[str, str]:
-        read = self._read[operation.name]
-        attributes = {"parameters": ", ".join(read)} if read else {}
-        for key, value in operation.node_def.attr.items():
-            if key not in _DULL_ATTRIBUTES and not key.startswith("_"):
-                attributes.update(_plain(key, value))
-        return attributes
-
-    def _captured_variables(self) -> dict[str, str]:
-        """Return placeholder -> path of the variable that it stands for."""
-        path_of, captures = VariablePaths(self._model), self._graph.captures
-        variables = self._graph.variables if self._model is None else self._model.variables
-        handles = {id(raw_value(v).handle): path_of(v) for v in variables}
-        return {inner.op.name: handles[id(outer)] for outer, inner in captures if id(outer) in handles}
-
-    def _module(self, name: str) -> str:
-        """Return the path of the layer in whose name scope an operation lies."""
-        scopes = name.split("/")[:-1]
-        if self._tree is None:
-            return "/".join(scopes)
+    def __call__(self, operation: str) -> str:
+        scopes = operation.split("/")[:-1]
         # Keras opens a scope of each name twice a call, so that the one with operations has a number.
-        numbered = bool(scopes) and scopes[0] != self._model.name
+        numbered = bool(scopes) and scopes[0] != self._name
         path = ""
         for scope in scopes[1:]:
             plain = re.sub(r"_\d+$", "", scope) if numbered else scope
@@ -169,24 +120,3 @@ class _Reading:
                 break
             path = f"{path}/{plain}" if path else plain
         return path
-
-
-def _through_identity(operation: Any) -> Any:
-    while operation.type == "Identity":
-        operation = operation.inputs[0].op
-    return operation
-
-
-def _shape(tensor: Any) -> TensorShape:
-    return tuple(tensor.shape) if tensor.shape.rank is not None else ()
-
-
-def _plain(key: str, value: Any) -> dict[str, str]:
-    kind = value.WhichOneof("value")
-    if kind in ("i", "f", "b"):
-        return {key: str(getattr(value, kind))}
-    if kind == "s":
-        return {key: value.s.decode("utf-8", "replace")} if value.s else {}
-    if kind == "list" and value.list.i:
-        return {key: str(list(value.list.i))}
-    return {}
