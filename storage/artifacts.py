@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 
@@ -125,14 +125,24 @@ class Artifact:
             self._write(cached, 0o444)
         return cached if self.info.folder else cached / self.files[0].path
 
-    def download(self, folder: str | os.PathLike[str]) -> Path:
+    def wait(self) -> Self:
+        """Wait until it is stored; return it. Raises StoreError when it is not within two minutes."""
+        _ = self.info
+        return self
+
+    def download(self, folder: str | os.PathLike[str] | None = None) -> Path:
         """Write the files into a folder, which is made; return the file's or the folder's path.
+
+        Left out, the folder is `artifacts/<name>-<version>` in the current one.
 
         Raises:
             BadInput: the folder holds something already.
             StoreError: the files cannot be read, or not be written there.
         """
-        target = Path(folder).expanduser().absolute()
+        where = Path("artifacts", f"{self.name}-{self.version}") if folder is None else Path(folder)
+        target = where.expanduser().absolute()
+        if folder is None and _is_whole(target, self.files):
+            return target if self.info.folder else target / self.files[0].path
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise BadInput(f"an artifact needs a new or an empty folder, but {target} holds something.")
         with contextlib.suppress(OSError):

@@ -8,17 +8,19 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from .drain_batch import drop, make_batch
 from .durable import sync
 from .errors import RunNotFound, StoreDamaged, StoreError
 from .journal import Journal, JournalInfo
-from .journal_read import JournalReader, Position
+from .journal_read import JournalReader, Position, SeriesDefinition
 from .journal_salvage import SalvageReader
 from .model import Run, RunState
 from .os_files import acquire_lock
@@ -59,6 +61,8 @@ class Drain:
         self._info = self._reader.info() if info is None else info
         self._cursor: JournalCursor | None = None
         self._first = (Position(), Position())
+        self.on_points: Callable[[NDArray[np.void], Mapping[int, SeriesDefinition]], object] | None = None
+        """Called with the slots that were stored, and what their numbers mean."""
         self._synced = -math.inf
         self.newest = 0.0
         """The time of the newest value stored so far, in seconds since the epoch."""
@@ -122,6 +126,8 @@ class Drain:
         self._writer.commit(cursor, batch)
         if lost:
             self._reader.lost_is_stored()
+        if self.on_points is not None and len(slots):
+            self.on_points(slots, definitions)
         self.newest = max(self.newest, float(slots["time"].max(initial=0.0)), *(e.time for e in entries), 0.0)
         self._free(points_position, values_position)
         return True

@@ -1,12 +1,11 @@
-"""Alerts: what a run wants people to notice; and the rules by which it finds out for itself."""
+"""Alerts: what a run wants people to notice."""
 
 from __future__ import annotations
 
+import itertools
 import logging
-import threading
 
 from ..storage.errors import BadInput
-from ..storage.kinds.event import ALERTS
 from .guard import Guard, logger
 from .raw import Payload
 from .tracked_dict import text_of
@@ -21,13 +20,10 @@ _TEXT_CHARACTERS = 10_000
 class Alerts:
     """Makes the alerts of one process, says each in the log, and counts them."""
 
-    series = ALERTS
-
     def __init__(self, guard: Guard) -> None:
         """Count what is too many with `guard`."""
         self._guard = guard
-        self._given = 0
-        self._lock = threading.RLock()
+        self._numbers = itertools.count(1)
 
     def make(self, title: object, text: object, level: object) -> Payload | None:
         """Return what the journal takes; None when there were too many.
@@ -40,18 +36,13 @@ class Alerts:
         head = " ".join(text_of(title).split())[:_TITLE_CHARACTERS]
         if not head:
             raise BadInput(f"an alert needs a title of a few words, but got {title!r:.80}.")
-        with self._lock:
-            self._given += 1
-            if self._given > MOST_ALERTS:
-                self._too_many()
-                return None
+        # Without a lock, which a fork might find held.
+        if next(self._numbers) > MOST_ALERTS:
+            self._too_many()
+            return None
         body = text_of(text)[:_TEXT_CHARACTERS]
         logger.log(LEVELS[level], "stepscope: %s%s", head, f": {body}" if body else "")
         return Payload("event", body.encode("utf-8", "replace"), {"title": head, "level": level})
-
-    def after_fork(self) -> None:
-        """Begin anew with a lock that nobody holds."""
-        self._lock = threading.RLock()
 
     def _too_many(self) -> None:
         self._guard.drop("too many alerts")

@@ -12,13 +12,18 @@ import math
 import queue
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..storage.drain import Drain, recover_orphans
 from ..storage.errors import RunNotFound, StoreDamaged, StoreError, StoreUnavailable
 from ..storage.forks import forks
 from ..storage.journal import Journal
+from ..storage.journal_read import SeriesDefinition
 from ..storage.location import StoreLocation
 from ..storage.model import Run
 from ..storage.read import HEARTBEAT_SECONDS
@@ -46,6 +51,18 @@ class Producer(Protocol):
 
     def append_waiting(self, journal: Journal, *, wait: bool) -> bool:
         """Append device values that are ready, and what was dropped; False when there is no room.
+
+        Raises:
+            Later: a log call was under way all the time.
+        """
+        ...
+
+    def look_at(self, slots: NDArray[np.void], definitions: Mapping[int, SeriesDefinition]) -> None:
+        """Look at numbers that were stored: an alert may be due (see rules.py)."""
+        ...
+
+    def append_alerts(self, journal: Journal) -> bool:
+        """Append the alerts that are due; return whether there were any.
 
         Raises:
             Later: a log call was under way all the time.
@@ -190,6 +207,8 @@ class Delivery:
             # Now there is room to say what was dropped.
             self._producer.append_waiting(self._journal, wait=False)
             self._store_all(drain)
+        if self._producer.append_alerts(self._journal):
+            self._store_all(drain)
         if not self._closing:
             self._now_and_then()
 
@@ -199,6 +218,7 @@ class Delivery:
             self._writer = Writer.open(self._location.url, patience=_PATIENCE_SECONDS)
         if self._drain is None:
             self._drain = Drain(self._writer, self._journal.folder, self._journal)
+            self._drain.on_points = self._producer.look_at
             self._drain.open()
             self._journal.info = replace(self._journal.info, run=None)
             self._producer.is_stored()

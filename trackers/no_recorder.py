@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .guard import Guard
+from .rules import Rules
 from .settings import DEFAULT_COST_BUDGET
 
 
@@ -17,7 +18,6 @@ class NoRecorder:
     journal = None
     in_child = False
     rank = 0
-    rank = 0
     cost_budget = DEFAULT_COST_BUDGET
 
     def __init__(self, guard: Guard) -> None:
@@ -25,6 +25,7 @@ class NoRecorder:
         self.lock = threading.RLock()
         self.numbers: dict[str, int] = {}
         self.depth = 0
+        self.rules: Rules | None = None
         self.aside: list[tuple[str, Callable[[], None]]] = []
         self._guard = guard
 

@@ -13,9 +13,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..storage.errors import BadInput
 from ..storage.journal import Journal
 from ..storage.journal_plain import create_journal
+from ..storage.journal_read import SeriesDefinition
+from ..storage.kinds.event import ALERTS
 from ..storage.lanes import JournalFull
 from ..storage.model import Run as StoredRun
 from ..storage.os_files import after_fork_in_child
@@ -24,6 +29,7 @@ from .device import PendingValue, PendingValues, Snapshot
 from .guard import Guard
 from .names import check_name
 from .raw import Payload
+from .rules import Rules
 from .settings import Settings
 from .tracked_dict import text_of
 from .values import Prepared, from_array
@@ -70,6 +76,8 @@ class Recorder:
         """How many calls are under way; the second is that of a signal handler in the midst of the first."""
         self.aside: list[tuple[str, Callable[[], None]]] = []
         """What such calls gave, and what they were doing: no append may come in the midst of another."""
+        self.rules: Rules | None = None
+        """What looks at the numbers that were stored."""
         self._pending = PendingValues()
         self._delivery: Delivery | None = None
         self._late: Delivery | None = None
@@ -217,6 +225,35 @@ class Recorder:
             self._pending.done()
             journal.tell_under_way(self._pending.under_way)
         return self._append_drops(journal)
+
+    def look_at(self, slots: NDArray[np.void], definitions: Mapping[int, SeriesDefinition]) -> None:
+        """Let the rules look at numbers that were stored; for the writer's thread."""
+        if self.rules is not None:
+            with self._guard("looking for alerts"):
+                self.rules.look_at(slots, definitions)
+
+    def append_alerts(self, journal: Journal) -> bool:
+        """Append the alerts that are due; return whether there were any. For the writer's thread.
+
+        Raises:
+            Later: a log call was under way all the time.
+        """
+        rules = self.rules
+        if rules is None:
+            return False
+        due = rules.take_due()
+        for index, one in enumerate(due):
+            try:
+                with self.turn(_TURN_SECONDS):
+                    alert = rules.alerts.make(one.title, one.text, one.level)
+                    if alert is not None:
+                        self._append_to(journal, ALERTS, alert, one.step, one.time, one.context)
+            except Later:
+                rules.put_back(due[index:])
+                raise
+            except Exception as error:
+                self._guard.note(error, "alerting")
+        return bool(due)
 
     def _append_drops(self, journal: Journal) -> bool:
         drops = self._guard.take_drops()

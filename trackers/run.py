@@ -22,6 +22,7 @@ from .alerts import Alerts
 from .guard import Guard
 from .no_recorder import NoRecorder
 from .recorder import Recorder
+from .rules import Extremes, Rules
 from .run_copy import Origin, origin_of, revive
 from .run_reports import Reports
 from .tracked_dict import TrackedDict, as_config, plain, text_of
@@ -44,6 +45,7 @@ class Run(Reports):
         guard: Guard,
         *,
         last_step: int | None = None,
+        extremes: Extremes | None = None,
     ) -> None:
         """Begin to record `stored`; use `stepscope.init` instead."""
         self.id = stored.run_id
@@ -58,6 +60,7 @@ class Run(Reports):
         self._began = time.monotonic() - max(0.0, time.time() - stored.created_at)
         self._recorder = recorder
         self._alerts = Alerts(guard)
+        self._rules = recorder.rules = Rules(self._alerts, extremes or {})
         self._step = -1 if last_step is None else last_step
         # From an attempt before, or with a context: it is no surprise that one without goes on elsewhere.
         self._step_apart = last_step
@@ -70,11 +73,6 @@ class Run(Reports):
     def step(self) -> int:
         """The newest step; -1 before anything was logged."""
         return self._step
-
-    @property
-    def rank(self) -> int:
-        """The rank of this process among those that train together; 0 when it trains alone."""
-        return self._recorder.rank
 
     @property
     def rank(self) -> int:

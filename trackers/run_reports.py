@@ -9,12 +9,14 @@ from typing import Any
 
 from ..storage.artifacts import Artifact, ArtifactInfo
 from ..storage.errors import StoreError
+from ..storage.kinds.event import ALERTS
 from . import artifacts
 from .alerts import Alerts
 from .guard import Guard
 from .no_recorder import NoRecorder
 from .raw import Payload
 from .recorder import Recorder
+from .rules import Rules, make_rule
 
 _TURN_SECONDS = 5.0
 """How long an alert waits for log calls of other threads."""
@@ -29,6 +31,7 @@ class Reports:
     _recorder: Recorder | NoRecorder
     _step: int
     _alerts: Alerts
+    _rules: Rules
 
     def alert(self, title: str, text: str = "", level: str = "warning", *, step: int | None = None) -> None:
         """Tell people something about the run: on its page, in the list of runs, and once in the log.
@@ -45,7 +48,46 @@ class Reports:
         with self.guard("alerting"):
             payload = self._alerts.make(title, text, level)
             if payload is not None:
-                self._report(self._alerts.series, payload, self._step if step is None else step, now)
+                self._report(ALERTS, payload, self._step if step is None else step, now)
+
+    def alert_when(
+        self,
+        name: str,
+        *,
+        is_nan: bool = False,
+        above: float | None = None,
+        below: float | None = None,
+        no_progress_for: int | None = None,
+        mode: str = "min",
+        level: str = "warning",
+    ) -> None:
+        """Alert when the values of a name are such; give one condition, and call it once for each.
+
+        An alert is given when the condition begins to hold, and again only after it did not hold. Each rank,
+        or other context, is watched by itself. Values are looked at in the background, within a second.
+
+        Args:
+            name: as it is logged.
+            is_nan: the value is NaN.
+            above: the value is larger than this.
+            below: the value is smaller than this.
+            no_progress_for: the best value so far is so many steps old. In a run that was resumed, the best
+                one of the attempts before counts.
+            mode: whether "min" or "max" is the best value.
+            level: of the alert: "info", "warning" or "error".
+        """
+        with self.guard("making a rule for alerts"):
+            self._rules.add(
+                make_rule(
+                    name,
+                    is_nan=is_nan,
+                    above=above,
+                    below=below,
+                    no_progress_for=no_progress_for,
+                    mode=mode,
+                    level=level,
+                )
+            )
 
     def log_artifact(
         self,
