@@ -59,6 +59,7 @@ def init(
     config: Any = None,
     store: StoreArgument = None,
     resume: str | None = None,
+    run_id: str | None = None,
 ) -> Run:
     """Begin a run and record what surrounds it: code, command, packages, machine.
 
@@ -72,6 +73,8 @@ def init(
         store: a path, `sqlite:///...` or `postgresql+psycopg://...`; left out, STEPSCOPE_STORE, or
             ./stepscope.db.
         resume: the id or the unique name of a run to continue, as a new attempt.
+        run_id: the id that a new run is to have, as run_id.py makes them; among several ranks, rank 0's
+            process gives it one.
 
     In a distributed training (torchrun, Slurm, MPI, torch.distributed ...) every rank calls it, and gets the
     same run: what a rank logs has its `rank` in the context. What the run is, and how it ends, rank 0 says.
@@ -84,6 +87,8 @@ def init(
     """
     guard = Guard(strict=is_strict())
     wanted = _wanted(guard, project, name, group, tags, notes, config)
+    if run_id is not None:
+        wanted = replace(wanted, run_id=run_id)
     watch_uncaught()
     if sys.platform == "win32":
         guard.say("windows", "on Windows a log call is a file write of some microseconds, not a memory copy.")
