@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..storage.model import LastValues, Run, Series, without_rank_0
-from ..storage.names import MetricName, parse_name
+from ..storage.name_rules import Naming
+from ..storage.names import MetricName
 
 ABOUT_TRAINING = frozenset({"learning_rate", "gradient_norm", "step_time", "samples_per_second", "epoch"})
 """What hooks log about the training itself, apart from what the model achieves."""
@@ -32,20 +33,25 @@ class Member:
         """Return what tells its line from the others on the chart: run, split, granularity, rank ..."""
         context = [f"{key} {value}" for key, value in self.series.context.items() if key != "split"]
         each = f"per {self.name.granularity}" if self.name.granularity else None
-        return " · ".join(part for part in [run_name, self.name.split, each, *context] if part)
+        parts = [run_name, self.name.split, self.name.source, each, *context]
+        return " · ".join(part for part in parts if part)
 
 
-def by_metric(runs: Sequence[Run], series: Iterable[Series]) -> dict[str, list[Member]]:
+def by_metric(
+    runs: Sequence[Run], series: Iterable[Series], naming: Naming | None = None
+) -> dict[str, list[Member]]:
     """Return metric -> the series of one chart, those of the oldest run first.
 
     Args:
         runs: newest first.
         series: scalars of these runs.
+        naming: how the store's names are understood; None for the rules that everybody has.
     """
+    naming = naming or Naming()
     age = {run.run_id: (place, run) for place, run in enumerate(reversed(runs))}
     metrics: dict[str, list[Member]] = {}
     for one in sorted(series, key=lambda one: (age[one.run_id][0], len(one.context))):
-        name = parse_name(one.name, one.context)
+        name = naming.parse(one.name, one.context)
         metrics.setdefault(name.metric, []).append(Member(age[one.run_id][1], one, name))
     return metrics
 
@@ -89,7 +95,7 @@ def _order(metric: str) -> tuple[int, str]:
     return (_FIRST_METRICS.index(head) if head in _FIRST_METRICS else len(_FIRST_METRICS), metric)
 
 
-def last_values(found: LastValues, most: int) -> dict[str, list[float | None]]:
+def last_values(found: LastValues, most: int, naming: Naming | None = None) -> dict[str, list[float | None]]:
     """Return the last values of the metrics that most runs have; of batch and epoch, the epoch's.
 
     What says how a run went on rather than how it ended is left out: the machine, the learning rate ...
@@ -97,8 +103,10 @@ def last_values(found: LastValues, most: int) -> dict[str, list[float | None]]:
     Args:
         found: of each metric, one value is returned for each of its run_ids, None where there is none.
         most: how many metrics.
+        naming: how the store's names are understood; None for the rules that everybody has.
     """
-    names = [parse_name(one.name, one.context) for one in found.names]
+    naming = naming or Naming()
+    names = [naming.parse(one.name, one.context) for one in found.names]
     order = np.argsort(found.name, kind="stable")
     starts = np.searchsorted(found.name[order], np.arange(len(names) + 1)).tolist()
     values: dict[str, dict[int, float]] = {}

@@ -18,6 +18,7 @@ from ..storage.errors import StepscopeError
 from ..storage.kinds.histogram import HistogramData
 from ..storage.location import locate
 from ..storage.model import Attempt, LastValues, Points, Record, Run, Series
+from ..storage.name_rules import Naming
 from ..storage.read import Reader
 from .views.histogram import Histograms
 
@@ -81,6 +82,11 @@ def environment(run_id: str) -> dict[str, Any]:
 def last_values(run_ids: Sequence[str]) -> LastValues:
     """Return the value that was logged last, of every scalar of some runs. Raises StoreError."""
     return reader().last_values(run_ids)
+
+
+def naming() -> Naming:
+    """Return how names are understood in the store. Raises BadInput: the file of rules is wrong."""
+    return reader().naming()
 
 
 def points(one: Series, most: int = POINTS_A_LINE) -> Points:

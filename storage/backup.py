@@ -18,6 +18,7 @@ from urllib.parse import quote
 from .errors import BadInput, StoreDamaged, StoreError, StoreNotFound, StoreNotWritable
 from .forks import forks
 from .location import StoreLocation
+from .name_rules import FILE_NAME
 from .sqlite_file import is_still, of_a_folder
 
 _PATIENCE_SECONDS = 30.0
@@ -59,6 +60,7 @@ def backup_store(location: StoreLocation, target: Path | None = None) -> Backup:
     # Named last: what was cut short is no store.
     try:
         sizes = [_copy_file(location.path, folder, *key) for key in _outside(database)]
+        _copy_name_rules(location.path.parent, path.parent)
         database.rename(path)
     except BaseException as error:
         database.unlink(missing_ok=True)
@@ -69,6 +71,13 @@ def backup_store(location: StoreLocation, target: Path | None = None) -> Backup:
             raise StoreNotWritable(f"the backup {path} could not be written: {error}") from error
         raise
     return Backup(path, size, len(sizes), sum(sizes))
+
+
+def _copy_name_rules(source: Path, target: Path) -> None:
+    rules = source / FILE_NAME
+    # What the other folder has already belongs to the stores there.
+    if rules.exists() and not (target / FILE_NAME).exists():
+        shutil.copyfile(rules, target / FILE_NAME)
 
 
 def copy_database(source: Path, target: Path) -> int:

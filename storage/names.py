@@ -9,7 +9,7 @@ until no rule fits. Each of split and granularity is taken once.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from .model import Context
@@ -24,6 +24,8 @@ class MetricName:
     """One of SPLITS, a split that the user named in the context, or None."""
     granularity: str | None = None
     """What a value stands for, when the name says so: "batch" or "epoch"."""
+    source: str | None = field(default=None, compare=False)
+    """Which of several data sets of one split it was measured on, when the name says so: "dataloader 1"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,11 @@ METRICS = {
     "mean_squared_error": ("mean_squared_error", "mse"),
     "mean_absolute_error": ("mean_absolute_error", "mae"),
     "perplexity": ("perplexity", "ppl"),
+    "gradient_norm": ("gradient_norm", "grad_norm", "grad_2_0_norm_total"),
 }
 """Canonical metric -> other words for it, compared without regard to case; other metrics stay as written."""
 
-WITHOUT_SPLIT = frozenset({"learning_rate", "epoch"})
+WITHOUT_SPLIT = frozenset({"learning_rate", "gradient_norm", "epoch", "global_step"})
 """What belongs to the run and not to a split, even when a framework files it under `train/`."""
 
 _END = r"[ _./:-]"
@@ -99,6 +102,13 @@ RULES: tuple[Rule, ...] = (
     *(rule for split, words in SPLITS.items() for rule in _split_rules(split, words)),
 )
 
+_OF_LOADER = _compile(r"(?P<name>.+)/dataloader_idx_(?P<number>[0-9]{1,9})")
+"""Lightning: val_loss/dataloader_idx_1, when there are several loaders of one split."""
+_SAID_TWICE = _compile(rf"({'|'.join(word for words in SPLITS.values() for word in words)})/(?P<name>\1_.+)")
+"""transformers: train/train_loss."""
+_LR_OF = _compile(r"lr-(?P<optimizer>.+?)(?<!-momentum)(?<!-weight_decay)")
+"""Lightning's LearningRateMonitor: lr-Adam, lr-SGD/pg1."""
+
 _SPLIT_OF = {word: split for split, words in SPLITS.items() for word in words}
 _METRIC_OF = {word: metric for metric, words in METRICS.items() for word in words}
 
@@ -117,12 +127,22 @@ def parse_name(name: str, context: Context | None = None) -> MetricName:
     given = str(context["split"]) if context and "split" in context else ""
     if not given:
         return found
-    return MetricName(found.metric, _SPLIT_OF.get(given.casefold(), given), found.granularity)
+    return replace(found, split=canonical_split(given))
+
+
+def canonical_split(word: str) -> str:
+    """Return the house's word for a split; another one stays as it is."""
+    return _SPLIT_OF.get(word.casefold(), word)
 
 
 @lru_cache(maxsize=65536)
 def _parse(name: str) -> MetricName:
-    rest, split, granularity, otherwise = name, None, None, None
+    loader = _OF_LOADER.fullmatch(name)
+    if loader:
+        return replace(_parse(loader["name"]), source=f"dataloader {loader['number']}")
+    twice = _SAID_TWICE.fullmatch(name)
+    rest = twice["name"] if twice else name
+    split, granularity, otherwise = None, None, None
     while step := _first_rule(rest, split, granularity):
         rule, rest = step
         if rule.stop:
@@ -149,6 +169,9 @@ def _first_rule(name: str, split: str | None, granularity: str | None) -> tuple[
 
 def _canonical(name: str) -> str:
     """Return the house's word for a metric; of `acc/top5` and `lr/head`, the first part is translated."""
+    of_optimizer = _LR_OF.fullmatch(name)
+    if of_optimizer:
+        return f"learning_rate/{of_optimizer['optimizer']}"
     plain = re.sub(r"[ .]+", "_", name).casefold()
     if plain in _METRIC_OF:
         return _METRIC_OF[plain]

@@ -14,6 +14,7 @@ from .errors import BadInput, RunNotFound, StoreDamaged, StoreError
 from .kinds import EVENT, KIND_OF
 from .location import StoreArgument, StoreLocation, locate
 from .model import Attempt, LastValues, Points, Record, Run, RunState, Series, SeriesName
+from .name_rules import Naming, naming_of
 from .near import near_names
 from .nested import mapping_of
 from .read_points import limits_of, read_points
@@ -79,6 +80,10 @@ class Reader:
         times = runs.c.updated_at
         query = sa.select(sa.func.count(), sa.func.max(times), sa.func.sum(times)).select_from(runs)
         return hash(tuple(self.ask(lambda connection: connection.execute(query).one())))
+
+    def naming(self) -> Naming:
+        """Return how names are understood in this store (see name_rules.py). Raises BadInput."""
+        return naming_of(self.location)
 
     def projects(self) -> list[str]:
         """Return the names of the projects that have runs which are not archived, sorted."""

@@ -11,6 +11,7 @@ from .arguments import check_context, check_names, check_text, check_whole
 from .errors import BadInput, SeriesNotFound
 from .frames import Table, html_table
 from .model import Attempt, Context, Record, Run, Series, without_rank_0
+from .names import MetricName
 from .near import near_names
 from .point_tables import as_buckets, as_values, long_form, side_by_side
 from .read import Reader
@@ -170,14 +171,33 @@ class StoredRun:
         """The processes that wrote it, oldest first: the first one, and one for each resume."""
         return self._reader.attempts(self.id)
 
-    def series(self, name: str | None = None, kind: str | None = None) -> list[Series]:
+    def series(
+        self,
+        name: str | None = None,
+        kind: str | None = None,
+        *,
+        metric: str | None = None,
+        split: str | None = None,
+        granularity: str | None = None,
+    ) -> list[Series]:
         """Return what was logged, ordered by name and context, with counts, last values and extremes.
 
         Args:
             name: only series of this name; an unknown one gives an empty list.
             kind: only series of this kind, such as "scalar" or "image".
+            metric: only series that measure this, however their framework names it, such as "loss".
+            split: only series over this split: "train", "validation", "test" or another one.
+            granularity: only series with a value for each "batch", or each "epoch".
+
+        Raises:
+            BadInput: the file of the user's rules for names is wrong.
         """
         found = self._reader.series(self.id, name=name, kind=kind)
+        wanted = {"metric": metric, "split": split, "granularity": granularity}
+        if any(wanted.values()):
+            naming = self._reader.naming()
+            names = {one.series_id: naming.parse(one.name, one.context) for one in found}
+            found = [one for one in found if _fits(names[one.series_id], wanted)]
         # Databases order text each in its own way.
         return sorted(found, key=lambda one: (one.name, one.label))
 
@@ -315,3 +335,7 @@ class StoredRun:
         facts = {"id": self.id, "project": self.project, "state": self.state, "tags": ", ".join(self.tags)}
         rows = [*facts.items(), *((f"config.{k}", v) for k, v in self.config.items()), *self.last.items()]
         return html_table(f"Run {self.name}", ("", "value"), rows)
+
+
+def _fits(name: MetricName, wanted: Mapping[str, str | None]) -> bool:
+    return all(value is None or getattr(name, part) == value for part, value in wanted.items())

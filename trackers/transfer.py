@@ -115,7 +115,8 @@ def export_visdom(
     chosen = [reader.find_run(text) for text in runs]
     from .sinks.visdom import VisdomSink  # noqa: PLC0415 - only when it is used
 
-    return export_runs(reader, chosen, VisdomSink(server=server, folder=folder, env=env), progress)
+    sink = VisdomSink(server=server, folder=folder, env=env, naming=reader.naming())
+    return export_runs(reader, chosen, sink, progress)
 
 
 class _Transfer:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ...storage.model import LastValues, Run
+from ...storage.name_rules import Naming
 from ...storage.query import Store
 from ...storage.read import Reader
 from ..metric_groups import last_values
@@ -35,11 +36,12 @@ def run(options: argparse.Namespace) -> None:
     with Reader.open(options.store) as reader:
         found = _chosen(reader, options)
         values = reader.last_values([run.run_id for run in found])
+        naming = reader.naming()
         hint = "" if found else _hint(reader, options.project)
     if options.json:
         output.print_json({"store": reader.location.display, "runs": _described(found, values)})
     elif found:
-        output.print_table(_columns(found, values, archived=options.all))
+        output.print_table(_columns(found, values, naming, archived=options.all))
     else:
         print(f"{one_of(0, 'run')} in {reader.location.display}{hint}")
 
@@ -70,7 +72,9 @@ def _described(runs: Sequence[Run], values: LastValues) -> list[dict[str, Any]]:
     return [{**described(run), "last_values": values.of(place)} for place, run in enumerate(runs)]
 
 
-def _columns(runs: Sequence[Run], values: LastValues, *, archived: bool) -> dict[str, list[str]]:
+def _columns(
+    runs: Sequence[Run], values: LastValues, naming: Naming, *, archived: bool
+) -> dict[str, list[str]]:
     columns = {
         "id": [run.run_id for run in runs],
         "name": [run.name for run in runs],
@@ -81,7 +85,7 @@ def _columns(runs: Sequence[Run], values: LastValues, *, archived: bool) -> dict
     }
     if archived:
         columns["archived"] = [output.moment(run.archived_at) for run in runs]
-    metrics = last_values(values, _METRIC_COLUMNS)
+    metrics = last_values(values, _METRIC_COLUMNS, naming)
     return columns | {
         name: [NOTHING if value is None else number(value) for value in column]
         for name, column in metrics.items()

@@ -75,7 +75,7 @@ def _controls() -> Options:
 
 
 def _draw(chosen: Choice, options: Options) -> None:
-    metrics = metric_groups.by_metric(chosen.runs, queries.series(chosen.run_ids, "scalar"))
+    metrics = metric_groups.by_metric(chosen.runs, queries.series(chosen.run_ids, "scalar"), queries.naming())
     if not metrics:
         notices.nothing("The chosen runs have logged no numbers yet.")
         return

@@ -62,7 +62,8 @@ def _draw(text: str, project: str | None, states: Sequence[str]) -> None:
         ]
         listed = found[:MOST_ROWS]
         chosen = choice_of(everything)
-        columns = run_table.columns(listed, queries.last_values([run.run_id for run in listed]), chosen)
+        values = queries.last_values([run.run_id for run in listed])
+        columns = run_table.columns(listed, values, chosen, queries.naming())
     except StepscopeError as error:
         notices.store_problem(error)
         return

@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from ...storage.model import LastValues, Run, RunState
+from ...storage.name_rules import Naming
 from ...storage.nested import flatten
 from ..metric_groups import last_values
 from ..views.words import duration
@@ -28,13 +29,14 @@ STATE_WORDS = {
 }
 
 
-def columns(runs: Sequence[Run], values: LastValues, chosen: Choice) -> dict[str, list[Any]]:
+def columns(runs: Sequence[Run], values: LastValues, chosen: Choice, naming: Naming) -> dict[str, list[Any]]:
     """Return the columns of the table, one value for each run, in the given order.
 
     Args:
         runs: the runs.
         values: the last values of all of them, in the same order.
         chosen: colours and names.
+        naming: how the store's names are understood.
     """
     return {
         "": [_swatch(chosen.colours[run.run_id]) for run in runs],
@@ -42,7 +44,7 @@ def columns(runs: Sequence[Run], values: LastValues, chosen: Choice) -> dict[str
         "State": [STATE_WORDS[run.state] for run in runs],
         "Started": [pd.Timestamp(run.created_at, unit="s", tz="UTC") for run in runs],
         "Duration": [duration(run.duration) for run in runs],
-        **last_values(values, METRIC_COLUMNS),
+        **last_values(values, METRIC_COLUMNS, naming),
         **_config(runs),
         **_facts(runs),
     }

@@ -245,11 +245,16 @@ class QueryContract(StoreContract):
         run_id = new_run(writer, project=project).run_id
         feed = Feed(writer, run_id)
         feed.points("one", [1.0], context={"rank": 3})
-        for rank in (0, 1):
+        for rank in (1, 2):
             feed.points("two", [1.0], context={"rank": rank})
+        for rank in (0, 1):
+            feed.points("both", [float(rank)], context={"rank": rank, "split": "val"})
         feed.end()
         run = store.run(run_id)
         assert len(run.scalars("one")) == 1
+        # Where no rank is asked for, rank 0 stands for all.
+        assert run.scalars("both", context={"split": "val"})["value"] == [0.0]
+        assert run.last["both [split=val]"] == 0.0
         with pytest.raises(SeriesNotFound, match=r"'two' of .* is 2 series, of which 2 fit\. Say which"):
             run.scalars("two")
 

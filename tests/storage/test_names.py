@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepscope.storage.names import METRICS, SPLITS, MetricName, parse_name
+from stepscope.storage.names import METRICS, SPLITS, WITHOUT_SPLIT, MetricName, parse_name
 
 UNDERSTOOD = {
     "loss": ("loss", None, None),
@@ -38,6 +38,23 @@ UNDERSTOOD = {
     "train/learning_rate": ("learning_rate", None, None),
     "lr/head": ("learning_rate/head", None, None),
     "val_mAP": ("mAP", "validation", None),
+    "evaluation_accuracy_vs_iterations": ("accuracy", "validation", None),
+    "epoch_learning_rate": ("learning_rate", None, "epoch"),
+    "train_loss_epoch": ("loss", "train", "epoch"),
+    "val_loss/dataloader_idx_0": ("loss", "validation", None),
+    "val_loss_epoch/dataloader_idx_12": ("loss", "validation", "epoch"),
+    "lr-Adam": ("learning_rate/Adam", None, None),
+    "lr-SGD/pg1": ("learning_rate/SGD/pg1", None, None),
+    "lr-Adam-momentum": ("lr-Adam-momentum", None, None),
+    "grad_2.0_norm_total": ("gradient_norm", None, None),
+    "eval/loss": ("loss", "validation", None),
+    "train/train_loss": ("loss", "train", None),
+    "train/grad_norm": ("gradient_norm", None, None),
+    "train/global_step": ("global_step", None, None),
+    "train/epoch": ("epoch", None, None),
+    "eval/f1": ("f1", "validation", None),
+    "eval_squad_loss": ("squad_loss", "validation", None),
+    "test_loss": ("loss", "test", None),
 }
 
 LEFT_ALONE = [
@@ -64,6 +81,12 @@ def test_name_is_understood(name: str, expected: tuple[str, str | None, str | No
     assert parse_name(name) == MetricName(*expected)
 
 
+def test_what_was_measured_on_several_loaders_is_told_apart() -> None:
+    assert parse_name("val_loss/dataloader_idx_1").source == "dataloader 1"
+    assert parse_name("val_loss").source is None
+    assert parse_name("acc/dataloader_idx_2", {"split": "fold"}).source == "dataloader 2"
+
+
 @pytest.mark.parametrize("name", LEFT_ALONE)
 def test_name_is_left_alone(name: str) -> None:
     assert parse_name(name) == MetricName(name)
@@ -87,7 +110,7 @@ def test_every_split_word_in_front_and_behind(
     word: tuple[str, str], metric: tuple[str, str], separator: str, first: bool
 ) -> None:
     parts = (word[0], metric[0]) if first else (metric[0], word[0])
-    split = None if metric[1] == "learning_rate" else word[1]
+    split = None if metric[1] in WITHOUT_SPLIT else word[1]
     assert parse_name(separator.join(parts)) == MetricName(metric[1], split)
 
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol
 
 from ...storage.errors import BadInput
 from ...storage.model import Points, Record, Run, Series
-from ...storage.names import parse_name
+from ...storage.name_rules import Naming
 from ...storage.nested import flatten
 from .files import safe_name
 from .visdom_files import EnvironmentFiles
@@ -74,7 +74,12 @@ class VisdomSink:
     record_limit: int | None = RECORD_LIMIT
 
     def __init__(
-        self, *, server: str | None = None, folder: str | Path | None = None, env: str | None = None
+        self,
+        *,
+        server: str | None = None,
+        folder: str | Path | None = None,
+        env: str | None = None,
+        naming: Naming | None = None,
     ) -> None:
         """Take a place to fill.
 
@@ -82,6 +87,7 @@ class VisdomSink:
             server: URL of a running server; needs the extra "visdom".
             folder: instead of a server, where to write `<env>.json`; needs no visdom.
             env: the environment; None for one named after each run's project.
+            naming: how the store's names are understood; None for the rules that everybody has.
 
         Raises:
             BadInput: not one of server and folder was given, or the URL is none.
@@ -94,6 +100,7 @@ class VisdomSink:
             )
         self._target = _server(server) if server is not None else EnvironmentFiles(Path(folder or "."))
         self._env = env
+        self._naming = naming or Naming()
         self._lines: dict[tuple[str, str], list[Json]] = {}
         self._titles: dict[str, str] = {}
         self._open: _OpenRun | None = None
@@ -111,7 +118,7 @@ class VisdomSink:
         self._open = _OpenRun(run, env)
         for one in series:
             if one.kind == "scalar":
-                self._make_window(env, _metric(one))
+                self._make_window(env, self._metric(one))
         entries = flatten(run.config, "/").items()
         config = [("state", run.state.value), *((key, str(value)) for key, value in entries)]
         self._target.put(env, config_pane(run, self._title("config"), config))
@@ -120,7 +127,7 @@ class VisdomSink:
         """Keep a curve for the window of its metric."""
         opened = self._opened
         name = f"{self._titles[opened.run.run_id]} · {series.label}"
-        self._lines[opened.env, _metric(series)].append(line_trace(opened.run, name, points))
+        self._lines[opened.env, self._metric(series)].append(line_trace(opened.run, name, points))
 
     def write_record(self, series: Series, record: Record, value: Any) -> None:
         """Keep a value until its series is complete."""
@@ -171,6 +178,9 @@ class VisdomSink:
         opened.records.clear()
         opened.values.clear()
 
+    def _metric(self, series: Series) -> str:
+        return self._naming.parse(series.name, series.context).metric
+
     def _title(self, what: str) -> str:
         return f"{what} · {self._titles[self._opened.run.run_id]}"
 
@@ -178,10 +188,6 @@ class VisdomSink:
 def environment_name(text: str) -> str:
     """Return a name that Visdom takes for an environment: it compares "a+b", and "/" makes a folder."""
     return re.sub(r"[+/]+", "_", safe_name(text)) or "main"
-
-
-def _metric(series: Series) -> str:
-    return parse_name(series.name, series.context).metric
 
 
 def _server(url: str) -> VisdomTarget:
