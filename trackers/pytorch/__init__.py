@@ -3,8 +3,9 @@
 from ...storage.errors import MissingExtra
 
 try:
+    from .images import log_feature_maps, log_filters, log_predictions, log_saliency
     from .tracker import TorchTracker
 except ModuleNotFoundError as error:
     raise MissingExtra("TorchTracker", "torch") from error
 
-__all__ = ["TorchTracker"]
+__all__ = ["TorchTracker", "log_feature_maps", "log_filters", "log_predictions", "log_saliency"]

@@ -22,16 +22,25 @@ Swap = Callable[[torch.Tensor], torch.Tensor]
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 """What a forward was called with: positional and keyword arguments."""
 _CONTAINERS = (list, dict, set, OrderedDict)
+_HOOKS = ("_forward_pre_hooks", "_forward_hooks")
 
 
 def unwrap(model: nn.Module) -> nn.Module:
-    """Return the user's own module under torch.compile, DataParallel and DistributedDataParallel."""
+    """Return the user's own module under torch.compile, DataParallel, DistributedDataParallel and FSDP."""
+    return layers_of_wrapping(model)[-1]
+
+
+def layers_of_wrapping(model: nn.Module) -> list[nn.Module]:
+    """Return a model and what it wraps, down to the user's own module."""
     parallel = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+    found = [model]
     while True:
         children: dict[str, nn.Module] = model.__dict__["_modules"]
-        inner = children.get("module" if isinstance(model, parallel) else "_orig_mod")
+        inside = "module" if isinstance(model, parallel) else "_orig_mod"
+        inner = children.get(inside, children.get("_fsdp_wrapped_module"))
         if inner is None:
-            return cast("nn.Module", model)
+            return found
+        found.append(inner)
         model = inner
 
 
@@ -75,8 +84,17 @@ def _twin(module: nn.Module, swap: Swap, made: dict[int, nn.Module]) -> nn.Modul
     for kind in ("_parameters", "_buffers"):
         tensors: dict[str, torch.Tensor | None] = attributes[kind]
         twin.__dict__[kind] = {key: None if t is None else swap(t) for key, t in tensors.items()}
+    # What compiled the module in place calls the module itself, and a tracker is to see no twin's calls.
+    twin.__dict__["_compiled_call_impl"] = None
+    for kind in _HOOKS:
+        hooks: OrderedDict[int, Any] = attributes[kind]
+        twin.__dict__[kind] = OrderedDict((key, hook) for key, hook in hooks.items() if not _is_ours(hook))
     children: dict[str, nn.Module | None] = attributes["_modules"]
     twin.__dict__["_modules"] = {
         key: None if child is None else _twin(child, swap, made) for key, child in children.items()
     }
     return twin
+
+
+def _is_ours(hook: Any) -> bool:
+    return type(getattr(hook, "__self__", hook)).__module__.startswith(__package__ or "stepscope")
