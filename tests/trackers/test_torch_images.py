@@ -81,9 +81,8 @@ def test_filters_of_a_linear_layer_are_squares(store_url: str) -> None:
 
 @pytest.mark.parametrize("convolution", [nn.Conv1d, nn.Conv3d])
 def test_filters_of_other_dimensions(store_url: str, convolution: Any) -> None:
-    (image,) = logged(
-        store_url, "filters/0", lambda run: log_filters(run, nn.Sequential(convolution(3, 4, 5)))
-    )
+    model = nn.Sequential(convolution(3, 4, 5))
+    (image,) = logged(store_url, "filters/0", lambda run: log_filters(run, model))
     assert image.caption.startswith("4 filters of ")
 
 
