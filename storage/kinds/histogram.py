@@ -29,6 +29,8 @@ _BLOCK = 1 << 17
 _LARGEST = float(np.finfo(np.float64).max)
 _MOMENTS = ("count", "min", "max", "mean", "std", "nan", "posinf", "neginf")
 
+_Counted: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Keys, how many numbers each has."""
 _Bins: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64] | None]
 """Edges, counts, keys (see HistogramData)."""
 
@@ -74,16 +76,16 @@ def encode(raw: RawValue) -> EncodedValue:
     values = raw.array().reshape(-1)
     if raw.meta.get("binned"):
         return _encode_binned(values, raw.meta)
-    # Every key lies within twice the offset of zero, so counting needs no sort.
-    per_key = np.zeros(4 * _KEY_OFFSET + 1, np.int64)
+    found: list[_Counted] = []
     odd = {"nan": 0, "posinf": 0, "neginf": 0}
     for block in _blocks(values):
-        per_key += np.bincount(_keys(block[np.isfinite(block)]) + 2 * _KEY_OFFSET, minlength=len(per_key))
-        odd["nan"] += int(np.isnan(block).sum())
-        odd["posinf"] += int(np.isposinf(block).sum())
-        odd["neginf"] += int(np.isneginf(block).sum())
-    filled = np.flatnonzero(per_key)
-    keys, counts = filled - 2 * _KEY_OFFSET, per_key[filled]
+        finite = _finite(block)
+        found += _counted(_keys(finite))
+        if len(finite) < len(block):
+            odd["nan"] += int(np.isnan(block).sum())
+            odd["posinf"] += int(np.isposinf(block).sum())
+            odd["neginf"] += int(np.isneginf(block).sum())
+    keys, counts = _added(found)
     meta = {**_moments(values, int(counts.sum())), **odd, "bins": len(keys)}
     return EncodedValue(keys.astype("<i4").tobytes() + counts.astype("<i8").tobytes(), meta)
 
@@ -122,6 +124,27 @@ def _keys(finite: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.copysign(index, finite).astype(np.int64)
 
 
+def _counted(keys: NDArray[np.int64]) -> list[_Counted]:
+    """Count keys of each sign by themselves: each lie close together, so that a table of them is short."""
+    found: list[_Counted] = []
+    for side in (keys[keys < 0], keys[keys == 0], keys[keys > 0]):
+        if len(side):
+            low = side.min()
+            counts = np.bincount(side - low)
+            filled = np.flatnonzero(counts)
+            found.append((filled + low, counts[filled]))
+    return found
+
+
+def _added(found: list[_Counted]) -> _Counted:
+    if not found:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    keys, place = np.unique(np.concatenate([keys for keys, _ in found]), return_inverse=True)
+    counts = np.zeros(len(keys), np.int64)
+    np.add.at(counts, place, np.concatenate([counts for _, counts in found]))
+    return keys, counts
+
+
 def _blocks(values: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
     """Yield the numbers a block at a time: the writer lives in the memory of a training."""
     for start in range(0, len(values), _BLOCK):
@@ -130,7 +153,12 @@ def _blocks(values: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
 
 
 def _finite_blocks(values: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
-    return (block[np.isfinite(block)] for block in _blocks(values))
+    return (_finite(block) for block in _blocks(values))
+
+
+def _finite(block: NDArray[np.float64]) -> NDArray[np.float64]:
+    are_finite = np.isfinite(block)
+    return block if are_finite.all() else block[are_finite]
 
 
 def _moments(values: NDArray[Any], count: int) -> dict[str, float | int]:
@@ -140,8 +168,8 @@ def _moments(values: NDArray[Any], count: int) -> dict[str, float | int]:
     low, high = float(min(low for low, _ in ends)), float(max(high for _, high in ends))
     unit = _unit(low, high)
     # In two passes, as numpy's own std: the mean first, then what lies around it.
-    mean = math.fsum(float((block / unit).sum()) for block in _finite_blocks(values)) / count
-    spread = math.fsum(float(np.square(block / unit - mean).sum()) for block in _finite_blocks(values))
+    mean = math.fsum(float(_over(block, unit).sum()) for block in _finite_blocks(values)) / count
+    spread = math.fsum(_squares(_over(block, unit) - mean) for block in _finite_blocks(values))
     return {
         "count": count,
         "min": low,
@@ -149,6 +177,14 @@ def _moments(values: NDArray[Any], count: int) -> dict[str, float | int]:
         "mean": mean * unit,
         "std": math.sqrt(spread / count) * unit,
     }
+
+
+def _over(block: NDArray[np.float64], unit: float) -> NDArray[np.float64]:
+    return block if unit == 1.0 else block / unit
+
+
+def _squares(block: NDArray[np.float64]) -> float:
+    return float(np.square(block, out=block).sum())
 
 
 def _encode_binned(values: NDArray[Any], known: Mapping[str, Any]) -> EncodedValue:
