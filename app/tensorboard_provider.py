@@ -1,15 +1,16 @@
 """TensorBoard's DataProvider over the store: TensorBoard shows the runs as they are, with no export.
 
 Each method reads what TensorBoard asks for and no more, so a large store costs what the charts on screen
-cost. Scalars are served from the kind scalar, tensors from histogram and text, sequences of blobs from
-image, audio and graph; the config of a run lies in the metadata of tensors that hold no data, which is how
-TensorBoard's own writers keep it.
+cost. Scalars are served from the kind scalar, tensors from histogram, text, table, PR curve and mesh,
+sequences of blobs from image, video, figure, audio and graph; the config and hyperparameters of a run lie in
+the metadata of tensors that hold no data, which is how TensorBoard's own writers keep them. Embeddings are
+shown by an export only: the projector reads files.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from tensorboard import errors as _errors
@@ -21,7 +22,7 @@ from ..storage.model import Series
 from ..storage.read import Reader
 from . import tensorboard_series as found
 from .tensorboard_keys import decode_blob_key
-from .tensorboard_series import BLOBS, HPARAMS, SCALARS, TENSORS, ByRunAndTag
+from .tensorboard_series import BLOBS, HPARAMS, MESHES, SCALARS, TENSORS, ByRunAndTag
 
 # TensorBoard carries no types: a type checker would take its abstract methods to return None.
 errors: Any = _errors
@@ -103,9 +104,13 @@ class StoreDataProvider(provider.DataProvider):
     def list_tensors(
         self, _ctx: Any = None, *, plugin_name: str, run_tag_filter: Any = None, **_: Any
     ) -> ByRunAndTag:
-        """Describe the series of histograms or texts, or give the configs of the runs."""
+        """Describe the series that are numbers or texts in TensorBoard, or give the configs of the runs."""
         if plugin_name == HPARAMS:
-            return self._ask(lambda reader: found.configs(found.chosen_runs(reader, run_tag_filter)), {})
+            return self._ask(
+                lambda reader: found.configs(reader, found.chosen_runs(reader, run_tag_filter)), {}
+            )
+        if plugin_name == MESHES:
+            return self._ask(lambda reader: found.described_meshes(reader, run_tag_filter), {})
         return self._each(TENSORS.get(plugin_name), run_tag_filter, found.describe_tensors)
 
     def read_tensors(
@@ -117,7 +122,9 @@ class StoreDataProvider(provider.DataProvider):
         run_tag_filter: Any = None,
         **_: Any,
     ) -> ByRunAndTag:
-        """Return histograms, float64 (k, 3), or texts, strings of rank 0; the last one included."""
+        """Return histograms, float64 (k, 3), PR curves, float32 (6, n), meshes, texts; the last included."""
+        if plugin_name == MESHES:
+            return self._ask(lambda reader: found.mesh_tensors(reader, run_tag_filter, downsample), {})
 
         def read(reader: Reader, series: Series) -> list[Any]:
             convert = found.TENSOR_OF[series.kind]
@@ -133,7 +140,7 @@ class StoreDataProvider(provider.DataProvider):
     def list_blob_sequences(
         self, _ctx: Any = None, *, plugin_name: str, run_tag_filter: Any = None, **_: Any
     ) -> ByRunAndTag:
-        """Describe the series of images, sounds or graphs."""
+        """Describe the series of pictures, sounds or graphs."""
         return self._each(BLOBS.get(plugin_name), run_tag_filter, found.describe_blobs)
 
     def read_blob_sequences(
@@ -145,7 +152,7 @@ class StoreDataProvider(provider.DataProvider):
         run_tag_filter: Any = None,
         **_: Any,
     ) -> ByRunAndTag:
-        """Return the keys of images, sounds or graphs; the last one included."""
+        """Return the keys of pictures, sounds or graphs; the last one included."""
 
         def read(reader: Reader, series: Series) -> list[Any]:
             return [
@@ -167,15 +174,15 @@ class StoreDataProvider(provider.DataProvider):
         return data
 
     def _each(
-        self, kind: str | None, run_tag_filter: Any, make: Callable[[Reader, Series], Any]
+        self, kinds: Sequence[str] | None, run_tag_filter: Any, make: Callable[[Reader, Series], Any]
     ) -> ByRunAndTag:
-        """Return `make` of every series of a kind that passes the filter."""
-        if kind is None:
+        """Return `make` of every series of some kinds that passes the filter."""
+        if kinds is None:
             return {}
 
         def work(reader: Reader) -> ByRunAndTag:
             answer: ByRunAndTag = {}
-            for run, tag, series in found.chosen_series(reader, kind, run_tag_filter):
+            for run, tag, series in found.chosen_series(reader, kinds, run_tag_filter):
                 answer.setdefault(run, {})[tag] = make(reader, series)
             return answer
 

@@ -28,11 +28,12 @@ def flatten(values: Mapping[str, Any], separator: str = ".", prefix: str = "") -
         if isinstance(value, Mapping) and value:
             inner = flatten(cast("Mapping[str, Any]", value), separator, f"{prefix}{key}{separator}")
         for name, one in inner.items():
-            found[_free(name, found)] = one
+            found[free_name(name, found)] = one
     return found
 
 
-def _free(name: str, taken: Mapping[str, Any]) -> str:
+def free_name(name: str, taken: Mapping[str, Any]) -> str:
+    """Return the name, numbered when it is taken: "loss (2)"."""
     if name not in taken:
         return name
     names = (f"{name} ({number})" for number in itertools.count(2))

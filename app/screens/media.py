@@ -1,4 +1,4 @@
-"""Media: images, sounds and texts of the chosen runs, at one step for all of them."""
+"""Media: what the chosen runs logged to look at or listen to, at one step for all of them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ import streamlit as st
 
 from ...storage.model import Record, Series
 from .. import queries
-from ..views import audio, image, text
 from ..views.words import count, one_of, plain
-from ..widgets import chart, grid, notices, page
+from ..widgets import grid, media, notices, page
 from ..widgets.run_picker import Choice, swatch
 
-KINDS = ("image", "audio", "text")
+KINDS = tuple(media.DRAWN)
 NEWEST = "newest"
 AT_ONE_STEP = 24
 """Values of one series and step that are shown."""
 SIZES: dict[str, int | None] = {"small": 96, "medium": 160, "large": 320, "original": None}
-WIDTHS = {"audio": 400, "text": 560}
-"""Pixels of a card that holds no image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +26,7 @@ class Options:
 
     wanted: str
     size: int | None
-    """Pixels of an image's width; None for its own."""
+    """Pixels of the width of images and videos; None for their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +54,7 @@ def _controls() -> Options:
             live=True,
         )
         size = st.segmented_control(
-            "Images", list(SIZES), default="medium", required=True, key="size", bind="query-params"
+            "Pictures", list(SIZES), default="medium", required=True, key="size", bind="query-params"
         )
     return Options(wanted or "", SIZES[size or "medium"])
 
@@ -65,7 +62,10 @@ def _controls() -> Options:
 def _draw(chosen: Choice, options: Options) -> None:
     found = [one for one in queries.series(chosen.run_ids) if one.kind in KINDS]
     if not found:
-        notices.nothing("The chosen runs have logged no images, sounds or texts yet.")
+        notices.nothing(
+            "The chosen runs have logged nothing to look at or listen to yet: images, sounds, texts, tables "
+            "or the like."
+        )
         return
     age = {run_id: place for place, run_id in enumerate(reversed(chosen.run_ids))}
     fitting = [one for one in found if options.wanted.casefold() in one.name.casefold()]
@@ -126,26 +126,10 @@ def _head(one: Series, record: Record, chosen: Choice) -> str:
 
 def _card(one: Series, record: Record, chosen: Choice, options: Options, *, headed: bool) -> None:
     what = f"{one.kind} {one.name} of run {chosen.names[one.run_id]} at step {record.step}"
-    width = WIDTHS.get(one.kind, options.size)
+    width = media.WIDTHS.get(one.kind, options.size)
     with st.container(width=width or "content", gap="xsmall"), notices.guarded(what):
         if headed:
             st.markdown(_head(one, record, chosen))
-        _value(one, record, chosen, options, what)
-
-
-def _value(one: Series, record: Record, chosen: Choice, options: Options, what: str) -> None:
-    value = queries.load(one, record)
-    place = f"{one.run_id} {one.series_id} {record.attempt} {record.seq}"
-    if one.kind == "image":
-        picture = image.figure(value, options.size)
-        st.image(picture.data, caption=plain(picture.caption), width=picture.width, alt=what)
-    elif one.kind == "audio":
-        figure = audio.figure(value.caption or "", value, chosen.colours[one.run_id])
-        chart.draw(figure, key=f"audio {place}", alt=what)
-        if value.seconds < audio.SHORTEST:
-            st.caption("Too short to be played.")
-        else:
-            st.audio(value.data, format=value.media_type, alt=what)
-    else:
-        with st.container(border=True, key=f"text {place}"):
-            st.markdown(text.figure(value))
+        place = f"{one.run_id} {one.series_id} {record.attempt} {record.seq}"
+        card = media.Card(place, what, chosen.colours[one.run_id], options.size)
+        media.DRAWN[one.kind](queries.load(one, record), card)

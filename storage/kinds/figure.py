@@ -36,7 +36,7 @@ class FigureData:
         return self.media_type == "image/png"
 
     def spec(self) -> dict[str, Any]:
-        """Return a plotly figure as `{"data": [...], "layout": {...}}`, without what loads from elsewhere.
+        """Return a plotly figure as `figure_safe.harmless` has it: without what loads from elsewhere.
 
         Raises:
             StoreDamaged: it is no such JSON.

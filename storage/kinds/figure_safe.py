@@ -23,6 +23,8 @@ _LINK = re.compile(r"<\s*(?=/?\s*a\b)", re.IGNORECASE)
 def harmless(figure: Any) -> dict[str, Any]:
     """Return `{"data": [...], "layout": {...}}` out of a figure's JSON, fit to be drawn for anybody.
 
+    "left_out" says how many traces are gone: maps.
+
     Raises:
         TypeError: it is no figure.
     """
@@ -33,7 +35,9 @@ def harmless(figure: Any) -> dict[str, Any]:
     if not isinstance(data, list) or not isinstance(layout, dict):
         raise TypeError("expected data as a list and layout as an object")
     traces = [one for one in map(_dict, cast("list[Any]", data)) if one and _is_local(one)]
-    return {"data": _clean(traces), "layout": _clean(_own(cast("dict[str, Any]", layout)))}
+    left_out = len(cast("list[Any]", data)) - len(traces)
+    kept = _clean(_own(cast("dict[str, Any]", layout)))
+    return {"data": _clean(traces), "layout": kept, "left_out": left_out}
 
 
 def _is_local(trace: dict[str, Any]) -> bool:

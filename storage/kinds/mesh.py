@@ -27,6 +27,12 @@ class MeshData:
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Camera, lights and materials as TensorBoard hands them to three.js."""
 
+    def hex_colors(self, every: int = 1) -> list[str] | None:
+        """Return the colours of one vertex in so many as `#rrggbb`; None when it has none."""
+        if self.colors is None:
+            return None
+        return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in self.colors[::every].tolist()]
+
 
 def encode(raw: RawValue) -> EncodedValue:
     """Compress the arrays."""

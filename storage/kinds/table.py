@@ -31,6 +31,13 @@ class TableData:
         return [row[place] for row in self.rows]
 
 
+def cell_text(cell: Cell) -> str:
+    """Return a cell as text: JSON of what is none, nothing of None."""
+    if isinstance(cell, str):
+        return cell
+    return "" if cell is None else json.dumps(cell, ensure_ascii=False)
+
+
 def encode(raw: RawValue) -> EncodedValue:
     """Compress the JSON text `{"columns": [...], "rows": [[...], ...]}`."""
     meta = {"rows": raw.meta["rows"], "columns": raw.meta["columns"], "bytes": len(raw.data)}

@@ -44,7 +44,7 @@ def test_kinds_have_names_of_their_own_and_say_what_they_are() -> None:
     assert [*(kind.name for kind in KINDS), EVENT.name] == list(KIND_OF)
     for kind in KINDS:
         assert re.fullmatch(r"[a-z_]+", kind.name)
-        assert re.fullmatch(r"[a-z]+/[a-z-]+", kind.media_type)
+        assert re.fullmatch(r"[a-z]+/[a-z0-9-]+", kind.media_type)
 
 
 @pytest.mark.parametrize("value", [0.1, -0.0, math.inf, -math.inf, 5e-324])

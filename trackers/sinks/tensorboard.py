@@ -1,7 +1,9 @@
 """Event files for TensorBoard, one folder for each run, through TensorBoard's own protos and record writer.
 
 What changes on the way: numbers become float32, the only form in which TensorBoard keeps scalars;
-captions of images are lost and those of sounds not shown, since TensorBoard has no place for them.
+captions of images are lost and those of sounds not shown, since TensorBoard has no place for them. Videos
+become GIFs, and figures pictures, among the images; tables become text. Embeddings lie in files of their
+own, which the projector reads.
 """
 
 from __future__ import annotations
@@ -15,11 +17,13 @@ import numpy as np
 
 from ...storage.errors import ExportRefused
 from ...storage.kinds import KINDS
+from ...storage.kinds.hparams import HParamsData
 from ...storage.model import Points, Record, Run, Series
 from .files import AtomicFile, safe_name
 from .tensorboard_hparams import session_end, session_start
+from .tensorboard_projector import ProjectorFiles, remove_projector
 from .tensorboard_protos import event_pb2, record_writer
-from .tensorboard_values import graph_def, summary_value
+from .tensorboard_values import graph_def, summary_values
 
 _VERSION = "brain.Event:2"
 
@@ -32,7 +36,10 @@ class TensorBoardSink:
     """
 
     name: ClassVar[str] = "TensorBoard"
-    carries: ClassVar[frozenset[str]] = frozenset({"scalar", "histogram", "image", "audio", "text", "graph"})
+    carries: ClassVar[frozenset[str]] = frozenset(
+        {"scalar", "histogram", "image", "audio", "text", "video", "figure", "table"}
+        | {"pr_curve", "embedding", "mesh", "hparams", "graph"}
+    )
     declines: ClassVar[Mapping[str, str]] = {}
     point_limit: int | None = None
     record_limit: int | None = None
@@ -54,21 +61,21 @@ class TensorBoardSink:
         """Nothing to prepare: each run is a folder of its own."""
 
     def open_run(self, run: Run, series: Sequence[Series]) -> None:
-        """Begin the run's event file with its hyperparameters."""
+        """Begin the run's event file."""
         self._open = _EventFile(self._path_of(run), run, series)
-        self._open.add_summary(session_start(run), run.created_at)
 
     def write_points(self, series: Series, points: Points) -> None:
         """Write numbers as float32."""
         self._file.add_scalars(series, points)
 
     def write_record(self, series: Series, record: Record, value: Any) -> None:
-        """Write a histogram, image, sound, text or graph."""
+        """Write a value of any kind but a scalar."""
         self._file.add_record(series, record, value)
 
     def close_run(self) -> None:
-        """Write how the run ended and move the file to its place."""
+        """Write the hyperparameters and how the run ended, and move the files to their place."""
         file = self._file
+        file.add_summary(session_start(file.run, file.hparams), file.run.created_at)
         end = session_end(file.run)
         if end is not None:
             file.add_summary(end, file.run.created_at + file.run.duration)
@@ -103,6 +110,7 @@ class TensorBoardSink:
             if path != current:
                 with suppress(OSError):
                     path.unlink()
+                    remove_projector(path.parent)
                     path.parent.rmdir()  # fails, as it should, when something else lies in it
 
 
@@ -111,7 +119,9 @@ class _EventFile:
 
     def __init__(self, path: Path, run: Run, series: Sequence[Series]) -> None:
         self.run = run
+        self.hparams: dict[str, Any] = {}
         self._file = AtomicFile(path)
+        self._projector = ProjectorFiles(path.parent)
         self._write = record_writer.RecordWriter(self._file).write
         self._tags = _tags(series)
         self._described: set[int] = set()
@@ -132,15 +142,27 @@ class _EventFile:
             write(event.SerializeToString())
 
     def add_record(self, series: Series, record: Record, value: Any) -> None:
+        tag = self._tags[series.series_id]
         event = event_pb2.Event(wall_time=record.time, step=record.step)
-        if series.kind == "graph":
+        if series.kind == "embedding":
+            self._projector.add(tag, record.step, value)
+            return
+        if series.kind == "hparams":
+            self._add_hparams(event, value)
+        elif series.kind == "graph":
             event.graph_def = graph_def(value).SerializeToString()
         else:
             described = series.series_id in self._described
             self._described.add(series.series_id)
-            tag = self._tags[series.series_id]
-            event.summary.value.append(summary_value(series.kind, tag, value, described))
+            event.summary.value.extend(summary_values(series.kind, tag, value, described))
         self._write(event.SerializeToString())
+
+    def _add_hparams(self, event: Any, value: HParamsData) -> None:
+        """Keep hyperparameters for the end of the run; write metrics that are no series of the run."""
+        self.hparams.update(value.values)
+        for name, number in value.metrics.items():
+            if name not in self._tags.values():
+                event.summary.value.add(tag=name, simple_value=number)
 
     def add_summary(self, value: Any, wall_time: float) -> None:
         event = event_pb2.Event(wall_time=wall_time)
@@ -148,9 +170,11 @@ class _EventFile:
         self._write(event.SerializeToString())
 
     def commit(self) -> None:
+        self._projector.commit()
         self._file.commit()
 
     def discard(self) -> None:
+        self._projector.discard()
         self._file.discard()
 
 

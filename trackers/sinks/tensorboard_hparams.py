@@ -1,4 +1,4 @@
-"""A run's config as TensorBoard's hyperparameters.
+"""A run's config, and the hyperparameters that it logged, as TensorBoard's hyperparameters.
 
 Only the sessions are written, not the "experiment" that may list all hyperparameters and metrics:
 TensorBoard takes the first experiment that it finds in a folder and hides what it does not list, so
@@ -9,6 +9,7 @@ them itself from all sessions.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from ...storage.model import Run, RunState
@@ -19,10 +20,15 @@ _EXACT = 2**53
 """Above it, a double no longer holds every whole number."""
 
 
-def session_start(run: Run) -> Any:
-    """Return the Summary.Value that gives the run's config to TensorBoard, nested keys joined by "/"."""
+def session_start(run: Run, logged: Mapping[str, Any] | None = None) -> Any:
+    """Return the Summary.Value that gives the run's config to TensorBoard, nested keys joined by "/".
+
+    Args:
+        run: the run.
+        logged: hyperparameters that it logged beside its config; they win.
+    """
     info = hparams_data_pb2.SessionStartInfo(start_time_secs=run.created_at)
-    for key, value in flatten(run.config, "/").items():
+    for key, value in {**flatten(run.config, "/"), **(logged or {})}.items():
         _set(info.hparams[key], value)
     data = hparams_data_pb2.HParamsPluginData(session_start_info=info)
     return _value(hparams_metadata.SESSION_START_INFO_TAG, data)

@@ -11,6 +11,7 @@ from typing import Any
 from ...storage.errors import MissingExtra
 
 try:
+    from google.protobuf import text_format as _text_format
     from tensorboard.compat.proto import event_pb2 as _event
     from tensorboard.compat.proto import graph_pb2 as _graph
     from tensorboard.compat.proto import node_def_pb2 as _node_def
@@ -24,6 +25,10 @@ try:
     from tensorboard.plugins.hparams import metadata as _hparams
     from tensorboard.plugins.hparams import plugin_data_pb2 as _hparams_data
     from tensorboard.plugins.image import metadata as _image
+    from tensorboard.plugins.mesh import metadata as _mesh
+    from tensorboard.plugins.mesh import plugin_data_pb2 as _mesh_data
+    from tensorboard.plugins.pr_curve import metadata as _pr_curve
+    from tensorboard.plugins.projector import projector_config_pb2 as _projector
     from tensorboard.plugins.text import metadata as _text
     from tensorboard.summary.writer import record_writer as _record_writer
 except ImportError as error:
@@ -40,6 +45,10 @@ types_pb2: Any = _types
 audio_metadata: Any = _audio
 histogram_metadata: Any = _histogram
 image_metadata: Any = _image
+mesh_metadata: Any = _mesh
+mesh_data_pb2: Any = _mesh_data
+pr_curve_metadata: Any = _pr_curve
+projector_config_pb2: Any = _projector
 text_metadata: Any = _text
 
 hparams_api_pb2: Any = _hparams_api
@@ -47,3 +56,4 @@ hparams_data_pb2: Any = _hparams_data
 hparams_metadata: Any = _hparams
 
 record_writer: Any = _record_writer
+text_format: Any = _text_format

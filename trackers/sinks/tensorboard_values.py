@@ -10,16 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...storage.kinds.audio import AudioData
+from ...storage.kinds.figure import FigureData
 from ...storage.kinds.graph import GraphData, GraphNode, Layer, TensorShape
 from ...storage.kinds.histogram import HistogramData
 from ...storage.kinds.image import ImageData
+from ...storage.kinds.table import TableData
 from ...storage.kinds.text import TextData
+from ...storage.kinds.video import VideoData
+from .tensorboard_media import markdown_of, mesh_parts, picture_of, pr_curve_rows
 from .tensorboard_protos import (
     audio_metadata,
     graph_pb2,
     histogram_metadata,
     image_metadata,
     node_def_pb2,
+    pr_curve_metadata,
     summary_pb2,
     tensor_pb2,
     tensor_shape_pb2,
@@ -32,25 +37,35 @@ _PRODUCER = 22
 _UNSAFE = re.compile(r"[^\w./\\>-]+")
 
 
-def summary_value(kind: str, tag: str, value: Any, described: bool) -> Any:
-    """Return a Summary.Value.
+def summary_values(kind: str, tag: str, value: Any, described: bool) -> list[Any]:
+    """Return the Summary.Values of one value: one, of a mesh one for each of its arrays.
 
     Args:
-        kind: "histogram", "image", "audio" or "text".
+        kind: any that TensorBoard keeps as tensors: not "scalar", "graph", "embedding" or "hparams".
         tag: the series' name in TensorBoard.
         value: the kind's data class.
         described: whether an earlier value of the tag has told TensorBoard the kind; only the first
-            one's metadata counts.
+            one's metadata counts. Those of meshes come with each value: one may lack what the next has.
     """
+    if kind == "mesh":
+        return [
+            summary_pb2.Summary.Value(tag=part.tag, tensor=tensor(part.array), metadata=part.metadata)
+            for part in mesh_parts(tag, value)
+        ]
     message = summary_pb2.Summary.Value(tag=tag, tensor=_TENSORS[kind](value))
     if not described:
-        message.metadata.CopyFrom(metadata(kind))
-    return message
+        message.metadata.CopyFrom(metadata(kind, value))
+    return [message]
 
 
-def metadata(kind: str) -> Any:
-    """Return the SummaryMetadata that tells TensorBoard's plugins what the tensors of a tag are."""
-    made: Any = _METADATA[kind]()
+def metadata(kind: str, value: Any) -> Any:
+    """Return the SummaryMetadata that tells TensorBoard's plugins what the tensors of a tag are.
+
+    Args:
+        kind: any but those that `summary_values` does not take, and "mesh".
+        value: the first one of the series.
+    """
+    made: Any = _METADATA[kind](value)
     if kind in _DATA_CLASSES:
         made.data_class = _DATA_CLASSES[kind]
     return made
@@ -75,16 +90,19 @@ def graph_def(graph: GraphData) -> Any:
     return graph_pb2.GraphDef(node=made, versions={"producer": _PRODUCER})
 
 
-def _histogram_tensor(value: HistogramData) -> Any:
-    buckets = histogram_buckets(value)
-    content = buckets.astype("<f8").tobytes()
+def tensor(array: NDArray[Any]) -> Any:
+    """Return numbers as a TensorProto: float64 or float32."""
+    double = array.dtype == np.float64
     return tensor_pb2.TensorProto(
-        dtype=types_pb2.DT_DOUBLE, tensor_shape=_shape(buckets.shape), tensor_content=content
+        dtype=types_pb2.DT_DOUBLE if double else types_pb2.DT_FLOAT,
+        tensor_shape=_shape(array.shape),
+        tensor_content=array.astype("<f8" if double else "<f4").tobytes(),
     )
 
 
-def _image_tensor(value: ImageData) -> Any:
-    parts = [str(value.width).encode(), str(value.height).encode(), value.data]
+def _image_tensor(value: ImageData | VideoData | FigureData) -> Any:
+    picture = picture_of(value)
+    parts = [str(picture.width).encode(), str(picture.height).encode(), picture.data]
     return _strings(parts, (3,))
 
 
@@ -92,9 +110,9 @@ def _audio_tensor(value: AudioData) -> Any:
     return _strings([value.data, (value.caption or "").encode()], (1, 2))
 
 
-def _text_tensor(value: TextData) -> Any:
+def _text_tensor(value: TextData | TableData) -> Any:
     # A vector would be shown as a table of one cell.
-    return _strings([value.text.encode()], ())
+    return _strings([markdown_of(value).encode()], ())
 
 
 def _strings(parts: list[bytes], shape: tuple[int, ...]) -> Any:
@@ -143,23 +161,43 @@ def _node_def(node: GraphNode, names: dict[str, str], layer: Layer | None) -> An
     return made
 
 
+def _like_images(_: Any) -> Any:
+    return image_metadata.create_summary_metadata(None, None)
+
+
+def _like_text(_: Any) -> Any:
+    return text_metadata.create_summary_metadata(None, None)
+
+
 _TENSORS: dict[str, Callable[[Any], Any]] = {
-    "histogram": _histogram_tensor,
+    "histogram": lambda value: tensor(histogram_buckets(value)),
     "image": _image_tensor,
+    "video": _image_tensor,
+    "figure": _image_tensor,
     "audio": _audio_tensor,
     "text": _text_tensor,
+    "table": _text_tensor,
+    "pr_curve": lambda value: tensor(pr_curve_rows(value)),
 }
-_METADATA: dict[str, Callable[[], Any]] = {
-    "histogram": lambda: histogram_metadata.create_summary_metadata(None, None),
-    "image": lambda: image_metadata.create_summary_metadata(None, None),
-    "audio": lambda: audio_metadata.create_summary_metadata(
+_METADATA: dict[str, Callable[[Any], Any]] = {
+    "histogram": lambda _: histogram_metadata.create_summary_metadata(None, None),
+    "image": _like_images,
+    "video": _like_images,
+    "figure": _like_images,
+    "audio": lambda _: audio_metadata.create_summary_metadata(
         None, None, encoding=audio_metadata.Encoding.Value("WAV")
     ),
-    "text": lambda: text_metadata.create_summary_metadata(None, None),
+    "text": _like_text,
+    "table": _like_text,
+    "pr_curve": lambda value: pr_curve_metadata.create_summary_metadata(None, None, len(value.tp)),
 }
 # Sounds go without: TensorBoard then drops the captions by itself, which it would else take for sounds.
 _DATA_CLASSES: dict[str, int] = {
     "histogram": summary_pb2.DATA_CLASS_TENSOR,
     "image": summary_pb2.DATA_CLASS_BLOB_SEQUENCE,
+    "video": summary_pb2.DATA_CLASS_BLOB_SEQUENCE,
+    "figure": summary_pb2.DATA_CLASS_BLOB_SEQUENCE,
     "text": summary_pb2.DATA_CLASS_TENSOR,
+    "table": summary_pb2.DATA_CLASS_TENSOR,
+    "pr_curve": summary_pb2.DATA_CLASS_TENSOR,
 }

@@ -2,7 +2,8 @@
 
 What changes on the way: long curves are thinned to POINT_LIMIT of their points and other series to
 RECORD_LIMIT of their values, since Visdom's page holds all windows in memory; histograms get 30
-equal bins; a graph becomes a table of its layers.
+equal bins; a graph becomes a table of its layers. Of videos, tables, plotly figures, embeddings, meshes and
+hyperparameters the newest is shown.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from .visdom_panes import (
     line_trace,
     line_window,
     other_traces,
-    record_pane,
 )
+from .visdom_records import record_pane
 
 POINT_LIMIT = 2_000
 RECORD_LIMIT = 30
@@ -68,7 +69,10 @@ class VisdomSink:
     """
 
     name: ClassVar[str] = "Visdom"
-    carries: ClassVar[frozenset[str]] = frozenset({"scalar", "histogram", "image", "audio", "text", "graph"})
+    carries: ClassVar[frozenset[str]] = frozenset(
+        {"scalar", "histogram", "image", "audio", "text", "video", "figure", "table"}
+        | {"pr_curve", "embedding", "mesh", "hparams", "graph"}
+    )
     declines: ClassVar[Mapping[str, str]] = {}
     point_limit: int | None = POINT_LIMIT
     record_limit: int | None = RECORD_LIMIT
