@@ -16,18 +16,23 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from .console_ring import read_ring
 from .drain_batch import drop, make_batch
 from .durable import sync
 from .errors import RunNotFound, StoreDamaged, StoreError
 from .journal import Journal, JournalInfo
 from .journal_read import JournalReader, Position, SeriesDefinition
 from .journal_salvage import SalvageReader
+from .kinds import EVENT, RawValue
+from .kinds.event import CONSOLE
 from .model import Run, RunState
 from .os_files import acquire_lock
 from .schema import journals, runs
 from .segments import list_segments
 from .write import JournalCursor, Writer
 from .write_artifacts import hashed
+from .write_journal import Batch
+from .write_series import NewRecord
 
 _MOST_POINTS = 1 << 16
 _MOST_BYTES = 4 << 20
@@ -40,7 +45,9 @@ _MOST_KEPT = 32 << 20
 _SYNC_SECONDS = 5.0
 """What is stored stays in the journal until there is so much of it or so long ago: to delete it, the disk
 has to confirm the store's own files first."""
-_PARTS = re.compile(r"lock|under-way|journal\.json(\.new)?|(series|points|values)-\d+\.seg|spare-[0-9a-f]+")
+_PARTS = re.compile(
+    r"lock|under-way|console|journal\.json(\.new)?|(series|points|values)-\d+\.seg|spare-[0-9a-f]+"
+)
 """The files of a journal."""
 
 
@@ -85,6 +92,21 @@ class Drain:
             # What the cursor counted may not be what was committed: ask the store again.
             self._cursor = None
             raise
+
+    def store_console(self) -> None:
+        """Store what the process printed last, after it ended. Raises as `step` does."""
+        found = read_ring(self._reader.folder)
+        if found is None:
+            return
+        output, context = found
+        cursor = self._cursor = self._cursor or self._open()
+        batch = Batch(cursor.points_position, cursor.values_position)
+        definition = SeriesDefinition(CONSOLE, EVENT.name, dict(context))
+        facts = {"at": output.start, "end": output.end}
+        # Whoever comes after a kill in between stores it again: what has the same place is shown once.
+        encoded = EVENT.encode(RawValue(facts, output.data))
+        batch.records.append(NewRecord(definition, 0, time.time(), encoded))
+        self._writer.commit(cursor, batch)
 
     def remove(self) -> None:
         """Delete the journal's folder, after everything in it was stored.
@@ -269,6 +291,8 @@ def _recover(writer: Writer, folder: Path, go_on: Callable[[], bool]) -> list[st
         left = True
         while left and go_on():
             left = drain.step()
+        if not left:
+            drain.store_console()
         if info.main:
             # Also when the rest comes later: then nobody could tell any more when it ended.
             ended_at = max(alive_at, drain.newest)

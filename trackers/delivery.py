@@ -117,6 +117,10 @@ class Delivery:
         """Start the thread."""
         self._thread.start()
 
+    def wake(self) -> None:
+        """Have the journal stored soon."""
+        self._wake.put(None)
+
     def flush(self, timeout: float) -> bool:
         """Wait until all that was appended so far is stored; False when it is not within `timeout`."""
         # The cycle that runs now may have passed the newest value: a whole one must follow it.

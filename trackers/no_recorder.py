@@ -42,6 +42,12 @@ class NoRecorder:
         """Count the value."""
         self._guard.drop("the store could not be opened")
 
+    def keep_console(self) -> None:
+        """Nothing is kept."""
+
+    def stop_console(self) -> None:
+        """Nothing is kept."""
+
     def change(self, change: Mapping[str, Any]) -> None:
         """Do nothing."""
 

@@ -20,10 +20,11 @@ from ..storage.errors import BadInput
 from ..storage.journal import Journal
 from ..storage.journal_plain import create_journal
 from ..storage.journal_read import SeriesDefinition
-from ..storage.kinds.event import ALERTS
+from ..storage.kinds.event import ALERTS, CONSOLE
 from ..storage.lanes import JournalFull
 from ..storage.model import Run as StoredRun
 from ..storage.os_files import after_fork_in_child
+from .console import Console
 from .delivery import Delivery, Later
 from .device import PendingValue, PendingValues, Snapshot
 from .guard import Guard
@@ -78,6 +79,7 @@ class Recorder:
         """What such calls gave, and what they were doing: no append may come in the midst of another."""
         self.rules: Rules | None = None
         """What looks at the numbers that were stored."""
+        self._console: Console | None = None
         self._pending = PendingValues()
         self._delivery: Delivery | None = None
         self._late: Delivery | None = None
@@ -224,7 +226,36 @@ class Recorder:
                 self._guard.note(error, f"reading {late.name!r} from its device")
             self._pending.done()
             journal.tell_under_way(self._pending.under_way)
-        return self._append_drops(journal)
+        return self._append_console(journal) and self._append_drops(journal)
+
+    def keep_console(self) -> None:
+        """Keep what the program prints from now on. Raises OSError."""
+        with self.lock:
+            if self.journal is not None:
+                self._console = Console(self.journal.folder, self.context, self._wake)
+
+    def stop_console(self) -> None:
+        """Keep no more of it."""
+        if self._console is not None:
+            self._console.stop()
+
+    def _wake(self) -> None:
+        if self._delivery is not None:
+            self._delivery.wake()
+
+    def _append_console(self, journal: Journal) -> bool:
+        console = self._console
+        output = None if console is None else console.untaken()
+        if console is None or output is None:
+            return True
+        printed = Payload("event", output.data, {"at": output.start, "end": output.end})
+        try:
+            with self.turn(_TURN_SECONDS):
+                self._append_to(journal, CONSOLE, printed, 0, time.time(), self.context)
+        except JournalFull:
+            return False
+        console.taken(output)
+        return True
 
     def look_at(self, slots: NDArray[np.void], definitions: Mapping[int, SeriesDefinition]) -> None:
         """Let the rules look at numbers that were stored; for the writer's thread."""
@@ -322,7 +353,7 @@ class Recorder:
         self.numbers, self._series = {}, {}
         self.depth, self.aside = 0, []
         self._pending = PendingValues()
-        self._delivery = self._late = None
+        self._delivery = self._late = self._console = None
 
     def _open(self) -> Journal:
         if self._end:

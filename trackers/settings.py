@@ -11,6 +11,7 @@ from ..storage.location import StoreArgument, StoreLocation, locate
 
 STRICT_VARIABLE = "STEPSCOPE_STRICT"
 LIMIT_VARIABLE = "STEPSCOPE_JOURNAL_MIB"
+CONSOLE_VARIABLE = "STEPSCOPE_CONSOLE"
 BUDGET_VARIABLE = "STEPSCOPE_COST_BUDGET"
 DEFAULT_COST_BUDGET = 3.0
 
@@ -25,6 +26,8 @@ class Settings:
     journal_limit: int = DEFAULT_LIMIT
     """Bytes that may wait for the store before values are dropped: STEPSCOPE_JOURNAL_MIB."""
     flush_seconds: float = 0.5
+    console: bool = True
+    """Keep what the program prints: STEPSCOPE_CONSOLE=0 does not."""
     cost_budget: float = DEFAULT_COST_BUDGET
     """Percent of the step time that a hook may take before it looks less often: STEPSCOPE_COST_BUDGET."""
 
@@ -34,9 +37,20 @@ def is_strict() -> bool:
     return os.environ.get(STRICT_VARIABLE, "").lower() in ("1", "true", "yes")
 
 
+def keeps_console() -> bool:
+    """Whether the environment leaves console output to be kept."""
+    return os.environ.get(CONSOLE_VARIABLE, "").lower() not in ("0", "false", "no")
+
+
 def read_settings(store: StoreArgument = None) -> Settings:
     """Read the environment. Raises BadInput when a value in it cannot be used."""
-    return Settings(locate(store), strict=is_strict(), journal_limit=_limit(), cost_budget=_budget())
+    return Settings(
+        locate(store),
+        strict=is_strict(),
+        journal_limit=_limit(),
+        console=keeps_console(),
+        cost_budget=_budget(),
+    )
 
 
 def _limit() -> int:

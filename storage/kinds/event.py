@@ -30,8 +30,8 @@ class EventData:
 
 
 def encode(raw: RawValue) -> EncodedValue:
-    """Keep the facts and the UTF-8 bytes as they are."""
-    return EncodedValue(bytes(raw.data), dict(raw.meta))
+    """Keep the facts and the UTF-8 text."""
+    return EncodedValue(bytes(raw.data).decode("utf-8", "replace").encode(), dict(raw.meta))
 
 
 def decode(meta: Mapping[str, Any], data: bytes) -> EventData:
