@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -69,8 +68,7 @@ def _histogram_later(value: Loggable) -> Snapshot | None:
     """Return a histogram of a tensor on a device as a snapshot, None for all else."""
     if not isinstance(value, Histogram) or not (is_torch_tensor(value.values) or is_tf_tensor(value.values)):
         return None
-    later = snapshot(value.values)
-    return None if later is None else replace(later, histogram=True)
+    return snapshot(value.values, histogram=True)
 
 
 def _payload(name: str, value: Loggable) -> Payload:
@@ -90,7 +88,13 @@ def _number(name: str, value: Any) -> float:
 
 
 def _array_or_snapshot(name: str, value: Any) -> float | Payload | Snapshot:
-    if is_torch_tensor(value) or is_tf_tensor(value):
+    if isinstance(value, Snapshot):
+        return value
+    is_torch = is_torch_tensor(value)
+    if is_torch or is_tf_tensor(value):
+        # What is logged most, a loss: several times faster than by way of numpy.
+        if is_torch and value.device.type == "cpu" and value.numel() == 1 and not value.is_complex():
+            return float(value.item())
         later = snapshot(value)
         if later is not None:
             return later

@@ -428,7 +428,7 @@ def test_an_error_in_the_tracker_stays_in_the_tracker(
         for _ in range(3):
             train_step(model, optimizer)
         assert tracker.step == 3
-    assert caplog.text.count("while reading gradients") == 1
+    assert caplog.text.count("while reading weights") == 1
 
 
 def test_values_advance_while_no_step_is_seen(

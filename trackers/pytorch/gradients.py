@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-from torch import nn
 
 from ..media import Histogram
-from .part import Part, Step, Watched, is_sparse
+from .norms import total_norm
+from .part import Part, Step, Watched
 from .paths import local_part
 
 
@@ -20,6 +18,7 @@ class Gradients(Part):
     def __init__(self, watched: Watched, norm_every: int, histogram_every: int) -> None:
         """Record every so many steps, 0 for never."""
         self._watched = watched
+        self.periods = (norm_every, histogram_every)
         self._norm_every, self._histogram_every = norm_every, histogram_every
 
     def with_gradients(self, step: Step) -> None:
@@ -34,18 +33,15 @@ class Gradients(Part):
             if (gradient := named.parameter.grad) is not None
         ]
         if with_norm and found:
-            step.values["gradient_norm"] = nn.utils.get_total_norm([gradient for _, gradient in found])
+            step.values["gradient_norm"] = total_norm([gradient for _, gradient in found])
         if with_histograms:
-            values: dict[str, Any] = {
-                named.gradients: Histogram(gradient) for named, gradient in found if named.wanted
-            }
             # At once: an optimizer may change the gradients while it steps.
-            step.log(values)
+            step.log({named.gradients: Histogram(gradient) for named, gradient in found if named.wanted})
 
 
 def _plain(gradient: torch.Tensor, scale: torch.Tensor | None) -> torch.Tensor:
     gradient = local_part(gradient)
-    if is_sparse(gradient):
+    if gradient.layout is not torch.strided:
         gradient = gradient.coalesce().values()
     # An optimizer that unscales by itself (fused, under a GradScaler) is given scaled gradients.
     return gradient if scale is None else gradient / scale

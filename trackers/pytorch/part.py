@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
-
-import torch
-from torch import nn
+from math import gcd
+from typing import TYPE_CHECKING, Any
 
 from ..hooks.cost import Cost
 from ..hooks.layers import Wanted
@@ -15,18 +13,32 @@ from ..hooks.pace import due
 from ..run import Run
 from .paths import Parameters
 
+if TYPE_CHECKING:
+    from torch import nn
+
 
 class Watched:
     """What all parts of one tracker share: the model, where they write, which layers are wanted."""
 
-    def __init__(self, run: Run, out: Output, model: nn.Module, wanted: Wanted, cost: Cost) -> None:
-        """Hold them; `model` is the user's own module, under whatever wraps it."""
+    def __init__(
+        self, run: Run, out: Output, model: nn.Module, called: nn.Module, wanted: Wanted, cost: Cost
+    ) -> None:
+        """Hold them.
+
+        `model` is the user's own module, under whatever wraps it; `called` is the one whose calls tell when a
+        forward begins and ends, without being traced if that can be had.
+        """
         self.run = run
         self.out = out
         self.model = model
+        self.called = called
         self.wanted = wanted
         self.cost = cost
         self.parameters = Parameters(model, wanted)
+
+    def is_due(self, number: int, every: int) -> bool:
+        """Whether something is due at a step; less often if the tracker costs too much."""
+        return due(number, every * self.cost.factor)
 
 
 class Step:
@@ -43,7 +55,7 @@ class Step:
         self.values: dict[str, Any] = {}
         """Series, without the tracker's name, -> value, recorded after the step."""
         self.called: tuple[tuple[Any, ...], dict[str, Any]] | None = None
-        """What the model was called with last, from `after_step` on; None when no call was seen."""
+        """What the model was called with last; None when no call was seen, as before a closure."""
         self.seconds: float | None = None
         """How long the step took, from `after_step` on, as far as it is known."""
         self.samples = 0
@@ -67,6 +79,8 @@ class Part:
 
     doing = "recording a step"
     """Completes "while ..." in the notice of an error."""
+    periods: tuple[int, ...] = ()
+    """Every how many steps something may be due, 0 for never; only then it is called. Empty: each step."""
 
     def before_step(self, step: Step) -> None:
         """The weights are about to change. With a closure, the gradients are not yet there."""
@@ -81,12 +95,27 @@ class Part:
         """Remove hooks, end what goes on."""
 
 
-def methods(parts: list[Part], name: str) -> list[tuple[Callable[[Step], None], Part]]:
-    """Return a method of each part that has one of its own, so that nobody else costs a call."""
-    own = [part for part in parts if getattr(type(part), name) is not getattr(Part, name)]
-    return [(getattr(part, name), part) for part in own]
+Calls = list[tuple[Callable[[Step], None], Part]]
 
 
-def is_sparse(tensor: torch.Tensor) -> bool:
-    """Whether a gradient is sparse: it holds values for some rows alone."""
-    return tensor.layout is not torch.strided
+class Schedule:
+    """Which methods of which parts are called at a step: no other costs anything."""
+
+    def __init__(self, parts: list[Part]) -> None:
+        """Take the parts, in the order in which they are called."""
+        self._always = _calls([part for part in parts if not part.periods])
+        self._due = _calls([part for part in parts if not part.periods or any(part.periods)])
+        self._every = gcd(*(period for part in parts for period in part.periods))
+
+    def at(self, number: int, factor: int) -> tuple[Calls, Calls, Calls]:
+        """Return the calls of before_step, with_gradients and after_step."""
+        every = self._every * factor
+        return self._due if number == 1 or (every and not number % every) else self._always
+
+
+def _calls(parts: list[Part]) -> tuple[Calls, Calls, Calls]:
+    def own(name: str) -> Calls:
+        having = [part for part in parts if getattr(type(part), name) is not getattr(Part, name)]
+        return [(getattr(part, name), part) for part in having]
+
+    return own("before_step"), own("with_gradients"), own("after_step")

@@ -24,12 +24,14 @@ from ..hooks.output import Output
 from ..hooks.pace import check_every
 from ..media import Graph
 from ..run import Run
+from .activations import Activations
 from .gradients import Gradients
 from .graph import capture_graph
 from .learning_rates import LearningRates
-from .part import Part, Step, Watched, methods
+from .memory import Memory
+from .part import Calls, Part, Schedule, Step, Watched
 from .timing import Timing
-from .twin import unwrap
+from .twin import is_sharded, layers_of_wrapping, unwrap
 from .weights import Weights
 
 
@@ -65,6 +67,7 @@ class TorchTracker:
         *,
         histogram_every: int = 100,
         gradient_norm_every: int = 10,
+        memory_every: int = 100,
         histograms: Sequence[str] = ("weights", "gradients"),
         layers: str | Sequence[str] = "*",
         graph: bool = True,
@@ -79,9 +82,11 @@ class TorchTracker:
             optimizer: what trains it. Left out, the first optimizer that steps with one of the model's
                 parameters is taken; of several, the others are not seen.
             histogram_every: steps between histograms; 0 for none.
-            gradient_norm_every: steps between gradient norms; 0 for none.
-            histograms: what to make histograms of: "weights", "gradients".
-            layers: a pattern such as "encoder/*", or several: the layers whose histograms are made.
+            gradient_norm_every: steps between gradient norms and update ratios; 0 for none.
+            memory_every: steps between looks at the memory of each GPU; 0 for none.
+            histograms: what to make histograms of: "weights", "gradients", "activations".
+            layers: a pattern such as "encoder/*", or several: the layers whose histograms are made. Their
+                paths are written with slashes, as in the names of the series.
             graph: whether to find the model's graph. It runs no training code, but takes about a second.
             example_input: what the model takes (a tuple for several arguments); the graph is then found
                 now and not after the first step.
@@ -100,23 +105,34 @@ class TorchTracker:
         self._parts: list[Part] = []
         self._graph_wanted = graph
         with run.guard("attaching to a PyTorch model"):
-            check_every(histogram_every=histogram_every, gradient_norm_every=gradient_norm_every)
-            kinds, wanted = check_histograms(histograms), wanted_layers(layers)
+            check_every(
+                histogram_every=histogram_every,
+                gradient_norm_every=gradient_norm_every,
+                memory_every=memory_every,
+            )
+            every = dict.fromkeys(check_histograms(histograms), histogram_every)
+            wanted = wanted_layers(layers)
             self._model, self._optimizer = _checked(model, optimizer)
+            if run.rank > 0 and not is_sharded(self._model):
+                # What rank 0 records of the model holds for all.
+                every, self._graph_wanted = {}, False
             self._out.claim(self._model if self._optimizer is None else self._optimizer)
-            self._cost = Cost(run, self._out, max(histogram_every, gradient_norm_every))
-            watched = Watched(run, self._out, self._model, wanted, self._cost)
+            self._cost = Cost(run, self._out, max(histogram_every, gradient_norm_every, memory_every))
+            watched = Watched(run, self._out, self._model, _called(model), wanted, self._cost)
             self._timing = Timing(watched)
             self._take(
                 self._timing,
                 LearningRates(),
-                Gradients(watched, gradient_norm_every, histogram_every * ("gradients" in kinds)),
-                Weights(watched, histogram_every * ("weights" in kinds)),
+                Gradients(watched, gradient_norm_every, every.get("gradients", 0)),
+                Weights(watched, gradient_norm_every, every.get("weights", 0)),
+                Memory(watched, memory_every),
             )
+            if every.get("activations"):
+                self._take(*self._parts, Activations(watched, histogram_every))
             self._attach()
             run.set_framework("torch")
             run.on_finish(self.close)
-            if graph and example_input is not None:
+            if self._graph_wanted and example_input is not None:
                 is_tuple = isinstance(example_input, tuple)
                 self._find_graph(cast("Any", example_input) if is_tuple else (example_input,), {})
 
@@ -145,9 +161,7 @@ class TorchTracker:
 
     def _take(self, *parts: Part) -> None:
         self._parts = list(parts)
-        self._before = methods(self._parts, "before_step")
-        self._with_gradients = methods(self._parts, "with_gradients")
-        self._after = methods(self._parts, "after_step")
+        self._schedule = Schedule(self._parts)
         self._making = Step(self._cost, self._log)
 
     def _attach(self) -> None:
@@ -170,34 +184,38 @@ class TorchTracker:
     def _before_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         if optimizer is not self._optimizer and not self._is_mine(optimizer):
             return
+        if not self._timing.clock.runs():
+            self._run.guard.drop("steps inside of a CUDA graph capture")
+            return
         began = perf_counter()
         step = self._making
         step.number, step.optimizer, step.values = self._step + 1, optimizer, {}
-        self._call(self._before, step)
+        before, self._gradients, self._after = self._schedule.at(step.number, self._cost.factor)
+        self._call(before, step)
         # A closure computes the gradients inside of step(): then they are read after it.
         if not _has_closure(args, kwargs):
-            self._call(self._with_gradients, step)
+            self._call(self._gradients, step)
+            self._timing.begin_update()
         self._cost.spend(perf_counter() - began)
 
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-        if optimizer is not self._optimizer:
+        if optimizer is not self._optimizer or not self._timing.clock.runs():
             return
         began = perf_counter()
         step = self._making
         if _has_closure(args, kwargs):
-            self._call(self._with_gradients, step)
+            self._call(self._gradients, step)
         self._call(self._after, step)
         self._step = step.number
         self._steps_seen += 1
-        with self._run.guard("recording a step"):
-            self._log(step.values, step.number)
+        self._log(step.values, step.number)
         self._cost.spend(perf_counter() - began)
         self._cost.end_step(step.seconds)
         if self._graph_wanted and step.called is not None:
             with self._run.guard("finding the model's graph"):
                 self._find_graph(*step.called)
 
-    def _call(self, calls: list[tuple[Callable[[Step], None], Part]], step: Step) -> None:
+    def _call(self, calls: Calls, step: Step) -> None:
         for call, part in calls:
             try:
                 call(step)
@@ -242,6 +260,12 @@ def _checked(model: Any, optimizer: Any) -> tuple[nn.Module, torch.optim.Optimiz
         )
         raise BadInput(f"TorchTracker needs a torch.optim.Optimizer, but got {came}. {hint}")
     return unwrap(model), optimizer
+
+
+def _called(model: nn.Module) -> nn.Module:
+    """Return the module whose hooks are not traced: what torch.compile returned, else the user's own."""
+    wrapping = layers_of_wrapping(model)
+    return next((module for module in wrapping if "_orig_mod" in module.__dict__["_modules"]), wrapping[-1])
 
 
 def _parameters_of(optimizer: torch.optim.Optimizer) -> Iterator[torch.Tensor]:

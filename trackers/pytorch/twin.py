@@ -44,6 +44,12 @@ def layers_of_wrapping(model: nn.Module) -> list[nn.Module]:
         model = inner
 
 
+def is_sharded(model: nn.Module) -> bool:
+    """Whether FSDP leaves each process a part of the model's parameters."""
+    wrapped = any("_fsdp_wrapped_module" in path for path, _ in named_modules(model))
+    return wrapped or any(hasattr(parameter, "to_local") for parameter in model.parameters())
+
+
 def make_twin(model: nn.Module, swap: Swap) -> nn.Module:
     """Return a module of the same structure and attributes, with every tensor passed through `swap`."""
     return _twin(model, swap, {})

@@ -1,0 +1,79 @@
+"""Two clocks for the parts of a step: the host's, and the device's own, which nobody waits for."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from ..device import Snapshot
+
+Span = tuple[Any, Any]
+"""Two marks of one clock: the beginning and the end of something."""
+
+
+class Clock(Protocol):
+    """Marks moments, and tells how long spans between them took."""
+
+    def mark(self) -> Any:
+        """Return this moment."""
+        ...
+
+    def runs(self) -> bool:
+        """Whether there is a time: code that is captured into a CUDA graph runs later, and without hooks."""
+        ...
+
+    def seconds(self, spans: list[Span]) -> Any:
+        """Return the seconds of all spans together, as a value that can be logged."""
+        ...
+
+
+class HostClock:
+    """Where the host does the work itself, its time is that of the work."""
+
+    mark = staticmethod(perf_counter)
+
+    def runs(self) -> bool:
+        """Return True."""
+        return True
+
+    def seconds(self, spans: list[Span]) -> float:
+        """Return the seconds of all spans together."""
+        begin, end = spans[-1]
+        return end - begin if len(spans) == 1 else sum([end - begin for begin, end in spans])
+
+
+class CudaClock:
+    """Events on the current stream: the time between two is that of the device's work."""
+
+    def mark(self) -> torch.cuda.Event:
+        """Queue an event behind the work that was queued so far."""
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def runs(self) -> bool:
+        """Return False under capture, where an event cannot be timed."""
+        return not torch.cuda.is_current_stream_capturing()
+
+    def seconds(self, spans: list[Span]) -> Snapshot:
+        """Return what the writer's thread reads once the last event has passed."""
+        return Snapshot(spans[-1][1].query, _Elapsed(spans))
+
+
+class _Elapsed:
+    """Becomes a number when its events have passed."""
+
+    def __init__(self, spans: list[Span]) -> None:
+        self._spans = spans
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        milliseconds = sum(begin.elapsed_time(end) for begin, end in self._spans)
+        return np.asarray(milliseconds / 1000, dtype or np.float64)
+
+
+def clock_of(device: torch.device) -> Clock:
+    """Return the clock of the device that a model lies on."""
+    return CudaClock() if device.type == "cuda" else HostClock()
