@@ -3,9 +3,10 @@
 from ...storage.errors import MissingExtra
 
 try:
+    from .session_hook import SessionHook
     from .summary_writer import create_file_writer
     from .tracker import TensorFlowTracker
 except ModuleNotFoundError as error:
     raise MissingExtra("TensorFlowTracker", "tensorflow") from error
 
-__all__ = ["TensorFlowTracker", "create_file_writer"]
+__all__ = ["SessionHook", "TensorFlowTracker", "create_file_writer"]

@@ -66,6 +66,17 @@ def capture_graph_def(graph_def: Any, name: str = "model") -> GraphData:
     return GraphData(name, "tensorflow", "tf.Graph", tuple(_plain_node(node) for node in graph_def.node))
 
 
+def forward_outputs(graph: Any, outputs: Iterable[Any]) -> dict[str, Any]:
+    """Return scope -> the floating point tensor that it gives, in the order of a forward to some outputs."""
+    found: dict[str, Any] = {}
+    for operation in _read(graph, [tensor.op for tensor in outputs]).operations:
+        for tensor in operation.outputs[:1]:
+            if tensor.dtype.is_floating and operation.type not in _SOURCES:
+                found.pop(_scope(operation.name), None)
+                found[_scope(operation.name)] = tensor
+    return found
+
+
 def _read(graph: Any, ends: list[Any]) -> GraphReading:
     operations = graph.get_operations()
     variables = {o.name: o.name for o in operations if o.type in _VARIABLES}
