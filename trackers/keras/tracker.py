@@ -6,43 +6,51 @@ model.fit(x, y, callbacks=[KerasTracker(run)])
 # pyright: reportMissingTypeStubs=false
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from time import perf_counter
 from typing import Any
 
 import keras
-import numpy as np
 
-from ...storage.kinds.graph import GraphData
+from ..hooks.cost import Cost
 from ..hooks.output import Output
-from ..hooks.pace import Pace, check_every, due_within, rates
-from ..media import Graph, Histogram
+from ..hooks.pace import Pace, due_within
+from ..media import Graph
 from ..run import Run
-from .model import VariablePaths, innermost, layer_table, raw_value
+from .backend import graph_of, is_on, tap_of
+from .looks import Looks, make_looks
+from .model import VariablePaths, innermost
+from .part import Parts, Step, Watched
+from .speed import Speed, read_count
+from .tap import Tap
 
 _keras: Any = keras  # its types say little
-_RATES_EVERY = 10  # reading a learning rate schedule takes 200 us, a variable 10
+_SPEED_EVERY = 10  # reading a count takes 20 us
 
 
 class KerasTracker(_keras.callbacks.Callback):
     """Records what `fit` does: metrics, learning rate, weights, gradients, speed and the model's graph.
 
-    Every batch: `batch_<metric>` as Keras gives it (a mean over the epoch so far) and `step_time` in seconds.
-    Every 10 batches: `learning_rate` and `samples_per_second`. Every `gradient_norm_every` batches:
-    `gradient_norm`, of all gradients as one vector. Every `histogram_every` batches: `gradients/<path>` and
-    `weights/<path>` of every trained variable. Every epoch: `epoch_<metric>`, `epoch_val_<metric>`, and
-    `epoch`, the number of epochs done. Once: the graph, "model".
+    Every batch: `batch_<metric>` as Keras gives it (a mean over the epoch so far) and `step_time` in seconds;
+    on backends other than TensorFlow also `data_time`, which Keras waited for the batch. Every 10 batches:
+    `learning_rate` and `samples_per_second`. Every `gradient_norm_every` batches: `gradient_norm` and
+    `update_ratio`, of all weights as one vector. Every `histogram_every` batches: `weights/<path>` and
+    `gradients/<path>` of every trained variable, and `activations/<path>` of every innermost layer if asked
+    for. Every epoch: `epoch_<metric>`, `epoch_val_<metric>`, and `epoch`, the number of epochs done. Once:
+    the graph, "model".
 
     Steps: one axis for all, the number of batches trained so far, from 1; a second `fit` goes on where the
     first ended, with the same tracker or a new one. `run.log` without a step, from another callback or
     between two fits, lands on the newest batch. Until the first fit, `run.log` counts by itself, as without a
     tracker.
 
-    Gradients are those that the optimizer is given, unscaled, before its own clipping. To see them the
-    optimizer's `apply` is wrapped, and the train function traced anew with assignments to shadow variables;
-    those need memory of the size of the trained weights (`gradients=False` does without). It works with
-    jit_compile on and off, in custom train steps, and needs the TensorFlow backend; under tf.distribute
-    gradients are left out. `close` or the end of the run takes the wrapper off and lets the train function
-    be traced without it. With other backends everything but gradients and operations is recorded.
+    Gradients are those that the optimizer is given, unscaled, before its own clipping; under a tf.distribute
+    strategy, their sum over the replicas, and the activations of the first. To see them the optimizer's
+    `apply` and the layers' `call` are wrapped on the instances, and on TensorFlow the train function is
+    traced anew with assignments to shadow variables: four bytes for each trained weight, 264 for each layer
+    whose activations are asked for. It works with jit_compile on and off, and in custom train steps. `close`
+    or the end of the run takes the wrappers off and lets the train function be traced without them. On the
+    torch backend the wrappers run eagerly; on JAX gradients and activations are not seen.
     """
 
     def __init__(
@@ -51,7 +59,9 @@ class KerasTracker(_keras.callbacks.Callback):
         *,
         histogram_every: int = 100,
         gradient_norm_every: int = 10,
-        gradients: bool = True,
+        histograms: str | Sequence[str] = ("weights", "gradients"),
+        layers: str | Sequence[str] = "*",
+        memory_every: int = 100,
         graph: bool = True,
         name: str | None = None,
     ) -> None:
@@ -61,7 +71,9 @@ class KerasTracker(_keras.callbacks.Callback):
             run: from stepscope.init.
             histogram_every: batches between histograms; 0 for none.
             gradient_norm_every: batches between gradient norms; 0 for none.
-            gradients: whether to look at gradients at all, which takes memory and one more tracing.
+            histograms: what to make histograms of: "weights", "gradients", "activations".
+            layers: a pattern such as "encoder/*", or several: the layers whose histograms are made.
+            memory_every: batches between looks at the memory of GPUs; 0 for none.
             graph: whether to record the model's graph.
             name: tells several trackers of one run apart; it comes behind the first part of every name that
                 the tracker writes: name="generator" gives `gradient_norm/generator`,
@@ -73,109 +85,158 @@ class KerasTracker(_keras.callbacks.Callback):
         self._out = Output(run, name, "KerasTracker")
         super().__init__()  # pyright: ignore[reportUnknownMemberType]
         self._run = run
-        self._histogram_every, self._norm_every = histogram_every, gradient_norm_every
-        self._gradients_wanted, self._graph_wanted = gradients, graph
-        self._step = max(run.step, 0)
+        self._graph_wanted = graph
         self._batches_seen = False
         self._first_batch, self._together, self._made = 0, 1, 0
-        self._pace = Pace()
-        self._speed = _Speed()
-        self._watch: Any = None
-        self._watched: Any = None
-        self._path_of = VariablePaths(None)
-        self._usable = False
+        self._pace, self._speed = Pace(), Speed()
+        self._ended: float | None = None
+        self._data_time: float | None = None
+        self._fetches_between = not is_on("tensorflow")  # there the traced function takes its batch itself
+        self._newest = max(run.step, 0)
+        self._watched: Watched | None = None
+        self._parts = Parts(run, [])
+        self._looks: Looks | None = None
         with run.guard("preparing a KerasTracker"):
-            check_every(histogram_every=histogram_every, gradient_norm_every=gradient_norm_every)
+            self._looks = make_looks(
+                histogram_every=histogram_every,
+                gradient_norm_every=gradient_norm_every,
+                histograms=histograms,
+                layers=layers,
+                memory_every=memory_every,
+            )
+            self._cost = Cost(run, self._out, self._looks.longest_every)
+            self._step = Step(self._cost)
             run.on_finish(self.close)
-            self._usable = True
 
     @property
     def step(self) -> int:
         """How many batches were trained; the step of values that are logged now."""
-        return self._step
+        return self._newest
 
     def close(self) -> None:
-        """Give the model its optimizer and train function back. The end of the run calls it too."""
-        watch, self._watch = self._watch, None
+        """Give the model its optimizer, layers and train function back. The end of the run calls it too."""
+        looks, self._looks = self._looks, None
         self._out.release()
-        if self._usable and not self._batches_seen:
+        if looks is None:
+            return
+        if not self._batches_seen:
             self._run.guard.say(
                 "keras-no-batches",
                 "KerasTracker saw no batch. It records model.fit(..., callbacks=[tracker]); "
                 "for a loop of your own take TensorFlowTracker.",
             )
-        if watch is not None and watch.close() and self._watched.train_function is not None:
-            self._watched.make_train_function(force=True)  # traced when it is called next, if ever
-        self._watched, self._usable = None, False
+        self._parts.close()
+        self._cost.close()
+        if (
+            self._watched is not None
+            and self._release_tap()
+            and self._watched.model.train_function is not None
+        ):
+            self._watched.model.make_train_function(force=True)  # traced when it is called next, if ever
+        self._watched = None
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras' signature
         """Attach to the model."""
-        if self._usable:
+        if self._looks is not None:
             with self._run.guard("attaching to a Keras model"):
                 self._run.set_framework("keras")
-                self._step = max(self._step, self._run.step)
-                self._run.set_step(self._step)
+                self._newest = max(self._newest, self._run.step)
+                self._run.set_step(self._newest)
                 self._out.claim(self.model)
-                if self.model is not self._watched:
-                    self._watched, self._path_of = self.model, VariablePaths(self.model)
+                self._watch(self.model, self._looks)
                 self._together = int(self.model.steps_per_execution)
                 self._made = self._made_steps() if self._together > 1 else 0
-                self._speed.count_of(self._watched)
-                self._watch_gradients(self._watched)
+                self._speed.count_of(self.model)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
         """Forget the time since the last epoch."""
-        self._pace.pause()
+        self._pause()
         self._speed.restart()
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Start the clock, and say which gradients are due."""
+        """Start the clock, and say what is due."""
+        if self._watched is None:
+            return
+        began = perf_counter()
         self._first_batch = batch
+        self._data_time = None if self._ended is None else began - self._ended
         self._pace.begin()
-        if self._watch is not None:
-            with self._run.guard("asking for gradients"):
-                self._watch.before(self._step + 1, self._step + self._together)
+        self._step.first, self._step.last = self._newest + 1, self._newest + self._together
+        self._step.values = {}
+        self._parts.before_step(self._step)
+        self._cost.spend(perf_counter() - began)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Record a batch, or as many as Keras runs at once."""
-        if self._usable:
-            with self._run.guard("recording a batch"):
-                self._record_batches(self._count(batch), logs or {})
+        if self._watched is None:
+            return
+        began = perf_counter()
+        with self._run.guard("recording a batch"):
+            self._record_batches(self._count(batch), logs or {})
+        ended = perf_counter()
+        self._cost.spend(ended - began)
+        self._cost.end_step(self._step.seconds, self._step.last - self._step.first + 1)
+        if self._graph_wanted:
+            self._find_graph(self._watched.model)
+        elif self._fetches_between:
+            self._ended = ended
 
     def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
         """Stop the clock: validation is no part of a step."""
-        self._pace.pause()
+        self._pause()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Record the metrics of an epoch."""
-        self._pace.pause()
-        if self._usable:
+        self._pause()
+        if self._watched is not None:
             with self._run.guard("recording an epoch"):
                 given = {name: value for name, value in (logs or {}).items() if name != "learning_rate"}
                 metrics = {f"epoch_{name}": value for name, value in given.items()}
-                self._out.log({**metrics, "epoch": epoch + 1}, self._step)
+                self._out.log({**metrics, "epoch": epoch + 1}, self._newest)
 
-    def _watch_gradients(self, model: Any) -> None:
-        optimizer = getattr(model, "optimizer", None)
-        wanted = self._gradients_wanted and (self._histogram_every or self._norm_every)
-        if not wanted or optimizer is None or _keras.backend.backend() != "tensorflow":
-            return
-        from ..tensorflow.gradients import GradientWatch  # noqa: PLC0415 - needs TensorFlow, which other backends do not
-
-        if self._watch is not None:
-            if self._watch.tap.optimizer is innermost(optimizer):
-                return
-            self._watch.close()
-        self._watch = GradientWatch(
-            optimizer,
-            self._run.guard,
-            self._path_of,
-            histogram_every=self._histogram_every,
-            norm_every=self._norm_every,
-            variables=model.trainable_variables,
-        )
-        if not self._watch.tap.seen:
+    def _watch(self, model: Any, looks: Looks) -> None:
+        optimizer = innermost(getattr(model, "optimizer", None))
+        before = self._watched
+        if before is None or before.model is not model or before.optimizer is not optimizer:
+            self._parts.close()
+            self._release_tap()
+            same = before is not None and before.model is model
+            path_of = before.path_of if before is not None and same else VariablePaths(model)
+            tap = None if optimizer is None else self._tap_of(model, optimizer, looks)
+            self._watched = Watched(
+                self._run, self._out, model, optimizer, path_of, looks.wanted, self._cost, tap
+            )
+            self._parts = Parts(self._run, looks.parts(self._watched))
+        tap = None if self._watched is None else self._watched.tap
+        if tap is not None and tap.stale and is_on("tensorflow"):
             model.make_train_function(force=True)  # one that was traced before has no shadows
+
+    def _tap_of(self, model: Any, optimizer: Any, looks: Looks) -> Tap | None:
+        if not looks.inside:
+            return None
+        if model.jit_compile and is_on("torch"):
+            self._run.guard.say(
+                "keras-torch-compile",
+                "gradients and activations are not recorded where Keras compiles the train step with "
+                "torch.compile. Leave out jit_compile=True to see them.",
+            )
+            return None
+        tap = tap_of(optimizer, self._run.guard)
+        if tap is not None:
+            tap.owner = self
+        return tap
+
+    def _release_tap(self) -> bool:
+        """Take the tap off, unless another tracker took it over; return whether a traced function held it."""
+        tap = None if self._watched is None else self._watched.tap
+        if tap is None or tap.owner is not self:
+            return False
+        tap.close()
+        return tap.seen and not tap.calls
+
+    def _pause(self) -> None:
+        self._pace.pause()
+        self._ended = None
 
     def _count(self, batch: int) -> int:
         """Return how many batches ended; with steps_per_execution, fewer at the end of an epoch."""
@@ -186,72 +247,29 @@ class KerasTracker(_keras.callbacks.Callback):
         return batch - self._first_batch + 1
 
     def _made_steps(self) -> int:
-        optimizer = innermost(getattr(self._watched, "optimizer", None))
-        return 0 if optimizer is None else _read(optimizer.iterations)
+        optimizer = None if self._watched is None else self._watched.optimizer
+        return 0 if optimizer is None else read_count(optimizer.iterations)
 
     def _record_batches(self, count: int, logs: Mapping[str, Any]) -> None:
-        seconds = self._pace.end_step()
-        first, self._step = self._step + 1, self._step + count
-        values = {f"batch_{name}": value for name, value in logs.items()}
-        values |= rates(seconds, 0, count)
-        self._speed.add(seconds)
-        if due_within(first, self._step, _RATES_EVERY):
-            values |= self._speed.take()
-            values |= _learning_rate(self._watched)
-        if self._watch is not None:
-            values |= self._watch.after()
-        if due_within(first, self._step, self._histogram_every):
-            for variable in self._watched.trainable_variables:
-                values[f"weights/{self._path_of(variable)}"] = Histogram(raw_value(variable))
+        step, values = self._step, self._step.values
+        step.seconds = self._pace.end_step()
+        step.last = self._newest = step.first + count - 1
+        for name, value in logs.items():
+            values[f"batch_{name}"] = value
+        if step.seconds:
+            values["step_time"] = step.seconds / count
+        if self._data_time is not None:
+            values["data_time"] = self._data_time / count
+        self._speed.add(step.seconds)
+        if due_within(step.first, step.last, _SPEED_EVERY):
+            values.update(self._speed.take())
+        self._parts.after_step(step)
         self._batches_seen = True
-        self._run.set_step(self._step)
-        self._out.log(values, self._step)
-        if self._graph_wanted:
-            self._graph_wanted = False
-            self._out.log({"model": Graph(_graph(self._watched))}, self._step)
-            self._pace.pause()
+        self._run.set_step(self._newest)
+        self._out.log(values, self._newest)
 
-
-class _Speed:
-    """Samples per second, from the number of samples that the loss was averaged over."""
-
-    def __init__(self) -> None:
-        self._loss: Any = None
-        self.restart()
-
-    def count_of(self, model: Any) -> None:
-        """Look at the metric that Keras keeps of the loss; a custom train step may have none."""
-        means = [metric for metric in model.metrics if metric.name == "loss" and hasattr(metric, "count")]
-        self._loss = means[0] if means else None
-
-    def restart(self) -> None:
-        """Begin an epoch: Keras counts anew."""
-        self._counted, self._seconds = 0, 0.0
-
-    def add(self, seconds: float | None) -> None:
-        self._seconds += seconds or 0.0
-
-    def take(self) -> dict[str, float]:
-        """Return samples_per_second since the last call, if it can be known."""
-        if self._loss is None:
-            return {}
-        counted, seconds = _read(self._loss.count), self._seconds
-        samples, self._counted, self._seconds = counted - self._counted, counted, 0.0
-        return {"samples_per_second": samples / seconds} if samples > 0 and seconds else {}
-
-
-def _read(variable: Any) -> int:
-    return int(np.asarray(variable))  # np.array would ask for a copy, which Keras variables cannot promise
-
-
-def _learning_rate(model: Any) -> dict[str, Any]:
-    rate = getattr(innermost(getattr(model, "optimizer", None)), "learning_rate", None)
-    return {} if rate is None else {"learning_rate": raw_value(rate)}
-
-
-def _graph(model: Any) -> GraphData:
-    if _keras.backend.backend() == "tensorflow":
-        from ..tensorflow.graph import capture_keras_graph  # noqa: PLC0415 - needs TensorFlow, which other backends do not
-
-        return capture_keras_graph(model)
-    return GraphData("model", "keras", "keras", (), layer_table(model, {}))
+    def _find_graph(self, model: Any) -> None:
+        self._graph_wanted = False
+        with self._run.guard("finding the model's graph"):
+            self._out.log({"model": Graph(graph_of(model))}, self._newest)
+        self._pause()
