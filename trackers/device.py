@@ -1,13 +1,11 @@
 """Tensors on a device: taken as they are now, read later, without making the device wait.
 
-PyTorch: a clone is queued on the current stream, behind the work that makes the value, and an event
-behind the clone; the writer asks the event and copies only when it has passed. TensorFlow: eager
-tensors never change, so the reference is enough; a variable is read into a tensor.
+PyTorch: see device_torch.py. TensorFlow: eager tensors never change, so the reference is enough, and the
+writer's thread calls numpy(); a variable is read into a tensor first.
 """
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,9 +23,19 @@ class Snapshot:
 
     ready: Callable[[], bool]
     """Whether reading it would not wait for the device."""
-    tensor: Any
+    read: Callable[[], Any]
+    """Returns a number, what holds numbers, or a Payload that was made on the device."""
     histogram: bool = False
     """Whether it is a histogram even with one element, which is a number otherwise."""
+
+
+def always() -> bool:
+    """Return True: what TensorFlow holds may be read at any time."""
+    return True
+
+
+CAPTURING = Snapshot(always, lambda: None)
+"""Stands for a value that was logged while a CUDA graph was captured: it cannot be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,26 +94,22 @@ class PendingValues:
         return taken
 
 
-def snapshot(value: Any) -> Snapshot | None:
-    """Return a snapshot of a tensor on a device, or None when it lies in host memory."""
+def snapshot(value: Any, *, histogram: bool = False) -> Snapshot | None:
+    """Return a snapshot of a tensor on a device, or None when it lies in host memory.
+
+    Args:
+        value: a tensor of PyTorch or TensorFlow.
+        histogram: whether it is one, however few elements it has.
+    """
     if is_torch_tensor(value):
-        return None if value.device.type == "cpu" else _snapshot_torch(value)
+        if value.device.type == "cpu":
+            return None
+        from .device_torch import snapshot_torch  # noqa: PLC0415 - only where there is a device
+
+        return snapshot_torch(value, histogram=histogram)
     device = getattr(value, "device", None)
     if not isinstance(device, str) or not device or "CPU" in device.upper():
         return None
     read = getattr(value, "read_value", None)
-    return Snapshot(_always, value if read is None else read())
-
-
-def _snapshot_torch(value: Any) -> Snapshot:
-    torch = sys.modules["torch"]
-    copy = value.detach().clone()
-    if value.device.type != "cuda":
-        return Snapshot(_always, copy)
-    event = torch.cuda.Event()
-    event.record(torch.cuda.current_stream(value.device))
-    return Snapshot(event.query, copy)
-
-
-def _always() -> bool:
-    return True
+    tensor = value if read is None else read()
+    return Snapshot(always, lambda: tensor, histogram)

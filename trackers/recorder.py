@@ -26,7 +26,7 @@ from ..storage.model import Run as StoredRun
 from ..storage.os_files import after_fork_in_child
 from .console import Console
 from .delivery import Delivery, Later
-from .device import PendingValue, PendingValues, Snapshot
+from .device import CAPTURING, PendingValue, PendingValues, Snapshot
 from .guard import Guard
 from .names import check_name
 from .raw import Payload
@@ -171,8 +171,13 @@ class Recorder:
             return
         journal = self.journal or self._open()
         context = {**self.context, **context}
+        if isinstance(value, Payload) and value.kind == "event":
+            # In one series, so that those of a thousand runs are counted quickly.
+            value, context = with_context(value, context), {}
         if not isinstance(value, Snapshot):
             self._append_to(journal, name, value, step, now, context)
+        elif value is CAPTURING:
+            self._guard.drop("logged while a CUDA graph was captured")
         elif self._pending.put(PendingValue(name, dict(context), step, now, value)):
             journal.tell_under_way(self._pending.under_way)
         else:
@@ -216,7 +221,9 @@ class Recorder:
         ready = self._pending.take_ready(wait=wait)
         for index, late in enumerate(ready):
             try:
-                value = from_array(late.name, late.snapshot.tensor, histogram=late.snapshot.histogram)
+                value = late.snapshot.read()
+                if not isinstance(value, Payload):
+                    value = from_array(late.name, value, histogram=late.snapshot.histogram)
                 with self.turn(_TURN_SECONDS):
                     self._append_to(journal, late.name, value, late.step, late.time, late.context)
             except Later:
@@ -278,7 +285,8 @@ class Recorder:
                 with self.turn(_TURN_SECONDS):
                     alert = rules.alerts.make(one.title, one.text, one.level)
                     if alert is not None:
-                        self._append_to(journal, ALERTS, alert, one.step, one.time, one.context)
+                        said = with_context(alert, one.context)
+                        self._append_to(journal, ALERTS, said, one.step, one.time, {})
             except Later:
                 rules.put_back(due[index:])
                 raise
@@ -409,6 +417,11 @@ class Recorder:
             if kind == "scalar" and context == self.context:
                 self.numbers[name] = number
         return number
+
+
+def with_context(event: Payload, context: Context) -> Payload:
+    """Return an event that tells of its context, such as the rank."""
+    return replace(event, facts={**event.facts, "context": dict(context)}) if context else event
 
 
 _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()

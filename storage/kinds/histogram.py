@@ -22,9 +22,10 @@ from .base import EncodedValue, Kind, RawValue, Shape
 BINS_PER_OCTAVE = 8
 # Larger than 8 * 1022, so that every positive number has a positive key, its negative the opposite key,
 # and 0.0 the key 0. Subnormal numbers count as zeros: their bins would be narrower than two floats lie apart.
-_KEY_OFFSET = 16_384
-_SMALLEST_KEY = _KEY_OFFSET - 1022 * BINS_PER_OCTAVE
-_LARGEST_KEY = _KEY_OFFSET + 1024 * BINS_PER_OCTAVE - 1
+KEY_OFFSET = 16_384
+_SMALLEST_KEY = KEY_OFFSET - 1022 * BINS_PER_OCTAVE
+_LARGEST_KEY = KEY_OFFSET + 1024 * BINS_PER_OCTAVE - 1
+_KEYED_FACTS = ("count", "min", "max", "mean", "std", "nan", "posinf", "neginf")
 _BLOCK = 1 << 17
 _LARGEST = float(np.finfo(np.float64).max)
 _MOMENTS = ("count", "min", "max", "mean", "std", "nan", "posinf", "neginf")
@@ -70,12 +71,16 @@ class HistogramData:
 def encode(raw: RawValue) -> EncodedValue:
     """Bin an array of numbers, or keep the bins that the user made (meta "binned").
 
+    A value that was binned on the grid already (meta "keyed", with moments and counts of what is no number)
+    holds keys and counts, shape (2, j), int64.
     A binned value holds edges (k + 1) and then counts (k), float64; its meta may state the moments, which
     else are those of the bins.
     """
     values = raw.array().reshape(-1)
     if raw.meta.get("binned"):
         return _encode_binned(values, raw.meta)
+    if raw.meta.get("keyed"):
+        return _encode_keyed(raw)
     found: list[_Counted] = []
     odd = {"nan": 0, "posinf": 0, "neginf": 0}
     for block in _blocks(values):
@@ -117,7 +122,7 @@ def _keys(finite: NDArray[np.float64]) -> NDArray[np.int64]:
         octave = np.log2(magnitude, out=magnitude)
     octave *= BINS_PER_OCTAVE
     index = np.floor(octave, out=octave)
-    index += _KEY_OFFSET
+    index += KEY_OFFSET
     index[index < _SMALLEST_KEY] = 0
     # The logarithm of the largest floats is rounded up to 1024.
     np.minimum(index, _LARGEST_KEY, out=index)
@@ -185,6 +190,12 @@ def _over(block: NDArray[np.float64], unit: float) -> NDArray[np.float64]:
 
 def _squares(block: NDArray[np.float64]) -> float:
     return float(np.square(block, out=block).sum())
+
+
+def _encode_keyed(raw: RawValue) -> EncodedValue:
+    keys, counts = raw.array()
+    meta = {name: raw.meta[name] for name in _KEYED_FACTS} | {"bins": len(keys)}
+    return EncodedValue(keys.astype("<i4").tobytes() + counts.astype("<i8").tobytes(), meta)
 
 
 def _encode_binned(values: NDArray[Any], known: Mapping[str, Any]) -> EncodedValue:
@@ -291,7 +302,7 @@ def _edges_of(
         return np.array(ends), counts.sum(keepdims=True)
     if not keys.any():
         return np.array([low, high]), counts
-    magnitude = np.abs(keys) - _KEY_OFFSET
+    magnitude = np.abs(keys) - KEY_OFFSET
     near, far = _grid(magnitude), _grid(magnitude + 1)
     # The bin of zeros reaches to the smallest magnitude that the histogram holds.
     tiny = float(near[keys != 0].min())

@@ -196,7 +196,7 @@ def test_a_histogram_on_a_device_is_read_later() -> None:
         (found,) = prepare("weights", value)
         assert isinstance(found, Snapshot)
         assert tensor.reads == 0
-        later = from_array("weights", found.tensor, histogram=found.histogram)
+        later = from_array("weights", found.read(), histogram=found.histogram)
         assert isinstance(later, Payload)
         assert later.kind == "histogram"
         assert tensor.reads == 1

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 
 from ..device import Snapshot
@@ -60,18 +60,11 @@ class CudaClock:
 
     def seconds(self, spans: list[Span]) -> Snapshot:
         """Return what the writer's thread reads once the last event has passed."""
-        return Snapshot(spans[-1][1].query, _Elapsed(spans))
+        return Snapshot(spans[-1][1].query, partial(_elapsed, spans))
 
 
-class _Elapsed:
-    """Becomes a number when its events have passed."""
-
-    def __init__(self, spans: list[Span]) -> None:
-        self._spans = spans
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        milliseconds = sum(begin.elapsed_time(end) for begin, end in self._spans)
-        return np.asarray(milliseconds / 1000, dtype or np.float64)
+def _elapsed(spans: list[Span]) -> float:
+    return sum(begin.elapsed_time(end) for begin, end in spans) / 1000
 
 
 def clock_of(device: torch.device) -> Clock:
