@@ -4,87 +4,38 @@
     run.log({"loss": 0.3})
     run.finish()
 
-Names are loaded when they are first used, so that the import stays cheap.
+Names are loaded when they are first used, so that the import stays cheap. `stepscope.run`, `.config` and
+`.summary` are those of the run that is open at the moment, as `import stepscope as wandb` needs them.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .storage.errors import StepscopeError
-    from .storage.kinds.graph import GraphData, GraphNode, Layer
-    from .storage.query import open
-    from .trackers.init import init
-    from .trackers.media import (
-        Audio,
-        Embedding,
-        Figure,
-        Graph,
-        Histogram,
-        HParams,
-        Image,
-        Mesh,
-        PrCurve,
-        Table,
-        Text,
-        Video,
-    )
-    from .trackers.run import Run
+    from .trackers.public import *  # noqa: F403 - trackers/public.py lists the names
+    from .trackers.public import Run
+    from .trackers.public import __all__ as __all__
+    from .trackers.tracked_dict import TrackedDict
+
+    run: Run | None
+    config: TrackedDict
+    summary: TrackedDict
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "Audio": "trackers.media",
-    "Embedding": "trackers.media",
-    "Figure": "trackers.media",
-    "Graph": "trackers.media",
-    "GraphData": "storage.kinds.graph",
-    "GraphNode": "storage.kinds.graph",
-    "HParams": "trackers.media",
-    "Histogram": "trackers.media",
-    "Image": "trackers.media",
-    "Layer": "storage.kinds.graph",
-    "Mesh": "trackers.media",
-    "PrCurve": "trackers.media",
-    "Run": "trackers.run",
-    "StepscopeError": "storage.errors",
-    "Table": "trackers.media",
-    "Text": "trackers.media",
-    "Video": "trackers.media",
-    "init": "trackers.init",
-    "open": "storage.query",
-}
-
-__all__ = [
-    "Audio",
-    "Embedding",
-    "Figure",
-    "Graph",
-    "GraphData",
-    "GraphNode",
-    "HParams",
-    "Histogram",
-    "Image",
-    "Layer",
-    "Mesh",
-    "PrCurve",
-    "Run",
-    "StepscopeError",
-    "Table",
-    "Text",
-    "Video",
-    "init",
-    "open",
-]
+_LIVE = ("config", "run", "summary")
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
-    globals()[name] = value
-    return value
+    if name in _LIVE:
+        return import_module(".trackers.surface.active", __name__).live(name)
+    if name == "__all__" or not name.startswith("_"):
+        public = import_module(".trackers.public", __name__)
+        if name == "__all__" or name in public.__all__:
+            value = globals()[name] = getattr(public, name)
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    return sorted([*import_module(".trackers.public", __name__).__all__, "__version__"])

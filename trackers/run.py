@@ -17,14 +17,16 @@ from ..storage.errors import BadInput
 from ..storage.lanes import JournalFull
 from ..storage.model import SYSTEM_PREFIX, RunState
 from ..storage.model import Run as StoredRun
+from ..storage.nested import flatten
 from . import exceptions
 from .alerts import Alerts
 from .guard import Guard
 from .no_recorder import NoRecorder
 from .recorder import Recorder
+from .reproducibility import capture_reproducibility, merged
 from .rules import Extremes, Rules
 from .run_copy import Origin, origin_of, revive
-from .run_reports import Reports
+from .surface.run import RunSurface
 from .tracked_dict import TrackedDict, as_config, plain, text_of
 from .values import prepare
 
@@ -35,7 +37,7 @@ _CLOSE_SECONDS = 0.3
 _MIN_STEP, _MAX_STEP = -(2**63), 2**63 - 1
 
 
-class Run(Reports):
+class Run(RunSurface):
     """One run. Made by `stepscope.init`; safe to use from several threads."""
 
     def __init__(
@@ -49,12 +51,14 @@ class Run(Reports):
     ) -> None:
         """Begin to record `stored`; use `stepscope.init` instead."""
         self.id = stored.run_id
-        self.name = stored.name or stored.run_id
+        self._name = stored.name or stored.run_id
         self.project = stored.project
         self.guard = guard
         self._config = TrackedDict(stored.config, self._set_config)
         self._summary = TrackedDict(stored.summary, self._set_summary)
         self._begun_as = stored
+        self._environment: dict[str, Any] = {}
+        self._framework = ""
         self._created_at = stored.created_at
         # By a clock that nobody sets; of a run that is resumed, the attempts before are counted in.
         self._began = time.monotonic() - max(0.0, time.time() - stored.created_at)
@@ -67,7 +71,18 @@ class Run(Reports):
         self._fixed_step: int | None = None
         self._finished = False
         self._on_finish: list[Callable[[], None]] = []
+        super().__init__()
         atexit.register(_finish_at_exit, weakref.ref(self))
+
+    @property
+    def name(self) -> str:
+        """What people call the run; a change is stored."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._name = text_of(name)
+        self.change({"name": self._name})
 
     @property
     def step(self) -> int:
@@ -110,16 +125,21 @@ class Run(Reports):
         step: int | None = None,
         *,
         context: Mapping[str, str | int] | None = None,
+        commit: bool | None = None,
     ) -> None:
         """Record values at a step. Returns at once; nothing it took is lost by a crash.
 
         Args:
             values: name -> number, array, tensor or wrapped value (Image, Audio, Text ...). An
-                array or tensor of one element is a number, of more elements a histogram.
+                array or tensor of one element is a number, of more elements a histogram. The entries of
+                a dict get its name before their own: `a.b`.
             step: any int64; left out, the last step + 1, or the step that a hook has set.
             context: tells series of one name apart, such as {"rank": 1}.
+            commit: False, without a step, records at the step of the next call, which goes on from there.
         """
         now = time.time()
+        if commit is False and step is None:
+            return self.log_past(values, step=self._next_step(), time=now, context=context)
         recorder = self._recorder
         rest: Collection[Any] = values
         name = None
@@ -189,6 +209,10 @@ class Run(Reports):
     def set_framework(self, framework: str) -> None:
         """Note which framework trains; hooks call it."""
         self.change({"framework": framework})
+        if not self._framework:
+            # Seeds and precision are set by now, and the training has not begun.
+            self._framework = framework
+            self.note_environment({})
 
     def set_tags(self, *tags: str) -> None:
         """Replace the tags."""
@@ -203,6 +227,21 @@ class Run(Reports):
         with self.guard("changing the run"), self._recorder.turn():
             self._recorder.change(plain(change))
 
+    def keep_console(self) -> None:
+        """Keep what this program prints from now on with the run; `init` calls it."""
+        with self.guard("keeping the console"):
+            self._recorder.keep_console()
+            self.on_finish(self._recorder.stop_console)
+
+    def note_environment(self, found: Mapping[str, Any]) -> None:
+        """Add to what was captured of the machine, and look at seeds, precision and the like anew."""
+        with self.guard("capturing the environment"), self._recorder.turn():
+            before = self._environment.get("reproducibility", {})
+            now = {"reproducibility": merged(before, capture_reproducibility())}
+            if found or now["reproducibility"] != before:
+                self._environment = {**self._environment, **found, **now}
+                self._recorder.change(plain({"environment": self._environment}))
+
     def on_finish(self, call: Callable[[], None]) -> None:
         """Call something when the run ends, before its journal closes; hooks clean up with it."""
         self._on_finish.append(call)
@@ -211,8 +250,16 @@ class Run(Reports):
         """Wait until all that was logged is in the store; False when it is not within `timeout`."""
         return self._recorder.flush(timeout)
 
-    def finish(self, state: str = RunState.FINISHED, error: str | None = None) -> None:
+    def finish(
+        self,
+        state: str = RunState.FINISHED,
+        error: str | None = None,
+        *,
+        exit_code: int | None = None,
+    ) -> None:
         """End the run and store what is left. Calling it again does nothing.
+
+        An `exit_code` that is not 0 means that it failed.
 
         It takes two seconds at most. What the store did not take by then is safe in the journal: it is stored
         in the background while this process lives, or else by the next run or dashboard.
@@ -221,7 +268,7 @@ class Run(Reports):
         deadline = min(time.monotonic() + _FINISH_SECONDS, _exit_by)
         ended = RunState.FINISHED
         with self.guard("finishing the run"):
-            ended = _as_end(state)
+            ended = _as_end(RunState.FAILED if exit_code else state)
         # Whatever a hook raises when strict: the rest is stored.
         with contextlib.ExitStack() as last:
             last.callback(self._close, deadline)
@@ -305,6 +352,10 @@ class Run(Reports):
         self, name: str, value: Any, step: int, now: float, context: Mapping[str, str | int]
     ) -> None:
         try:
+            if isinstance(value, dict) and value:
+                for inner, one in flatten({name: value}).items():  # pyright: ignore[reportUnknownVariableType]
+                    self._log_one(inner, one, step, now, context)
+                return
             for prepared in prepare(name, value):
                 self._recorder.append(name, prepared, step, now, context)
         except JournalFull:

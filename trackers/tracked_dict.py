@@ -69,10 +69,21 @@ class TrackedDict(MutableMapping[str, Any]):
         self._values.clear()
         self.update(values)
 
-    def update(self, *args: Any, **entries: Any) -> None:
-        """Set several entries and store them once."""
-        self._values.update(*args, **entries)
+    def update(self, values: Any = (), /, *, allow_val_change: bool | None = None, **entries: Any) -> None:  # noqa: ARG002
+        """Set several entries, also of an argparse.Namespace, and store them once.
+
+        `allow_val_change` is taken for scripts that pass it, and has no meaning: values may always change.
+        """
+        self._values.update(vars(values) if isinstance(values, argparse.Namespace) else values, **entries)
         self._changed(dict(self._values))
+
+    def setdefaults(self, values: Mapping[str, Any]) -> None:
+        """Set those entries that are not there."""
+        self.update({key: value for key, value in values.items() if key not in self._values})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return a copy that is a plain dict."""
+        return dict(self._values)
 
 
 def as_config(config: Any) -> dict[str, Any]:

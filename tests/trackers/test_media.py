@@ -72,7 +72,7 @@ def test_a_stated_layout_wins() -> None:
         (np.zeros((0, 7)), None, r"layout HW needs 2 dimensions .* but got shape \(0, 7\)"),
         (np.zeros((5, 7)), "WH", r'layout is "HW", "HWC" or "CHW", but got \'WH\''),
         (np.zeros((5, 7, 3)), 3, r'layout is "HW", "HWC" or "CHW", but got 3'),
-        ("cat.png", None, r"an image needs real numbers, but got str of type"),
+        ("cat.png", None, r"an image.s file cannot be read: .*No such file.*cat\.png"),
         (None, None, r"an image needs real numbers, but got NoneType of type object"),
         (np.zeros((5, 7), complex), None, r"needs real numbers, but got ndarray of type complex128"),
     ],

@@ -7,6 +7,7 @@ from .figure import Figure
 from .graph import Graph
 from .histogram import Histogram
 from .hparams import HParams
+from .html import Html
 from .image import Image
 from .mesh import Mesh
 from .pr_curve import PrCurve
@@ -21,6 +22,7 @@ __all__ = [
     "Graph",
     "HParams",
     "Histogram",
+    "Html",
     "Image",
     "Loggable",
     "Mesh",

@@ -17,8 +17,20 @@ class Histogram(Loggable):
 
     kind = "histogram"
 
-    def __init__(self, values: Any = None, *, counts: Any = None, edges: Any = None) -> None:
-        """Wrap values of any shape; or `counts` (k,) with ascending `edges` (k + 1,)."""
+    def __init__(
+        self,
+        values: Any = None,
+        *,
+        counts: Any = None,
+        edges: Any = None,
+        np_histogram: tuple[Any, Any] | None = None,
+    ) -> None:
+        """Wrap values of any shape; or `counts` (k,) with ascending `edges` (k + 1,).
+
+        `np_histogram` is both at once, as numpy.histogram returns them.
+        """
+        if np_histogram is not None:
+            counts, edges = np_histogram
         self.values = values
         self.counts = counts
         self.edges = edges

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any, Literal
+
+from PIL import Image as Pillow
 
 from ...storage.errors import BadInput
 from ..arrays import is_torch_tensor, to_array
@@ -15,7 +19,7 @@ _CHANNELS = (1, 3, 4)
 
 
 class Image(Loggable):
-    """A picture: an array, a tensor or a PIL image.
+    """A picture: an array, a tensor, a PIL image, a matplotlib figure, or the path of a file.
 
     With `layout` left out, two dimensions are HW. Three are CHW for a torch tensor whose first
     dimension is 1, 3 or 4; otherwise HWC when the last dimension is 1, 3 or 4, and CHW when only
@@ -32,10 +36,24 @@ class Image(Loggable):
 
     def payload(self) -> Payload:
         """Return pixels and layout. Raises BadInput when the shape is no image's."""
-        array = to_array(self.data, "an image")
+        array = to_array(_opened(self.data), "an image")
         layout = self.layout or _image_layout(array.shape, torch=is_torch_tensor(self.data))
         _check_image(array.shape, layout)
         return Payload(self.kind, array, {"layout": layout, "caption": as_caption(self.caption)})
+
+
+def _opened(data: Any) -> Any:
+    if isinstance(data, str | Path):
+        try:
+            # As an array, since the file is closed again.
+            return to_array(Pillow.open(data), "an image")
+        except OSError as error:
+            raise BadInput(f"an image's file cannot be read: {error}") from error
+    if hasattr(data, "savefig"):
+        file = io.BytesIO()
+        data.savefig(file, format="png")
+        return to_array(Pillow.open(file), "an image")
+    return data
 
 
 def _image_layout(shape: tuple[int, ...], *, torch: bool) -> ImageLayout:
