@@ -3,8 +3,17 @@
 from ...storage.errors import MissingExtra
 
 try:
+    from .images import log_feature_maps, log_filters, log_predictions, log_saliency
+    from .save import save_model
     from .tracker import KerasTracker
 except ModuleNotFoundError as error:
     raise MissingExtra("KerasTracker", "tensorflow") from error
 
-__all__ = ["KerasTracker"]
+__all__ = [
+    "KerasTracker",
+    "log_feature_maps",
+    "log_filters",
+    "log_predictions",
+    "log_saliency",
+    "save_model",
+]
