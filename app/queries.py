@@ -7,14 +7,17 @@ line that did not grow is never read twice. What is cached as data holds arrays 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from ..storage.artifacts import ArtifactInfo, artifacts_of_run, used_by_run
+from ..storage.console import Printed, console_of
 from ..storage.errors import StepscopeError
+from ..storage.events import Alert, alerts_of, count_alerts
 from ..storage.kinds.histogram import HistogramData
 from ..storage.location import locate
 from ..storage.model import Attempt, LastValues, Points, Record, Run, Series
@@ -87,6 +90,31 @@ def last_values(run_ids: Sequence[str]) -> LastValues:
 def naming() -> Naming:
     """Return how names are understood in the store. Raises BadInput: the file of rules is wrong."""
     return reader().naming()
+
+
+def alerts(run_id: str) -> list[Alert]:
+    """Return the alerts of a run, oldest first. Raises StoreError."""
+    return alerts_of(reader(), [run_id])
+
+
+def alert_counts(run_ids: Sequence[str]) -> dict[str, int]:
+    """Return run -> how many alerts, for those that have any. Raises StoreError."""
+    return count_alerts(reader(), run_ids)
+
+
+def console(run_id: str) -> list[Printed]:
+    """Return what the processes of a run printed. Raises StoreError."""
+    return console_of(reader(), run_id)
+
+
+def artifacts(run_id: str) -> list[ArtifactInfo]:
+    """Return the artifacts that a run logged. Raises StoreError."""
+    return artifacts_of_run(reader(), run_id)
+
+
+def used_artifacts(run_id: str) -> list[Mapping[str, Any]]:
+    """Return name, version, digest, type, project and run_id of the artifacts that a run used."""
+    return used_by_run(reader(), run_id)
 
 
 def points(one: Series, most: int = POINTS_A_LINE) -> Points:

@@ -19,6 +19,7 @@ from ..storage.errors import StepscopeError, StoreNotFound
 from ..storage.location import STORE_VARIABLE, locate
 from ..storage.read import Reader
 from . import store_keeper, visdom_server
+from .downloads import downloads
 from .loopback import LoopbackOnly
 from .mounts import mount
 from .streamlit_settings import apply_settings
@@ -85,7 +86,11 @@ def build_app(store: str) -> st.App:
     return st.App(
         MAIN_SCRIPT,
         lifespan=lifespan,
-        routes=[*mount("/tensorboard", tensorboard), *mount(visdom_server.BASE_URL, VisdomProxy(visdom))],
+        routes=[
+            downloads(store),
+            *mount("/tensorboard", tensorboard),
+            *mount(visdom_server.BASE_URL, VisdomProxy(visdom)),
+        ],
         middleware=[Middleware(LoopbackOnly)],
     )
 

@@ -130,18 +130,18 @@ class Artifact:
         _ = self.info
         return self
 
-    def download(self, folder: str | os.PathLike[str] | None = None) -> Path:
+    def download(self, root: str | os.PathLike[str] | None = None) -> Path:
         """Write the files into a folder, which is made; return the file's or the folder's path.
 
-        Left out, the folder is `artifacts/<name>-<version>` in the current one.
+        Left out, `root` is `artifacts/<name>-<version>` in the current one.
 
         Raises:
             BadInput: the folder holds something already.
             StoreError: the files cannot be read, or not be written there.
         """
-        where = Path("artifacts", f"{self.name}-{self.version}") if folder is None else Path(folder)
+        where = Path("artifacts", f"{self.name}-{self.version}") if root is None else Path(root)
         target = where.expanduser().absolute()
-        if folder is None and _is_whole(target, self.files):
+        if root is None and _is_whole(target, self.files):
             return target if self.info.folder else target / self.files[0].path
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise BadInput(f"an artifact needs a new or an empty folder, but {target} holds something.")
@@ -242,6 +242,14 @@ def find_logged(reader: Reader, run_id: str, name: str, token: str) -> ArtifactI
         return None
     versions = artifacts_of(reader, mine[0].project, name)
     return next((one for one in versions if one.version == mine[0].version), mine[0])
+
+
+def find_of_run(reader: Reader, run_id: str, token: str) -> ArtifactInfo:
+    """Return what one call of log_artifact of a run made. Raises ArtifactNotFound."""
+    for one in _load(reader, ARTIFACTS, runs.c.run_id == run_id):
+        if one.token == token:
+            return one
+    raise ArtifactNotFound(f"run {run_id!r} has no artifact {token!r}")
 
 
 def _aliases(versions: Sequence[ArtifactInfo]) -> list[str]:

@@ -13,12 +13,15 @@ import sqlalchemy as sa
 
 from .blobs import get_blob
 from .errors import StoreDamaged
+from .journal_read import SeriesDefinition
 from .kinds.event import ALERTS, KIND, decode
 from .location import StoreLocation
 from .model import Context
 from .nested import mapping_of
 from .read import Reader
+from .read_runs import parts
 from .schema import journals, records, runs, series
+from .write_series import series_id_of
 
 MOST_EVENTS = 10_000
 """How many are read at once, the newest."""
@@ -37,6 +40,8 @@ class Alert:
     time: float
     """Seconds since the epoch, UTC."""
     attempt: int
+    context: Context
+    """Which rank gave it, or which series of a name it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,7 @@ def alerts_of(reader: Reader, run_ids: Sequence[str]) -> list[Alert]:
             step=event.step,
             time=event.time,
             attempt=event.attempt,
+            context=event.facts.get("context", {}),
         )
         for event in events_of(reader, run_ids, ALERTS)
     ]
@@ -72,9 +78,13 @@ def alerts_of(reader: Reader, run_ids: Sequence[str]) -> list[Alert]:
 
 def count_alerts(reader: Reader, run_ids: Collection[str]) -> dict[str, int]:
     """Return run -> how many alerts, for those that have any. Raises StoreError."""
-    query = sa.select(records.c.run_id, sa.func.count()).join(series, _OF_SERIES)
-    query = query.where(records.c.run_id.in_(run_ids), series.c.kind == KIND.name, series.c.name == ALERTS)
-    rows = reader.ask(lambda connection: connection.execute(query.group_by(records.c.run_id)).all())
+    column = records.c
+    query = sa.select(column.run_id, sa.func.count()).group_by(column.run_id)
+    rows: list[Any] = []
+    for part in parts(list(run_ids)):
+        # By the key alone: this is asked for each listing.
+        chosen = query.where(column.run_id.in_(part), column.series_id == _ALERTS_ID)
+        rows += reader.ask(lambda connection, chosen=chosen: connection.execute(chosen).all())
     return {run_id: int(count) for run_id, count in rows}
 
 
@@ -125,5 +135,6 @@ def _event(connection: sa.Connection, location: StoreLocation, row: Any) -> Even
     )
 
 
+_ALERTS_ID = series_id_of(SeriesDefinition(ALERTS, KIND.name, {}))
 _OF_SERIES = (series.c.run_id == records.c.run_id) & (series.c.series_id == records.c.series_id)
 _OF_JOURNAL = (journals.c.run_id == records.c.run_id) & (journals.c.journal_no == records.c.journal_no)

@@ -8,15 +8,15 @@ import platform
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..storage.drain import await_recovery, living_journal, recover_orphans
 from ..storage.errors import BadInput, RunNotFound, StoreError, StoreNotWritable, StoreUnavailable
 from ..storage.lanes import JournalFull
 from ..storage.location import StoreArgument, StoreLocation
-from ..storage.model import SYSTEM_PREFIX, RunState
+from ..storage.model import SYSTEM_PREFIX, RunState, Series
 from ..storage.model import Run as StoredRun
 from ..storage.read import Reader
 from ..storage.sqlite_file import last_write
@@ -29,6 +29,7 @@ from .in_time import in_time
 from .join import joined_run, make_run, resumed_run
 from .no_recorder import NoRecorder
 from .recorder import Recorder
+from .rules import Extremes
 from .run import Run
 from .run_id import new_run_id
 from .settings import Settings, is_strict, read_settings
@@ -49,6 +50,13 @@ _RESUME_SECONDS = 120.0
 """The same for a run that is resumed: what it left in journals comes first."""
 
 
+class _Before(NamedTuple):
+    """What earlier attempts of a run left behind."""
+
+    last_step: int | None = None
+    extremes: Extremes | None = None
+
+
 def init(
     project: str | None = None,
     name: str | None = None,
@@ -60,6 +68,7 @@ def init(
     store: StoreArgument = None,
     resume: str | None = None,
     run_id: str | None = None,
+    console: bool | None = None,
 ) -> Run:
     """Begin a run and record what surrounds it: code, command, packages, machine.
 
@@ -75,6 +84,8 @@ def init(
         resume: the id or the unique name of a run to continue, as a new attempt.
         run_id: the id that a new run is to have, as run_id.py makes them; among several ranks, rank 0's
             process gives it one.
+        console: whether what the program prints is kept with the run; left out, it is, unless
+            STEPSCOPE_CONSOLE=0.
 
     In a distributed training (torchrun, Slurm, MPI, torch.distributed ...) every rank calls it, and gets the
     same run: what a rank logs has its `rank` in the context. What the run is, and how it ends, rank 0 says.
@@ -103,6 +114,8 @@ def init(
         guard.say("init", f"nothing of this run is recorded: {error}")
         return Run(wanted, NoRecorder(guard), guard)
     _observe(run, place)
+    if settings.console if console is None else console:
+        run.keep_console()
     return run
 
 
@@ -157,7 +170,7 @@ def _begin(
         wanted = replace(wanted, run_id=place.run_id(0))
     before = last_write(settings.location)
     try:
-        stored, last_step = _enter_in_time(wanted, settings, guard, resume, place)
+        stored, before_it = _enter_in_time(wanted, settings, guard, resume, place)
     except (StoreUnavailable, StoreNotWritable) as error:
         refused = isinstance(error, StoreNotWritable) and not _may_become_writable(settings.location)
         if refused or (resume is not None and guard.strict):
@@ -166,7 +179,8 @@ def _begin(
         if resume is not None or last_write(settings.location) == before:
             _say_away(error, guard, resume)
         return run
-    return Run(stored, _recorder(stored, settings, guard, place), guard, last_step=last_step)
+    recorder = _recorder(stored, settings, guard, place)
+    return Run(stored, recorder, guard, last_step=before_it.last_step, extremes=before_it.extremes)
 
 
 def _join(wanted: StoredRun, settings: Settings, guard: Guard, resume: str | None, place: Place) -> Run:
@@ -191,7 +205,7 @@ def _context(place: Place | None) -> dict[str, str | int]:
 
 def _enter_in_time(
     wanted: StoredRun, settings: Settings, guard: Guard, resume: str | None, place: Place | None
-) -> tuple[StoredRun, int | None]:
+) -> tuple[StoredRun, _Before]:
     seconds = _ANSWER_SECONDS if resume is None else _RESUME_SECONDS
     try:
         return in_time(lambda: _enter(wanted, settings, guard, resume, place), seconds)
@@ -234,8 +248,8 @@ def _begin_without_store(
 
 def _enter(
     wanted: StoredRun, settings: Settings, guard: Guard, resume: str | None, place: Place | None
-) -> tuple[StoredRun, int | None]:
-    """Return the run as the store has it now, and the last step of earlier attempts."""
+) -> tuple[StoredRun, _Before]:
+    """Return the run as the store has it now, and what is known of earlier attempts."""
     with Writer.open(settings.location.url, patience=_PATIENCE_SECONDS) as writer:
         if resume is not None:
             try:
@@ -244,7 +258,8 @@ def _enter(
                 if guard.strict:
                     raise
                 guard.say("resume", f"{str(error).rstrip('.')}. A new run is recorded instead.")
-        return (writer.create_run(wanted) if place is None else make_run(writer, wanted, place)), None
+        made = writer.create_run(wanted) if place is None else make_run(writer, wanted, place)
+        return made, _Before()
 
 
 def _recorder(stored: StoredRun, settings: Settings, guard: Guard, place: Place | None) -> Recorder:
@@ -261,7 +276,7 @@ def _recorder(stored: StoredRun, settings: Settings, guard: Guard, place: Place 
         raise
 
 
-def _resume(writer: Writer, wanted: StoredRun, resume: str) -> tuple[StoredRun, int | None]:
+def _resume(writer: Writer, wanted: StoredRun, resume: str) -> tuple[StoredRun, _Before]:
     if not isinstance(resume, str):
         raise BadInput(
             f"resume needs the id or the name of a run, but got {type(resume).__name__} {resume!r}."
@@ -276,16 +291,19 @@ def _resume(writer: Writer, wanted: StoredRun, resume: str) -> tuple[StoredRun, 
             raise BadInput(
                 f"run {stored.run_id} is still written by process {other.pid}. Wait until that ends."
             )
-        steps = [
-            series.last_step
-            for series in reader.series(stored.run_id, kind="scalar")
-            if not series.name.startswith(SYSTEM_PREFIX)
-        ]
+        every = reader.series(stored.run_id, kind="scalar")
     attempt = writer.resume_run(stored.run_id, host=wanted.host, pid=wanted.pid)
     config = {**stored.config, **wanted.config}
     writer.update_run(stored.run_id, {"config": config})
-    last_step = max((step for step in steps if step is not None), default=None)
-    return replace(stored, config=config, attempt=attempt, state=RunState.RUNNING), last_step
+    return replace(stored, config=config, attempt=attempt, state=RunState.RUNNING), _before(every)
+
+
+def _before(every: Sequence[Series]) -> _Before:
+    trained = [one for one in every if not one.name.startswith(SYSTEM_PREFIX)]
+    last_step = max((one.last_step for one in trained if one.last_step is not None), default=None)
+    known = [(one.label, one.min_value, one.max_value) for one in every]
+    extremes = {label: (low, high) for label, low, high in known if low is not None and high is not None}
+    return _Before(last_step, extremes)
 
 
 def _observe(run: Run, place: Place | None) -> None:
@@ -307,7 +325,7 @@ def _capture(run: Run) -> None:
         with run.guard("capturing the environment"):
             environment = capture_environment()
             if not ended.is_set():
-                run.change({"environment": environment})
+                run.note_environment(environment)
 
     capturing = threading.Thread(target=capture, name="stepscope-capture", daemon=True)
     capturing.start()
@@ -315,5 +333,7 @@ def _capture(run: Run) -> None:
     def end_capture() -> None:
         capturing.join(_CAPTURE_SECONDS)
         ended.set()
+        # Once more: frameworks may have been loaded, and seeds set, since the run began.
+        run.note_environment({})
 
     run.on_finish(end_capture)

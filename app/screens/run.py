@@ -9,14 +9,15 @@ from typing import Any, Literal, cast
 
 import streamlit as st
 
-from ...storage.model import Run, RunState
+from ...storage.model import SYSTEM_PREFIX, Run, RunState
 from ...storage.nested import flatten
 from .. import queries
 from ..views import text
 from ..views.words import LONGEST_CAPTION, LONGEST_NAME, count, duration, not_stored, number, plain
-from ..widgets import notices, page, table
+from ..widgets import notices, page, run_reports, table
 from ..widgets.run_picker import Choice, choose_one
 
+COST_SERIES = SYSTEM_PREFIX + "stepscope/cost_percent"
 STATE_COLOURS: dict[RunState, Literal["green", "blue", "red", "orange"]] = {
     RunState.RUNNING: "green",
     RunState.FINISHED: "blue",
@@ -36,6 +37,8 @@ def _draw(chosen: Choice, _: None) -> None:
     if run.error:
         st.error("The run failed with an exception.", icon=":material/error:")
         st.code(run.error, language="python")
+    with notices.guarded(f"The alerts of run {run.name}"):
+        run_reports.alerts(run)
     if run.dropped:
         st.warning(plain(not_stored(run.dropped)), icon=":material/warning:")
     if run.notes:
@@ -59,9 +62,17 @@ def _head(run: Run) -> None:
         "Started": _time(run.created_at),
         "Duration": duration(run.duration),
         "Host": f"{run.host}, process {run.pid}" if run.host else None,
+        "Tracker": _cost(run),
         "Id": run.run_id,
     }
     _facts(facts)
+
+
+def _cost(run: Run) -> str | None:
+    """Return what the tracker itself took of the training's time, where a hook measured it."""
+    known = [one.last_value for one in queries.series([run.run_id], "scalar") if one.name == COST_SERIES]
+    costs = [cost for cost in known if cost is not None]
+    return f"cost {max(costs):.2g} % of step time" if costs else None
 
 
 def _time(seconds: float | None) -> str:
@@ -114,6 +125,7 @@ def _environment(run: Run) -> None:
     environment = queries.environment(run.run_id)
     packages, command = _mapping(environment.pop("packages", None)), environment.pop("command", None)
     environment.pop("git", None)
+    run_reports.reproducibility(_mapping(environment.pop("reproducibility", None)))
     if command:
         st.caption("Command")
         st.code(
@@ -173,6 +185,8 @@ def _mapping(value: object) -> dict[str, Any]:
 
 _TABS = {
     "Metrics": _metrics,
+    "Console": run_reports.console,
+    "Artifacts": run_reports.artifacts,
     "Config": _config,
     "Environment": _environment,
     "Code": _code,

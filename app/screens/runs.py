@@ -62,8 +62,9 @@ def _draw(text: str, project: str | None, states: Sequence[str]) -> None:
         ]
         listed = found[:MOST_ROWS]
         chosen = choice_of(everything)
-        values = queries.last_values([run.run_id for run in listed])
-        columns = run_table.columns(listed, values, chosen, queries.naming())
+        ids = [run.run_id for run in listed]
+        values, alerts = queries.last_values(ids), queries.alert_counts(ids)
+        columns = run_table.columns(listed, values, chosen, queries.naming(), alerts)
     except StepscopeError as error:
         notices.store_problem(error)
         return

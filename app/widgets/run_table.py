@@ -29,7 +29,9 @@ STATE_WORDS = {
 }
 
 
-def columns(runs: Sequence[Run], values: LastValues, chosen: Choice, naming: Naming) -> dict[str, list[Any]]:
+def columns(
+    runs: Sequence[Run], values: LastValues, chosen: Choice, naming: Naming, alerts: Mapping[str, int]
+) -> dict[str, list[Any]]:
     """Return the columns of the table, one value for each run, in the given order.
 
     Args:
@@ -37,11 +39,13 @@ def columns(runs: Sequence[Run], values: LastValues, chosen: Choice, naming: Nam
         values: the last values of all of them, in the same order.
         chosen: colours and names.
         naming: how the store's names are understood.
+        alerts: run -> how many, of those that have any.
     """
     return {
         "": [_swatch(chosen.colours[run.run_id]) for run in runs],
         "Run": [chosen.names[run.run_id] for run in runs],
         "State": [STATE_WORDS[run.state] for run in runs],
+        **_alerts(runs, alerts),
         "Started": [pd.Timestamp(run.created_at, unit="s", tz="UTC") for run in runs],
         "Duration": [duration(run.duration) for run in runs],
         **last_values(values, METRIC_COLUMNS, naming),
@@ -63,6 +67,11 @@ def column_config(shown: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
         "Run": st.column_config.TextColumn(pinned=True),
         "Started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
     }
+
+
+def _alerts(runs: Sequence[Run], alerts: Mapping[str, int]) -> dict[str, list[Any]]:
+    counts = [alerts.get(run.run_id, 0) for run in runs]
+    return {"Alerts": [f"⚠ {count}" if count else "" for count in counts]} if any(counts) else {}
 
 
 def _facts(runs: Sequence[Run]) -> dict[str, list[Any]]:
