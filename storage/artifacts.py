@@ -167,7 +167,13 @@ class Artifact:
             shutil.rmtree(fresh, ignore_errors=True)
 
     def __repr__(self) -> str:
-        return f"<Artifact {self.name}>"
+        known = "info" in vars(self)
+        return f"<Artifact {self.name}:{self.version}>" if known else f"<Artifact {self.name}>"
+
+
+def open_artifact(reader: Reader, info: ArtifactInfo) -> Artifact:
+    """Return an artifact of which all is known."""
+    return Artifact(info.name, lambda: info, reader.url)
 
 
 def check_name(name: object) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arguments import check_text
+from .artifacts import Artifact, artifacts_of, find_artifact, open_artifact
 from .errors import BadInput
 from .frames import Table, column_of, html_table, objects
 from .location import StoreArgument
@@ -95,6 +96,28 @@ class Store:
             RunNotFound: none or several fit; the message names those that do, or near names.
         """
         return _with_last_values(self._reader, [self._reader.find_run(run)])[0]
+
+    def artifacts(self, project: str | None = None, name: str | None = None) -> list[Artifact]:
+        """Return all versions of all artifacts, ordered by project, name and version.
+
+        Args:
+            project: only those of this project.
+            name: only the versions of this name.
+        """
+        return [open_artifact(self._reader, info) for info in artifacts_of(self._reader, project, name)]
+
+    def artifact(self, artifact: str, project: str = "default") -> Artifact:
+        """Return one version of an artifact.
+
+        Args:
+            artifact: "name:latest", "name:v3" or "name:alias"; the name alone for its latest version;
+                "project/name:v3" with its project.
+            project: where to look when `artifact` does not say.
+
+        Raises:
+            ArtifactNotFound: there is none; the message names what there is.
+        """
+        return open_artifact(self._reader, find_artifact(self._reader, project, artifact))
 
     def close(self) -> None:
         """Close the connections. What reads afterwards, runs that it gave among them, gets a StoreError."""

@@ -8,7 +8,10 @@ from functools import cached_property
 from typing import Any
 
 from .arguments import check_context, check_names, check_text, check_whole
+from .artifacts import Artifact, artifacts_of_run, open_artifact, used_by_run
+from .console import Printed, console_of
 from .errors import BadInput, SeriesNotFound
+from .events import Alert, alerts_of
 from .frames import Table, html_table
 from .model import Attempt, Context, Record, Run, Series, without_rank_0
 from .names import MetricName
@@ -170,6 +173,26 @@ class StoredRun:
     def attempts(self) -> Sequence[Attempt]:
         """The processes that wrote it, oldest first: the first one, and one for each resume."""
         return self._reader.attempts(self.id)
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """What the run wanted people to notice, oldest first."""
+        return alerts_of(self._reader, [self.id])
+
+    @property
+    def console(self) -> list[Printed]:
+        """What its processes printed: an entry for each attempt and rank, with lines of stdout and stderr."""
+        return console_of(self._reader, self.id)
+
+    @property
+    def artifacts(self) -> list[Artifact]:
+        """The artifacts that it logged, ordered by name and version."""
+        return [open_artifact(self._reader, info) for info in artifacts_of_run(self._reader, self.id)]
+
+    @property
+    def used_artifacts(self) -> list[Mapping[str, Any]]:
+        """Name, version, digest, type, project and run_id of the artifacts that it used."""
+        return used_by_run(self._reader, self.id)
 
     def series(
         self,

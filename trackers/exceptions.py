@@ -5,14 +5,25 @@ from __future__ import annotations
 import sys
 import threading
 import traceback
+import weakref
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from ..storage.model import RunState
 
 _MOST_CHARACTERS = 20_000
 
+
+class HearsOfThreads(Protocol):
+    """Who wants to know of exceptions that end a thread: the program goes on."""
+
+    def thread_failed(self, name: str, trace: str) -> None:
+        """Learn of the thread and its traceback."""
+        ...
+
+
 _uncaught: BaseException | None = None
+_of_threads: weakref.WeakSet[HearsOfThreads] = weakref.WeakSet()
 _installed = False
 
 
@@ -32,6 +43,25 @@ def watch_uncaught() -> None:
         previous(kind, error, trace)
 
     sys.excepthook = hook
+    _watch_threads()
+
+
+def tell_of_threads(listener: HearsOfThreads) -> None:
+    """Tell somebody, as long as he lives, of exceptions that end a thread."""
+    _of_threads.add(listener)
+
+
+def _watch_threads() -> None:
+    previous = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs, /) -> None:
+        previous(args)
+        if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
+            name = "a thread" if args.thread is None else f"thread {args.thread.name}"
+            for listener in list(_of_threads):
+                listener.thread_failed(name, describe(args.exc_value) or "")
+
+    threading.excepthook = hook
 
 
 def _watch_exit() -> None:

@@ -72,6 +72,7 @@ class Run(RunSurface):
         self._finished = False
         self._on_finish: list[Callable[[], None]] = []
         super().__init__()
+        exceptions.tell_of_threads(self)
         atexit.register(_finish_at_exit, weakref.ref(self))
 
     @property

@@ -18,6 +18,7 @@ from .raw import Payload
 from .recorder import Recorder
 from .rules import Rules, make_rule
 
+_TRACE_CHARACTERS = 5000
 _TURN_SECONDS = 5.0
 """How long an alert waits for log calls of other threads."""
 
@@ -32,6 +33,7 @@ class Reports:
     _step: int
     _alerts: Alerts
     _rules: Rules
+    _finished: bool
 
     def alert(self, title: str, text: str = "", level: str = "warning", *, step: int | None = None) -> None:
         """Tell people something about the run: on its page, in the list of runs, and once in the log.
@@ -146,6 +148,11 @@ class Reports:
         with self.guard("noting a used artifact"):
             self._report(series, payload, self._step, time.time())
         return found
+
+    def thread_failed(self, name: str, trace: str) -> None:
+        """Alert that an exception ended a thread: the program goes on, with less than it should have."""
+        if not self._finished:
+            self.alert(f"an exception ended {name}", trace[-_TRACE_CHARACTERS:], "error")
 
     def _report(self, series: str, payload: Payload, step: int, now: float) -> None:
         with self._recorder.turn(_TURN_SECONDS):
