@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from fnmatch import fnmatchcase
+from dataclasses import asdict
 
 from ...storage.errors import BadInput
+from ...storage.metric_definitions import MetricDefinition
 from ...storage.model import SYSTEM_PREFIX, Series
 from ...storage.read import Reader
 from ..raw import Payload
@@ -17,28 +17,9 @@ _KINDS = ("min", "max", "mean", "last", "best", "copy", "none")
 _GOALS = ("minimize", "maximize")
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """What was said of one metric, or of all whose names match a pattern."""
-
-    name: str
-    step_metric: str | None
-    summary: tuple[str, ...]
-    goal: str
-    hidden: bool
-
-    def payload(self) -> Payload:
-        """Return what the journal takes: an event, which stands for itself and is no value."""
-        return Payload("event", json.dumps(asdict(self)).encode(), {"name": self.name})
-
-    def results(self, reader: Reader, series: Iterable[Series]) -> Iterator[tuple[str, float]]:
-        """Yield `<metric>.<kind>` and its value for each matching series that has values."""
-        for one in series:
-            if fnmatchcase(one.name, self.name) and not one.name.startswith(SYSTEM_PREFIX):
-                for kind in self.summary:
-                    value = _value(reader, one, kind, self.goal)
-                    if value is not None and not math.isnan(value):
-                        yield f"{one.name}.{kind}", value
+def payload_of(definition: MetricDefinition) -> Payload:
+    """Return what the journal takes: an event, which stands for itself and is no value."""
+    return Payload("event", json.dumps(asdict(definition)).encode(), {"name": definition.name})
 
 
 def defined(
@@ -47,7 +28,7 @@ def defined(
     summary: str | None,
     goal: str | None,
     hidden: bool,
-) -> Definition:
+) -> MetricDefinition:
     """Return a definition. Raises BadInput when a word is not known."""
     kinds = tuple(word.strip() for word in (summary or "").split(",") if word.strip())
     unknown = [word for word in kinds if word not in _KINDS]
@@ -61,16 +42,27 @@ def defined(
         raise BadInput(f"define_metric needs the name of a metric or a pattern, but got {name!r}.")
     # The last value is that of the series anyway.
     kept = tuple(word for word in kinds if word not in ("copy", "none"))
-    return Definition(name, step_metric, kept, goal or "minimize", hidden)
+    return MetricDefinition(name, step_metric, kept, goal or "minimize", hidden)
 
 
-def summarized(reader: Reader, run_id: str, definitions: Mapping[str, Definition]) -> dict[str, float]:
+def summarized(reader: Reader, run_id: str, definitions: Mapping[str, MetricDefinition]) -> dict[str, float]:
     """Return what stands for the metrics of a run, of the series of rank 0 or without a rank."""
     series = [one for one in reader.series(run_id, kind="scalar") if one.context in ({}, {"rank": 0})]
     found: dict[str, float] = {}
     for definition in definitions.values():
-        found.update(definition.results(reader, series))
+        found.update(_results(reader, series, definition))
     return found
+
+
+def _results(
+    reader: Reader, series: Iterable[Series], definition: MetricDefinition
+) -> Iterator[tuple[str, float]]:
+    for one in series:
+        if definition.applies_to(one.name) and not one.name.startswith(SYSTEM_PREFIX):
+            for kind in definition.summary:
+                value = _value(reader, one, kind, definition.goal)
+                if value is not None and not math.isnan(value):
+                    yield f"{one.name}.{kind}", value
 
 
 def _value(reader: Reader, series: Series, kind: str, goal: str) -> float | None:

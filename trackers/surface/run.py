@@ -14,15 +14,13 @@ from typing import Any, TypeAlias, cast
 
 from ...storage.artifacts import Artifact as StoredArtifact
 from ...storage.errors import BadInput
-from ...storage.model import SYSTEM_PREFIX
+from ...storage.metric_definitions import METRICS, MetricDefinition
 from ...storage.read import Reader
 from ..recorder import Recorder
 from ..run_reports import Reports
 from .artifact import Artifact
-from .metrics import Definition, defined, summarized
+from .metrics import defined, payload_of, summarized
 
-METRICS = SYSTEM_PREFIX + "metrics"
-"""The series of events that hold the definitions of metrics."""
 _FLUSH_SECONDS = 1.0
 """How long the end of a run waits for what its summary is made of."""
 _UNFIT = re.compile(r"[^A-Za-z0-9_.-]+")
@@ -44,7 +42,7 @@ class RunSurface(Reports):
         """Begin with nothing watched or defined."""
         self.watcher: Watcher | None = None
         """How `watch` attaches a hook: hooks know runs, so a run cannot know them."""
-        self._definitions: dict[str, Definition] = {}
+        self._definitions: dict[str, MetricDefinition] = {}
         self._watched: dict[int, Callable[[], None]] = {}
         self._alerted: dict[str, float] = {}
         self._dir: Path | None = None
@@ -84,7 +82,7 @@ class RunSurface(Reports):
         """
         with self.guard("defining a metric"):
             definition = defined(name, step_metric, summary, goal, bool(hidden))
-            self._report(METRICS, definition.payload(), self._step, time.time())
+            self._report(METRICS, payload_of(definition), self._step, time.time())
             if not self._definitions:
                 self.on_finish(self._summarize)
             self._definitions[name] = definition
