@@ -9,10 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...storage.errors import BadInput
 from ..run import Run
 
 MOST_ALERTS = 10
 """Alerts of one tracker; a training that goes bad again and again needs no more."""
+
+
+def check_watchdog(watchdog: object) -> bool:
+    """Return whether each layer is looked at, at every step. Raises BadInput for what is no choice."""
+    if isinstance(watchdog, bool):
+        return False
+    if watchdog == "layers":
+        return True
+    raise BadInput(f'watchdog must be True, False or "layers", but got {watchdog!r}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +44,14 @@ class Statistics:
 
     def __str__(self) -> str:
         """Write it as a sentence without its end."""
-        counts = [
+        bad = [
             f"{amount} {word}" for amount, word in ((self.nan, "NaN"), (self.infinite, "infinite")) if amount
         ]
-        counted = f"of {self.size} numbers {' and '.join(counts) or 'none is NaN or infinite'}"
+        counted = f"{' and '.join(bad) or 'none bad'} of {self.size} numbers"
         if self.mean is None:
             return f"{counted}, none finite"
-        return (
-            f"{counted}; the finite ones from {self.minimum:.4g} to {self.maximum:.4g}, mean {self.mean:.4g}"
-        )
+        ends = f"{self.minimum:.4g} to {self.maximum:.4g}"
+        return f"{counted}; the finite ones lie from {ends}, their mean is {self.mean:.4g}"
 
 
 def statistics_of(array: NDArray[Any]) -> Statistics:
@@ -88,7 +97,7 @@ class Finding:
     def text(self) -> str:
         """Return all that is known."""
         what = {
-            "forward": "what it returned",
+            "forward": "what it made",
             "backward": "the gradients that came out of it",
             "weights": "its weights",
             "input": "the input",

@@ -22,6 +22,7 @@ from ..hooks.cost import Cost
 from ..hooks.layers import check_histograms, wanted_layers
 from ..hooks.output import Output
 from ..hooks.pace import check_every
+from ..hooks.watchdog import check_watchdog
 from ..media import Graph
 from ..run import Run
 from .activations import Activations
@@ -32,6 +33,7 @@ from .memory import Memory
 from .part import Calls, Part, Schedule, Step, Watched
 from .timing import Timing
 from .twin import is_sharded, layers_of_wrapping, unwrap
+from .watchdog import Watchdog
 from .weights import Weights
 
 
@@ -71,6 +73,7 @@ class TorchTracker:
         histograms: Sequence[str] = ("weights", "gradients"),
         layers: str | Sequence[str] = "*",
         graph: bool = True,
+        watchdog: bool | str = True,
         example_input: Any = None,
         name: str | None = None,
     ) -> None:
@@ -88,6 +91,8 @@ class TorchTracker:
             layers: a pattern such as "encoder/*", or several: the layers whose histograms are made. Their
                 paths are written with slashes, as in the names of the series.
             graph: whether to find the model's graph. It runs no training code, but takes about a second.
+            watchdog: whether to alert the run of NaN and infinity, with the layer, direction and step where
+                they came first; "layers" looks at every layer at every step, which costs more.
             example_input: what the model takes (a tuple for several arguments); the graph is then found
                 now and not after the first step.
             name: tells several trackers of one run apart; it comes behind the first part of every name that
@@ -111,7 +116,7 @@ class TorchTracker:
                 memory_every=memory_every,
             )
             every = dict.fromkeys(check_histograms(histograms), histogram_every)
-            wanted = wanted_layers(layers)
+            wanted, by_layer = wanted_layers(layers), check_watchdog(watchdog)
             self._model, self._optimizer = _checked(model, optimizer)
             if run.rank > 0 and not is_sharded(self._model):
                 # What rank 0 records of the model holds for all.
@@ -127,6 +132,8 @@ class TorchTracker:
                 Weights(watched, gradient_norm_every, every.get("weights", 0)),
                 Memory(watched, memory_every),
             )
+            if watchdog:
+                self._take(*self._parts, Watchdog(watched, name, layers=by_layer))
             if every.get("activations"):
                 self._take(*self._parts, Activations(watched, histogram_every))
             self._attach()
@@ -138,8 +145,15 @@ class TorchTracker:
 
     @property
     def step(self) -> int:
-        """How many optimizer steps were made; the step of values that are logged now."""
+        """How many optimizer steps were made; the step of values that are logged now.
+
+        A loop that counts by itself sets it before a step: the next one is then this + 1.
+        """
         return self._step
+
+    @step.setter
+    def step(self, made: int) -> None:
+        self._step = made
 
     def close(self) -> None:
         """Remove every hook. The end of the run calls it too."""
