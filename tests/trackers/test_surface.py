@@ -351,7 +351,7 @@ def test_parts_of_a_config_and_a_job_type() -> None:
     stepscope.init(config=config, config_exclude_keys=["a"], job_type="eval", tags="x").finish()
     stepscope.init(config=config, config_include_keys=["a", "b"], config_exclude_keys=["b"]).finish()
     second, first = runs()
-    assert (first.config, first.tags) == ({"b": 2, "c": 3}, ("x", "job_type:eval"))
+    assert (first.config, first.tags) == ({"b": 2, "c": 3}, ("job_type:eval", "x"))
     assert (second.config, second.tags) == ({"a": 1}, ())
 
 

@@ -45,6 +45,7 @@ def init(
     config: Any = None,
     store: StoreArgument = None,
     resume: str | bool | None = None,
+    console: bool | None = None,
     id: str | None = None,
     job_type: str | None = None,
     dir: str | os.PathLike[str] | None = None,
@@ -69,6 +70,8 @@ def init(
         resume: the id or the unique name of a run to continue, as a new attempt. Or a word about `id`:
             "allow" goes on with it if there is one, "must" raises if there is none, "never" if there is one;
             "auto" or True without an id goes on with the project's newest run that broke off.
+        console: whether what the program prints is kept with the run; left out, it is, unless
+            STEPSCOPE_CONSOLE=0.
         id: any text that names the run for good; a run that has it goes on. `run.id` is made of it.
         job_type: becomes the tag `job_type:<word>`.
         dir: the folder of the store, when neither `store` nor STEPSCOPE_STORE says where it is.
@@ -117,6 +120,7 @@ def init(
         config=kept,
         store=place,
         resume=chosen.resume,
+        console=console,
         run_id=chosen.run_id,
     )
     ignored = [*sorted(others), *(["settings"] if settings is not None else [])]
