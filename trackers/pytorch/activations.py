@@ -61,8 +61,8 @@ class Activations(Part):
     def _say_unseen(self) -> None:
         self._watched.run.guard.say(
             "torch-activations-unseen",
-            "TorchTracker sees no activations: the model was compiled and called before the tracker was made, "
-            "or moved to another device after it was, or no layer that `layers` names is called in train mode. "
+            "TorchTracker sees no activations: the model was compiled and called before the tracker was "
+            "made, or moved to another device since, or no layer that layers= names is called to train. "
             "Make the tracker after model.to(device) and before the first call.",
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -14,35 +14,23 @@ Span = tuple[Any, Any]
 """Two marks of one clock: the beginning and the end of something."""
 
 
-class Clock(Protocol):
-    """Marks moments, and tells how long spans between them took."""
-
-    def mark(self) -> Any:
-        """Return this moment."""
-        ...
-
-    def runs(self) -> bool:
-        """Whether there is a time: code that is captured into a CUDA graph runs later, and without hooks."""
-        ...
-
-    def seconds(self, spans: list[Span]) -> Any:
-        """Return the seconds of all spans together, as a value that can be logged."""
-        ...
-
-
 class HostClock:
     """Where the host does the work itself, its time is that of the work."""
 
     mark = staticmethod(perf_counter)
+    """Returns this moment."""
 
     def runs(self) -> bool:
         """Return True."""
         return True
 
+    def between(self, begin: float, end: float) -> float:
+        """Return the seconds from one mark to another."""
+        return end - begin
+
     def seconds(self, spans: list[Span]) -> float:
         """Return the seconds of all spans together."""
-        begin, end = spans[-1]
-        return end - begin if len(spans) == 1 else sum([end - begin for begin, end in spans])
+        return sum(end - begin for begin, end in spans)
 
 
 class CudaClock:
@@ -55,12 +43,19 @@ class CudaClock:
         return event
 
     def runs(self) -> bool:
-        """Return False under capture, where an event cannot be timed."""
+        """Whether there is a time: what is captured into a CUDA graph runs later, and without hooks."""
         return not torch.cuda.is_current_stream_capturing()
 
-    def seconds(self, spans: list[Span]) -> Snapshot:
+    def between(self, begin: Any, end: Any) -> Snapshot:
         """Return what the writer's thread reads once the last event has passed."""
+        return self.seconds([(begin, end)])
+
+    def seconds(self, spans: list[Span]) -> Snapshot:
+        """Return the same of all spans together."""
         return Snapshot(spans[-1][1].query, partial(_elapsed, spans))
+
+
+Clock = HostClock | CudaClock
 
 
 def _elapsed(spans: list[Span]) -> float:

@@ -9,9 +9,11 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from ..hooks.pace import Pace
-from .clock import Clock, Span
+from .clock import Clock
 from .twin import Arguments
+
+Batch = tuple[Any, Any, Any]
+"""Marks of a clock: when the forward of a batch began and ended, and when its gradients were there."""
 
 
 class _LeftOutOfCopies:
@@ -33,28 +35,32 @@ class ForwardWatch(_LeftOutOfCopies):
 
     def __init__(self, clock: Clock) -> None:
         """Begin with nothing seen."""
-        self._clock = clock
-        self.end = _ForwardEnd(self)
+        self._mark, self._runs = clock.mark, clock.runs
+        self.end = _ForwardEnd(self, clock)
         self.spent = 0.0
         """Seconds that these hooks took, until somebody takes them."""
         self.reset()
 
     def reset(self) -> None:
         """Forget what was seen since the last step, and when that was."""
-        self.pace = Pace()
-        self._step_ended: Any = None
-        self._begin_step()
-
-    def _begin_step(self) -> None:
-        self.called: Arguments | None = None
         self.evaluated = False
-        self.samples = self.forwards = 0
-        self.data: list[Span] = []
-        self.forward: list[Span] = []
-        self.backward: list[Span] = []
-        self._begun: Any = None
-        self._forward_ended: Any = None
-        self._backward_ended: Any = None
+        """Whether the model was called in eval mode since the last step or training call."""
+        self.since: float | None = None
+        """When the step began that is under way, by the host's clock; None when that is not known."""
+        self.step_ended: Any = None
+        """The mark of the last step's end; None when something else than training came after it."""
+        self.begin_step()
+
+    def begin_step(self) -> None:
+        """Forget the calls of the step that is through."""
+        self.called: Arguments | None = None
+        self.samples = 0
+        self.begun: Any = None
+        """When the newest forward began, and below, when it ended and when its gradients were there."""
+        self.ended: Any = None
+        self.backward_ended: Any = None
+        self.earlier: list[Batch] = []
+        """The batches before the newest one, of a step that takes several."""
 
     def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Note a call; of one in eval mode that there was one."""
@@ -62,76 +68,50 @@ class ForwardWatch(_LeftOutOfCopies):
             self.evaluated = True
             return
         self.called = (args, kwargs)
-        if not torch.compiler.is_compiling() and self._clock.runs():
-            began = perf_counter()
-            self._begin(args, kwargs)
-            self.spent += perf_counter() - began
+        if torch.compiler.is_compiling():
+            return
+        began = perf_counter()
+        if self._runs():
+            self._begin(began)
+            self.samples += batch_size(args, kwargs)
+        self.spent += perf_counter() - began
 
-    def _begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self.samples += batch_size(args, kwargs)
-        self.forwards += 1
+    def _begin(self, now: float) -> None:
         if self.evaluated:
             self.evaluated = False
-            self.pace.pause()
-            self._step_ended = None
-        self.pace.begin()
-        self._begun = now = self._clock.mark()
-        if self._backward_ended is not None:
-            self.backward.append((self._forward_ended, self._backward_ended))
-            self.data.append((self._backward_ended, now))
-            self._backward_ended = None
-        elif self._step_ended is not None:
-            self.data.append((self._step_ended, now))
-        self._step_ended = None
+            self.since = self.step_ended = None
+        if self.since is None:
+            self.since = now
+        if self.begun is not None:
+            self.earlier.append((self.begun, self.ended, self.backward_ended))
+            self.ended = self.backward_ended = None
+        self.begun = self._mark()
 
-    def end_forward(self) -> None:
-        """Note that a forward is through."""
-        if self._begun is not None:
-            self._forward_ended = self._clock.mark()
-            self.forward.append((self._begun, self._forward_ended))
-            self._begun = None
-
-    def end_backward(self) -> None:
-        """Note that the gradients of a batch are there, though the step may take more batches."""
-        if self._forward_ended is not None:
-            self._backward_ended = self._clock.mark()
-
-    def end_gradients(self) -> None:
-        """Note that the gradients of the step are there."""
-        if self._forward_ended is not None:
-            self.backward.append((self._forward_ended, self._clock.mark()))
-
-    def end_step(self) -> tuple[float | None, int, Arguments | None]:
-        """Return the seconds of the step that ends now, its samples (0 if compiled) and its last call."""
-        if self.evaluated:
-            self.pace.pause()
-        seconds, samples, called = self.pace.end_step(), self.samples, self.called
-        self._begin_step()
-        self._step_ended = self._clock.mark()
-        return seconds, samples, called
-
-    def take_spent(self) -> float:
-        """Return the seconds that these hooks took since the last call."""
-        spent, self.spent = self.spent, 0.0
-        return spent
+    def end_step(self, mark: Any, now: float) -> float | None:
+        """Return the seconds of the step that ends now; None when its beginning was not seen."""
+        since = None if self.evaluated else self.since
+        self.evaluated = False
+        self.since, self.step_ended = now, mark
+        self.begin_step()
+        return None if since is None else now - since
 
 
 class _ForwardEnd(_LeftOutOfCopies):
     """A forward hook that notes when the model's forward is through."""
 
-    def __init__(self, watch: ForwardWatch) -> None:
-        self._watch = watch
+    def __init__(self, watch: ForwardWatch, clock: Clock) -> None:
+        self._watch, self._mark = watch, clock.mark
 
     def __call__(self, module: nn.Module, _args: Any, _output: Any) -> None:
-        if module.training and not torch.compiler.is_compiling():
-            self._watch.end_forward()
+        if module.training and not torch.compiler.is_compiling() and self._watch.begun is not None:
+            self._watch.ended = self._mark()
 
 
 def batch_size(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
     """Return the first dimension of the first tensor in what a model is called with, 0 if there is none."""
     for value in (*args, *kwargs.values()) if kwargs else args:
         if isinstance(value, torch.Tensor) and value.dim():
-            return value.shape[0]
+            return value.size(0)
         if isinstance(value, dict):
             value = tuple(cast("dict[str, Any]", value).values())
         if isinstance(value, (list, tuple)) and (found := batch_size(tuple(cast("Any", value)), {})):

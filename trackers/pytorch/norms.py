@@ -23,7 +23,7 @@ def total_norm(tensors: Sequence[torch.Tensor]) -> Norm:
     norms: list[torch.Tensor] = cast("Any", torch)._foreach_norm(tensors, 2, kind)
     if devices == {_HOST}:
         return hypot(*[norm.item() for norm in norms])  # a third of what one more tensor operation takes
-    return torch.stack(norms).norm()
+    return cast("Any", torch.stack(norms)).norm()
 
 
 def quotient(part: Norm, whole: Norm) -> Norm:

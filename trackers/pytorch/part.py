@@ -44,13 +44,15 @@ class Watched:
 class Step:
     """One optimizer step while it is made; parts add to `values` what is logged at its end."""
 
-    __slots__ = ("_cost", "_log", "called", "number", "optimizer", "samples", "seconds", "values")
+    __slots__ = ("_cost", "_log", "called", "now", "number", "optimizer", "samples", "seconds", "values")
 
     def __init__(self, cost: Cost, log: Callable[[Mapping[str, Any], int], None]) -> None:
         """Make the one object that serves every step of a tracker."""
         self._cost, self._log = cost, log
         self.number = 0
         """The step being made: the first is 1."""
+        self.now = 0.0
+        """When the step ended: a time of time.perf_counter(), from `after_step` on."""
         self.optimizer: Any = None
         self.values: dict[str, Any] = {}
         """Series, without the tracker's name, -> value, recorded after the step."""

@@ -125,6 +125,7 @@ class TorchTracker:
             self._cost = Cost(run, self._out, max(histogram_every, gradient_norm_every, memory_every))
             watched = Watched(run, self._out, self._model, _called(model), wanted, self._cost)
             self._timing = Timing(watched)
+            self._clock_runs = self._timing.clock.runs
             self._take(
                 self._timing,
                 LearningRates(),
@@ -198,7 +199,7 @@ class TorchTracker:
     def _before_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         if optimizer is not self._optimizer and not self._is_mine(optimizer):
             return
-        if not self._timing.clock.runs():
+        if not self._clock_runs():
             self._run.guard.drop("steps inside of a CUDA graph capture")
             return
         began = perf_counter()
@@ -213,17 +214,17 @@ class TorchTracker:
         self._cost.spend(perf_counter() - began)
 
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-        if optimizer is not self._optimizer or not self._timing.clock.runs():
+        if optimizer is not self._optimizer or not self._clock_runs():
             return
-        began = perf_counter()
         step = self._making
+        step.now = perf_counter()
         if _has_closure(args, kwargs):
             self._call(self._gradients, step)
         self._call(self._after, step)
         self._step = step.number
         self._steps_seen += 1
         self._log(step.values, step.number)
-        self._cost.spend(perf_counter() - began)
+        self._cost.spend(perf_counter() - step.now)
         self._cost.end_step(step.seconds)
         if self._graph_wanted and step.called is not None:
             with self._run.guard("finding the model's graph"):
