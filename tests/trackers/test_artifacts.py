@@ -127,7 +127,7 @@ def test_what_is_not_there_is_named(store_url: str, tmp_path: Path) -> None:
         run.log_artifact(tmp_path / "data", "digits")
         with pytest.raises(ArtifactNotFound, match=r"has no artifact 'digit'\. Near names: 'digits'"):
             run.use_artifact("digit")
-        with pytest.raises(ArtifactNotFound, match="has no 'v7'. It has: v0, latest"):
+        with pytest.raises(ArtifactNotFound, match=r"has no 'v7'\. It has: v0, latest"):
             run.use_artifact("digits:v7")
         with pytest.raises(BadInput, match="an artifact is named by a text"):
             run.use_artifact(7)  # pyright: ignore[reportArgumentType]
