@@ -11,7 +11,7 @@ from ...storage.kinds.embedding import EmbeddingData
 from .figures import Figure, label, layout, run_colours
 from .words import brief, count
 
-MOST_POINTS = 5000
+MOST_POINTS = 3000
 MOST_COLOURS = 16
 """Values of a column by which points are coloured."""
 _LONGEST = 60
@@ -22,7 +22,7 @@ def figure(title: str, data: EmbeddingData, colour: str) -> Figure:
 
     Args:
         title: shown literally; "" for what is drawn in its place.
-        data: the embedding; of more than 5000 vectors, evenly chosen ones are drawn.
+        data: the embedding; of more than 3000 vectors, evenly chosen ones are drawn.
         colour: of points that nothing is known of, `#RRGGBB`.
     """
     points, share = data.projected()
@@ -36,7 +36,7 @@ def figure(title: str, data: EmbeddingData, colour: str) -> Figure:
         places = chosen[[value == name for value in values]]
         traces.append(
             {
-                "type": "scattergl",
+                "type": "scatter",
                 "mode": "markers",
                 "name": label(name),
                 "x": points[places, 0],

@@ -42,10 +42,15 @@ class FigureData:
             StoreDamaged: it is no such JSON.
         """
         try:
-            found: Any = json.loads(self.data)
+            # A figure of another program may hold NaN, which no browser's JSON has.
+            found: Any = json.loads(self.data, parse_constant=_nothing)
             return harmless(found)
         except (TypeError, ValueError) as error:
             raise StoreDamaged(f"a figure of {len(self.data)} bytes is not plotly's JSON: {error}") from error
+
+
+def _nothing(_: str) -> None:
+    """Stand for NaN and infinity."""
 
 
 def encode(raw: RawValue) -> EncodedValue:

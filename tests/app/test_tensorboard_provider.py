@@ -70,7 +70,7 @@ def test_runs_and_the_plugins_that_have_data(board: Board) -> None:
     listing = board.served.json(f"{DATA}/plugins_listing")
     active = {name for name, plugin in listing.items() if plugin["enabled"]}
     kinds = {"scalars", "histograms", "distributions", "images", "audio", "text", "graphs"}
-    assert active == kinds | {"hparams", "timeseries"}
+    assert active == kinds | {"hparams", "timeseries", "pr_curves", "mesh"}
 
 
 @pytest.mark.parametrize(
@@ -143,6 +143,41 @@ def test_text_is_shown_as_markdown_and_never_as_html(board: Board) -> None:
     assert "<script>" not in answer[0]["text"]
 
 
+def test_a_video_and_a_figure_are_among_the_images(board: Board) -> None:
+    for tag, head in [("film", b"GIF89a"), ("bars", b"\x89PNG\r\n")]:
+        [shown] = board.ask("images/images", tag, sample="0")
+        assert board.served.get(f"{PLUGIN}/images/individualImage?{shown['query']}").body[:6] == head
+
+
+def test_a_table_is_text_that_runs_nothing(board: Board) -> None:
+    [shown] = board.ask("text/text", "surest")
+    assert "<th>score</th>" in shown["text"]
+    assert "<td>0.5</td>" in shown["text"]
+    assert "<script>" not in shown["text"]
+
+
+def test_pr_curves(board: Board) -> None:
+    [curve] = board.ask("pr_curves/pr_curves", "precision")[name_of(board.run)]
+    [(record, value)] = board.records("precision")
+    assert curve["step"] == record.step
+    known = len(curve["recall"])  # TensorBoard leaves out the end, where nothing is predicted
+    np.testing.assert_allclose(curve["recall"], value.recall[:known], rtol=1e-6)
+    np.testing.assert_allclose(curve["precision"], value.precision[:known], rtol=1e-6)
+
+
+def test_meshes(board: Board) -> None:
+    [(record, value)] = board.records("corner")
+    found = board.ask("mesh/meshes", "corner", sample="0")
+    assert {(part["content_type"], tuple(part["data_shape"])) for part in found} == {
+        (1, (1, 4, 3)),
+        (2, (1, 2, 3)),
+        (3, (1, 4, 3)),
+    }
+    query = f"run={name_of(board.run)}&tag=corner&sample=0&step={record.step}&content_type=VERTEX"
+    data = board.served.get(f"{PLUGIN}/mesh/data?{query}").body
+    np.testing.assert_array_equal(np.frombuffer(data, np.float32).reshape(-1, 3), value.vertices)
+
+
 def test_the_graph(board: Board) -> None:
     info = board.served.json(f"{PLUGIN}/graphs/info")
     assert info == {name_of(board.run): {"run": name_of(board.run), "tags": {}, "run_graph": True}}
@@ -169,11 +204,14 @@ def test_the_config_is_in_hparams_with_the_last_values_beside_it(board: Board) -
         "augment",
         "optimizer/name",
         "optimizer/betas",
+        "width",
+        "norm",
     }
     groups = json.loads(ask(Request(f"{address}/session_groups", json.dumps(request).encode(), headers)).text)
     (group,) = groups["sessionGroups"]
     assert group["hparams"]["lr"] == CONFIG["lr"]
     assert group["hparams"]["optimizer/name"] == "sgd"
+    assert (group["hparams"]["width"], group["hparams"]["norm"]) == (8, "batch")
     values = {metric["name"]["tag"]: metric["value"] for metric in group["metricValues"]}
     assert values["train/loss"] == board.series("train/loss").last_value
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -11,11 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import stepscope
 from contracts.filled_store import CONFIG, GRAPH, fill
 from contracts.sink_contract import SinkContract
 from stepscope.storage.errors import ExportRefused, RunNotFound
+from stepscope.storage.kinds.figure import FigureData
+from stepscope.storage.kinds.table import TableData
 from stepscope.storage.model import Run, Series
 from stepscope.storage.read import Reader
 from stepscope.storage.write import Writer
@@ -133,6 +138,109 @@ def test_text(exported: Any) -> None:
         assert text.item().decode() == value.text
 
 
+def test_pr_curves(exported: Any) -> None:
+    for rows, value in values(exported, "precision", "precision", "pr_curve"):
+        np.testing.assert_array_equal(rows, value.rows().astype(np.float32))
+
+
+def test_tables_are_text(exported: Any) -> None:
+    for text, _ in values(exported, "surest", "surest", "table"):
+        lines = text.item().decode().splitlines()
+        assert lines[:3] == ["| name | score |", "| --- | --- |", "| a \\| b | 0.5 |"]
+        assert lines[4] == "|  | 1 |"
+
+
+def test_a_long_table_ends_with_how_long_it_is() -> None:
+    from stepscope.trackers.sinks.tensorboard_media import markdown_of
+
+    text = markdown_of(TableData(("n",), tuple((number,) for number in range(1234))))
+    assert text.endswith("| 199 |\n\nThe first 200 of 1,234 rows.")
+
+
+def test_videos_are_gifs_among_the_images(exported: Any) -> None:
+    for parts, value in values(exported, "film", "film", "video"):
+        with Image.open(io.BytesIO(parts[2])) as shown:
+            assert (shown.format, shown.n_frames) == ("GIF", 5)
+            assert parts.tolist()[:2] == [b"18", b"16"] == [str(size).encode() for size in shown.size]
+            assert shown.info["duration"] == 200
+        assert value.media_type == "video/mp4"
+
+
+def test_a_plotly_figure_is_a_picture_that_says_where_to_look(exported: Any) -> None:
+    for parts, _ in values(exported, "bars", "bars", "figure"):
+        with Image.open(io.BytesIO(parts[2])) as shown:
+            assert shown.format == "PNG"
+            assert shown.convert("L").getextrema()[0] < 100  # something is written on it
+
+
+def test_a_picture_of_matplotlib_is_an_image_as_it_is() -> None:
+    from stepscope.trackers.sinks.tensorboard_media import picture_of
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (30, 20)).save(buffer, "PNG")
+    picture = picture_of(FigureData(buffer.getvalue(), "image/png", None, 30, 20))
+    assert (picture.data, picture.width, picture.height) == (buffer.getvalue(), 30, 20)
+
+
+def test_meshes(exported: Any) -> None:
+    from tensorboard.plugins.mesh import metadata, plugin_data_pb2
+
+    _, _, events = exported
+    for tag, name in [("corner_VERTEX", "vertices"), ("corner_FACE", "faces"), ("corner_COLOR", "colors")]:
+        series = "corner"
+        for array, value in values(exported, tag, series, "mesh"):
+            np.testing.assert_array_equal(array[0], getattr(value, name))
+        content = metadata.parse_plugin_metadata(events.SummaryMetadata(tag).plugin_data.content)
+        kinds = plugin_data_pb2.MeshPluginData
+        assert content.name == "corner"
+        assert content.components == 1 << kinds.VERTEX | 1 << kinds.FACE | 1 << kinds.COLOR
+        assert json.loads(content.json_config) == {"camera": {"fov": 75}}
+
+
+def test_the_projector_finds_embeddings_with_metadata_and_sprite(exported: Any, tmp_path: Path) -> None:
+    from tensorboard.plugins.projector.projector_plugin import ProjectorPlugin
+    from werkzeug.test import Client
+    from werkzeug.wrappers import Response
+
+    reader, run, _ = exported
+    export_tensorboard(reader, [run.run_id], tmp_path)
+    shown = served(tmp_path)
+    shown.logdir = str(tmp_path)
+    series = series_of(reader, run, "vectors", "embedding", {})
+    value = reader.load(series, reader.records(series)[0])
+    apps = ProjectorPlugin(shown).get_plugin_apps()
+    query = {"run": f"baseline-{run.run_id}", "name": "vectors:00005"}
+
+    def asked(route: str) -> bytes:
+        answer = Client(apps[route], Response).get("/", query_string=query)
+        assert answer.status_code == 200, answer.text
+        return answer.data
+
+    [info] = json.loads(asked("/info"))["embeddings"]
+    assert (info["tensorShape"], info["sprite"]["singleImageDim"]) == ([20, 4], [6, 6])
+    vectors = np.frombuffer(asked("/tensor"), np.float32).reshape(20, 4)
+    np.testing.assert_array_equal(vectors, value.vectors)
+    lines = asked("/metadata").decode().splitlines()
+    assert lines[:2] == ["number\tclass", "0\tclass 0"]
+    assert len(lines) == 21
+    assert asked("/sprite_image") == value.sprite
+
+
+def test_an_embedding_that_is_exported_again_under_another_name_leaves_nothing(
+    store_url: str, tmp_path: Path
+) -> None:
+    with stepscope.init(store=store_url, name="first") as run:
+        run.log({"e": stepscope.Embedding(np.eye(3), ["a", "b\tc", "d\ne"])}, step=1)
+    logs = tmp_path / "logs"
+    with Reader.open(store_url) as reader, Writer.open(store_url) as writer:
+        export_tensorboard(reader, [run.id], logs)
+        labels = (logs / f"first-{run.id}/projector/0-e-1/metadata.tsv").read_text()
+        assert labels == "a\nb c\nd e\n"
+        writer.update_run(run.id, {"name": "second"})
+        export_tensorboard(reader, [run.id], logs)
+    assert [folder.name for folder in logs.iterdir()] == [f"second-{run.id}"]
+
+
 def test_graph(exported: Any) -> None:
     _, _, events = exported
     graph = events.Graph()
@@ -204,8 +312,9 @@ def test_hyperparameters_of_runs_that_were_exported_one_by_one(
     empty = backend.hparams_from_data_provider(context, "", None)
     experiment = backend.experiment_from_metadata(context, "", True, tags, empty)
     shown = {info.name for info in experiment.hparam_infos}
-    assert shown == {"lr", "epochs", "augment", "optimizer/name", "optimizer/betas", "dropout", "none", "big"}
-    assert {"loss", "train/loss"} <= {info.name.tag for info in experiment.metric_infos}
+    config = {"lr", "epochs", "augment", "optimizer/name", "optimizer/betas", "dropout", "none", "big"}
+    assert shown == config | {"width", "norm"}
+    assert {"loss", "train/loss", "best"} <= {info.name.tag for info in experiment.metric_infos}
     assert_sessions(tags)
 
 
@@ -222,6 +331,7 @@ def assert_sessions(tags: Mapping[str, Mapping[str, bytes]]) -> None:
     assert hparams["lr"].number_value == CONFIG["lr"]
     assert hparams["augment"].bool_value is True
     assert hparams["optimizer/betas"].string_value == "[0.9, 0.99]"
+    assert (hparams["width"].number_value, hparams["norm"].string_value) == (8, "batch")
     assert status == 1
     other, status = ends["other"]
     assert other["big"].string_value == str(2**60)

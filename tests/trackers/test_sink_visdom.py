@@ -223,6 +223,78 @@ def test_text_is_shown_and_never_run(shown: Any) -> None:
     assert [f"<h4>step {step}</h4>" in pane["content"] for step in (2, 5, 7)] == [True] * 3
 
 
+def test_a_video_is_played(shown: Any) -> None:
+    import base64
+
+    pane, _, [value] = window_of(shown, "film", "video")
+    assert "<video controls loop" in pane["content"]
+    assert base64.b64encode(value.data).decode() in pane["content"]
+    assert "five &lt;frames&gt;" in pane["content"]
+
+
+def test_a_table_is_shown_and_never_run(shown: Any) -> None:
+    pane, _, _ = window_of(shown, "surest", "table")
+    assert "<tr><th>name</th><th>score</th></tr><tr><td>a | b</td><td>0.5</td></tr>" in pane["content"]
+    assert "<td>NaN</td>" in pane["content"]
+    assert "<script" not in pane["content"]
+
+
+def test_a_plotly_figure_stays_one(shown: Any) -> None:
+    pane, _, _ = window_of(shown, "bars", "figure")
+    [trace] = pane["content"]["data"]
+    assert (trace["type"], trace["x"], trace["y"]) == ("bar", ["a", "b"], [1, 2])
+
+
+def test_a_picture_of_matplotlib_is_an_image(store_url: str, tmp_path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    drawn = Figure(figsize=(1, 1), dpi=40)
+    drawn.subplots().plot([1, 2])
+    with stepscope.init(store=store_url, name="drawn") as run:
+        run.log({"chart": stepscope.Figure(drawn, caption="up")}, step=3)
+    with Reader.open(store_url) as reader:
+        export_visdom(reader, ["drawn"], folder=tmp_path)
+    panes = json.loads((tmp_path / "default.json").read_text())["jsons"].values()
+    [pane] = [pane for pane in panes if pane["type"] == "image_history"]
+    assert pane["content"][0]["src"].startswith("data:image/png;base64,")
+    assert pane["content"][0]["caption"] == "step 3: up"
+
+
+def test_a_pr_curve_is_a_line(shown: Any) -> None:
+    pane, _, [value] = window_of(shown, "precision", "pr_curve")
+    [trace] = pane["content"]["data"]
+    assert trace["x"][0] == value.recall[0]
+    assert trace["y"][0] == value.precision[0]
+
+
+def test_an_embedding_is_a_scatter_of_its_principal_axes(shown: Any) -> None:
+    pane, _, [value] = window_of(shown, "vectors", "embedding")
+    [trace] = pane["content"]["data"]
+    np.testing.assert_allclose(trace["x"], value.projected()[0][:, 0])
+    assert trace["text"][1] == "1 class 1"
+
+
+def test_a_mesh_and_a_cloud(shown: Any, store_url: str, tmp_path: Path) -> None:
+    pane, _, [value] = window_of(shown, "corner", "mesh")
+    [trace] = pane["content"]["data"]
+    assert (trace["type"], trace["k"], trace["vertexcolor"][0]) == ("mesh3d", [2, 3], "#ff0000")
+    np.testing.assert_array_equal(trace["x"], value.vertices[:, 0])
+    with stepscope.init(store=store_url, name="cloud") as run:
+        run.log({"points": stepscope.Mesh(np.zeros((12_000, 3)))})
+    with Reader.open(store_url) as reader:
+        export_visdom(reader, ["cloud"], folder=tmp_path)
+    panes = json.loads((tmp_path / "default.json").read_text())["jsons"].values()
+    [trace] = [pane["content"]["data"][0] for pane in panes if pane["type"] == "plot"]
+    assert (trace["type"], len(trace["x"])) == ("scatter3d", 4_000)
+
+
+def test_hyperparameters_are_properties(shown: Any) -> None:
+    pane, _, _ = window_of(shown, "trial", "hparams")
+    assert pane["type"] == "properties"
+    found = {one["name"]: one["value"] for one in pane["content"]}
+    assert found == {"width": "8", "norm": "batch", "best": "0.25"}
+
+
 def test_graph_is_a_table_of_layers(shown: Any) -> None:
     pane, _, _ = window_of(shown, "model", "graph")
     assert "<td>body/fc1</td><td>Linear</td><td>? x 4</td><td>36</td>" in pane["content"]
