@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import sys
 from collections.abc import Callable, Generator
@@ -205,11 +204,11 @@ def test_a_keras_script() -> None:
     assert "fit" not in vars(names["model"])
 
 
-def test_a_script_that_resumes() -> None:
+def test_a_script_that_resumes(monkeypatch: pytest.MonkeyPatch) -> None:
     script = program(RESUMED)
     script("--lr", "0.5")
     script("--lr", "0.25", "--steps", "2")
-    os.environ["STEPSCOPE_STORE"] = "logs/stepscope.db"  # conftest.py takes it away again
+    monkeypatch.setenv("STEPSCOPE_STORE", "logs/stepscope.db")
     [run] = runs()
     assert (run.name, run.attempt, run.state) == ("my-run-1", 1, RunState.FINISHED)
     assert run.config == {"lr": 0.25, "steps": 2, "begin": 3}
@@ -313,6 +312,8 @@ def test_every_other_mode_records(mode: str | None) -> None:
 def test_what_init_refuses(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         stepscope.init(**arguments)
+    assert stepscope.run is None
+    assert not Path("stepscope.db").exists()
 
 
 def test_words_about_an_id() -> None:

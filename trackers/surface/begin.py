@@ -9,8 +9,10 @@ from typing import Any
 
 from ...storage.errors import BadInput
 from ...storage.location import STORE_VARIABLE, StoreArgument
+from ..guard import Guard
 from ..init import init as begin_run
 from ..run import Run
+from ..settings import is_strict
 from ..tracked_dict import as_config
 from .active import active_run, enter
 from .disabled import disabled_run
@@ -32,7 +34,7 @@ _MEANINGLESS = frozenset(
         "tensorboard",
     }
 )
-_RECORDING = (None, "online", "offline", "shared")
+_MODES = (None, "online", "offline", "shared", "disabled")
 
 
 def init(
@@ -100,6 +102,8 @@ def init(
     unknown = sorted(set(others) - _MEANINGLESS)
     if unknown:
         raise TypeError(f"init() got an unexpected keyword argument {unknown[0]!r}")
+    with Guard(strict=is_strict())("beginning a run"):
+        _check_mode(mode)
     before = active_run()
     if before is not None and reinit in (False, "return_previous"):
         return before
@@ -128,8 +132,6 @@ def init(
         run.guard.say(
             "ignored", f"init takes {', '.join(ignored)} as other trackers do; here it means nothing."
         )
-    with run.guard("beginning a run"):
-        _check_mode(mode)
     run.watcher = watch_model
     return enter(run)
 
@@ -157,5 +159,5 @@ def _filtered(config: Any, include: Iterable[str] | None, exclude: Iterable[str]
 
 
 def _check_mode(mode: object) -> None:
-    if mode not in _RECORDING:
+    if mode not in _MODES:
         raise BadInput(f'init takes mode as "online", "offline" or "disabled", but got {mode!r}: it records.')
