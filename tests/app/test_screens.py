@@ -249,6 +249,27 @@ def test_media_of_one_step() -> None:
     assert "<script>" in said(test)
 
 
+@pytest.mark.usefixtures("small")
+def test_media_of_every_kind() -> None:
+    test = opened("media", runs=run_id_of("baseline"))
+    assert not test.exception
+    assert not test.warning
+    drawn = charts(test)
+    assert {one.split()[0] for one in drawn} == {"audio", "figure", "pr_curve", "embedding", "mesh"}
+    tables = [frame.value.to_numpy().ravel().tolist() for frame in test.dataframe]
+    assert any("<script>alert('x')</script>" in cells for cells in tables)
+    assert any("best (metric)" in cells for cells in tables)
+    assert len(test.get("video")) == 1
+    [figure] = [figure for alt, figure in drawn.items() if alt.startswith("figure")]
+    assert figure["data"][0]["y"] == [1, 2]
+    assert "two bars" in said(test)
+
+
+def run_id_of(name: str) -> str:
+    with Reader.open() as reader:
+        return reader.find_run(name).run_id
+
+
 def test_the_run_page_tells_everything_that_was_captured(store: str) -> None:
     config = {"optimizer": {"name": "sgd"}}
     with suppress(ZeroDivisionError), stepscope.init(store=store, config=config, tags=("first",)) as run:
