@@ -24,6 +24,7 @@ _ESCAPE = re.compile(
     r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))|[\x00-\x08\x0b\x0c\x0e-\x1a]"
 )
 """Colours, titles, movements of the cursor, and characters that stand for nothing."""
+_MOST_CHARACTERS = 4096
 
 
 class Console:
@@ -35,6 +36,9 @@ class Console:
         self._wake = wake
         self._lock = threading.RLock()
         self._busy = False
+        self._stream = STDOUT
+        self._line = ""
+        """What was printed since the last line feed: a print comes in pieces, a progress bar again."""
         self._again = False
         self._pid = os.getpid()
         self.stopped = False
@@ -49,6 +53,11 @@ class Console:
             return
         full = False
         with self._lock:
+            goes_on = stream == self._stream and not self._again
+            if goes_on and 0 < len(self._line) < _MOST_CHARACTERS and text.isprintable():
+                # Most pieces of a print.
+                self._line += text
+                return
             # What a signal handler prints in the midst of this is left out.
             if self._busy:
                 return
@@ -66,6 +75,7 @@ class Console:
     def untaken(self) -> Output | None:
         """Return what the journal is to take."""
         with self._lock:
+            self._spill(whole=True)
             return self._ring.untaken(whole=self.stopped)
 
     def taken(self, output: Output) -> None:
@@ -92,13 +102,24 @@ class Console:
             if not part:
                 continue
             if self._again and not part.startswith("\n"):
+                self._line = ""
                 self._ring.begin_line_again()
             self._again = False
-            lines, feed, rest = part.rpartition("\n")
-            if feed:
-                self._ring.append(stream, lines + feed)
-            if rest:
-                self._ring.append(stream, rest)
+            if stream != self._stream:
+                self._spill(whole=True)
+                self._stream = stream
+            self._line += part
+            if "\n" in part or len(self._line) > _MOST_CHARACTERS:
+                self._spill(whole=len(self._line) > _MOST_CHARACTERS)
+
+    def _spill(self, *, whole: bool) -> None:
+        """Put lines into the file, what is not a line yet too if `whole`. Raises OSError."""
+        lines, feed, rest = self._line.rpartition("\n")
+        self._line = "" if whole else rest
+        if feed:
+            self._ring.append(self._stream, lines + feed)
+        if whole and rest:
+            self._ring.append(self._stream, rest)
 
 
 class _Tap:

@@ -111,7 +111,8 @@ def test_a_living_run_is_read_to_its_last_line(store_url: str, capsys: Text) -> 
     with stepscope.init(store=store_url) as run:
         assert run.flush()
         sys.stdout.write("half a line")
-        assert printed(store_url, run.id) == [("stdout", "half a line")]
+        half = [("stdout", "half a line")]
+        wait_until(lambda: all_printed(store_url, run.id) and printed(store_url, run.id) == half)
     capsys.readouterr()
 
 
