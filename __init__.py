@@ -12,9 +12,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .storage.query import open as open
     from .trackers.public import *  # noqa: F403 - trackers/public.py lists the names
     from .trackers.public import Run
-    from .trackers.public import __all__ as __all__
     from .trackers.tracked_dict import TrackedDict
 
     run: Run | None
@@ -28,14 +28,22 @@ _LIVE = ("config", "run", "summary")
 
 def __getattr__(name: str) -> Any:
     if name in _LIVE:
-        return import_module(".trackers.surface.active", __name__).live(name)
-    if name == "__all__" or not name.startswith("_"):
-        public = import_module(".trackers.public", __name__)
-        if name == "__all__" or name in public.__all__:
-            value = globals()[name] = getattr(public, name)
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return _load("trackers.surface.active").live(name)
+    if name == "open":
+        value = _load("storage.query").open
+    elif name == "__all__":
+        value = sorted([*_load("trackers.public").__all__, "open"])
+    elif not name.startswith("_") and name in _load("trackers.public").__all__:
+        value = getattr(_load("trackers.public"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*import_module(".trackers.public", __name__).__all__, "__version__"])
+    return sorted([*__getattr__("__all__"), "__version__"])
+
+
+def _load(module: str) -> Any:
+    return import_module(f".{module}", __name__)

@@ -1,8 +1,10 @@
-"""All that `import stepscope` offers; the root hands on what is here, and loads it when it is first used."""
+"""All that `import stepscope` offers for logging; the root hands it on, and loads it when it is first used.
+
+Reading, `stepscope.open`, is the root's own matter: it may make tables with pandas, which trackers know not.
+"""
 
 from ..storage.errors import StepscopeError
 from ..storage.kinds.graph import GraphData, GraphNode, Layer
-from ..storage.query import open
 from .media import (
     Audio,
     Embedding,
@@ -64,7 +66,6 @@ __all__ = [
     "log",
     "log_artifact",
     "login",
-    "open",
     "save",
     "unwatch",
     "use_artifact",
