@@ -41,9 +41,11 @@ class TorchTracker:
     """Records what a training loop does, from the optimizer's steps.
 
     At every step: `learning_rate` (`learning_rate/<group>` when there are several parameter groups; a
-    group's "name" or number), `step_time` in seconds, `samples_per_second`. Every `gradient_norm_every`
-    steps: `gradient_norm`, of all gradients as one vector. Every `histogram_every` steps: `gradients/<path>`
-    and `weights/<path>` of every trained parameter. Once, after the first step: the graph, "model".
+    group's "name" or number), `step_time` in seconds, `samples_per_second`, and where they can be known
+    `data_time`, `forward_time`, `backward_time`, `optimizer_time`. Every `gradient_norm_every` steps:
+    `gradient_norm`, of all gradients as one vector, and `update_ratio`, the norm of the update over that of
+    the weights. Every `histogram_every` steps: `gradients/<path>` and `weights/<path>` of every trained
+    parameter, and `activations/<path>` when asked for. Once, after the first step: the graph, "model".
     Gradients are those that the optimizer is given: after unscaling by a GradScaler and after clipping.
     Weights are those after the step.
 
