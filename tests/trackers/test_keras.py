@@ -218,8 +218,8 @@ def test_training_is_the_same(run: Any, jit_compile: bool) -> None:
         callbacks = [KerasTracker(run, histogram_every=1, gradient_norm_every=1)] if tracked else []
         model.fit(x, y, batch_size=32, epochs=2, verbose=0, callbacks=callbacks)
         weights.append(model.get_weights())
-    # XLA may fuse the same sums in another order when more is computed from them.
-    most = 1e-6 if jit_compile else 0.0
+    # XLA may add up in another order when more is computed from a sum, and Adam enlarges what differs.
+    most = 1e-3 if jit_compile else 0.0
     assert all(np.abs(a - b).max() <= most for a, b in zip(*weights, strict=True))
 
 
@@ -291,28 +291,123 @@ def test_a_failing_tap_does_not_stop_fit(
     assert "while recording gradients" in caplog.text
 
 
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_updates_and_activations_are_those_of_the_step(run: Any, jit_compile: bool) -> None:
+    model = sequential()
+    x, y = data()
+    model(x)
+    compiled(model, keras.optimizers.Adam(0.01), jit_compile=jit_compile)
+    peek = Peek()
+    plain = compiled(keras.models.clone_model(model), keras.optimizers.Adam(0.01), jit_compile=jit_compile)
+    traced = [count_traces(model), count_traces(plain)]
+    plain.fit(x, y, batch_size=32, verbose=0)
+    tracker = KerasTracker(
+        run, histogram_every=4, gradient_norm_every=2, histograms="activations", layers="a"
+    )
+    for _ in range(2):  # the second fit goes on with what was traced
+        model.fit(x, y, batch_size=32, verbose=0, shuffle=False, callbacks=[peek, tracker])
+    assert len(traced[0]) == len(traced[1])
+    stored, first = Stored(run), peek.weights[0]
+    assert stored.names("gradients/") | stored.names("weights/") == set()
+    assert stored.names("activations/") == {"activations/a"}
+    ratios = stored.scalar("update_ratio")
+    assert list(ratios) == [1, 2, 4, 6, 8, 10]
+    for step in (1, 2, 4, 6):
+        old, new = flat(peek.weights[step - 1]), flat(peek.weights[step])
+        assert ratios[step] == pytest.approx(np.linalg.norm(new - old) / np.linalg.norm(old), rel=1e-3)
+    found = stored.records("histogram", "activations/a")
+    assert list(found) == [1, 4, 8]
+    truth = np.maximum(x[:32] @ first[0] + first[1], 0)
+    assert found[1].count == truth.size
+    assert (found[1].min, found[1].max) == pytest.approx((truth.min(), truth.max()), rel=1e-4)
+    assert found[1].mean == pytest.approx(truth.mean(), rel=0.05)
+
+
+def count_traces(model: Any) -> list[Any]:
+    """Return a list that grows whenever Python runs the train step, which it does to trace it."""
+    traces: list[Any] = []
+    own = model.train_step
+
+    def train_step(batch: Any) -> Any:
+        traces.append(batch)
+        return own(batch)
+
+    model.train_step = train_step
+    return traces
+
+
+def flat(weights: list[Any]) -> Any:
+    return np.concatenate([weight.reshape(-1) for weight in weights])
+
+
+def test_layers_get_their_call_back_and_export_knows_nothing(run: Any, tmp_path: Path) -> None:
+    model = compiled(functional())
+    fit(model, run, epochs=1, histograms=("weights", "gradients", "activations"), histogram_every=2)
+    assert "call" in vars(model.get_layer("a"))
+    model.export(tmp_path / "served", verbose=False)
+    x, _ = data()
+    loaded = tf.saved_model.load(tmp_path / "served")
+    assert np.allclose(loaded.serve(x), model.predict(x, verbose=0), atol=1e-6)
+    run.finish()
+    assert not any("call" in vars(layer) for layer in model.layers)
+
+
+def test_running_eagerly_shows_the_same(run: Any) -> None:
+    model = compiled(sequential(), run_eagerly=True)
+    fit(model, run, epochs=1, histograms=("gradients", "activations"), histogram_every=5)
+    stored = Stored(run)
+    assert list(stored.scalar("update_ratio")) == list(stored.scalar("gradient_norm")) == [1]
+    assert list(stored.records("histogram", "gradients/a/kernel")) == [1, 5]
+    assert stored.records("histogram", "activations/b")[5].count == 32 * 3
+
+
+def test_memory_of_gpus_is_read(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = type("Device", (), {"name": "/device:GPU:0"})
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda _: [gpu])
+    monkeypatch.setattr(tf.config.experimental, "get_memory_info", lambda _: {"current": 7, "peak": 9})
+    fit(compiled(sequential()), run, epochs=1, memory_every=4)
+    stored = Stored(run)
+    assert stored.scalar("memory/gpu:0/allocated") == {1: 7, 4: 7}
+    assert stored.scalar("memory/gpu:0/peak") == {1: 9, 4: 9}
+
+
 ON_TORCH = """
 import os
 os.environ["KERAS_BACKEND"] = "torch"
 import sys
 import keras, numpy as np, stepscope
+from stepscope.storage.read import Reader
 from stepscope.trackers.keras import KerasTracker
-model = keras.Sequential([keras.layers.Dense(4, name="a"), keras.layers.Dense(1, name="b")])
+layers = [keras.layers.Dense(4, name="a"), keras.layers.Dense(1, name="b")]
+model = keras.Sequential([keras.Input((3,)), *layers])
 model.compile("sgd", "mse")
 x = np.random.rand(64, 3).astype("float32")
+y = x.sum(1, keepdims=True)
+before = [w.copy() for w in model.get_weights()]
 with stepscope.init(name="on torch") as run:
-    tracker = KerasTracker(run, histogram_every=1)
-    model.fit(x, x.sum(1), epochs=2, verbose=0, callbacks=[tracker])
-    assert tracker.step == 4, tracker.step
+    tracker = KerasTracker(run, histogram_every=1, gradient_norm_every=1,
+                           histograms=("weights", "gradients", "activations"))
+    model.fit(x, y, batch_size=64, epochs=1, verbose=0, callbacks=[tracker])
+    after = model.get_weights()
+    model.fit(x, y, epochs=1, verbose=0, callbacks=[tracker])
+    assert tracker.step == 3, tracker.step
     assert run.flush()
-    from stepscope.storage.read import Reader
-    names = {s.name for s in Reader.open().series(run.id)}
-assert {"batch_loss", "epoch_loss", "learning_rate", "step_time", "weights/a/kernel", "model"} <= names, names
+    reader = Reader.open()
+    series = {s.name: s for s in reader.series(run.id)}
+    def first(name):
+        return reader.points(series[name]).last[0]
+    flat = lambda weights: np.concatenate([w.reshape(-1) for w in weights])
+    update = np.linalg.norm(flat(after) - flat(before))
+    assert abs(first("gradient_norm") * 0.01 / update - 1) < 1e-3
+    assert abs(first("update_ratio") * np.linalg.norm(flat(before)) / update - 1) < 1e-3
+assert {"batch_loss", "epoch_loss", "learning_rate", "step_time", "data_time", "weights/a/kernel",
+        "gradients/a/kernel", "activations/a", "model"} <= set(series), series
+assert "apply" not in vars(model.optimizer) and "call" not in vars(model.layers[0])
 assert "tensorflow" not in sys.modules
 """
 
 
-def test_keras_on_torch_does_not_break(tmp_path: Path) -> None:
+def test_keras_on_torch_shows_the_same(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     store = str(tmp_path / "s.db")
     run_python("-c", ON_TORCH, STEPSCOPE_STORE=store, STEPSCOPE_STRICT="1")
@@ -320,26 +415,72 @@ def test_keras_on_torch_does_not_break(tmp_path: Path) -> None:
 
 MIRRORED = """
 import keras, numpy as np, tensorflow as tf, stepscope
+from stepscope.storage.read import Reader
 from stepscope.trackers.keras import KerasTracker
+from stepscope.trackers.tensorflow import TensorFlowTracker
 (cpu,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-    model = keras.Sequential([keras.layers.Dense(4, name="a"), keras.layers.Dense(1, name="b")])
-    model.compile("sgd", "mse")
 x = np.random.rand(64, 3).astype("float32")
-with stepscope.init() as run:
-    tracker = KerasTracker(run)
-    model.fit(x, x.sum(1), epochs=2, verbose=0, callbacks=[tracker])
-    assert tracker.step == 4, tracker.step
+y = x.sum(1, keepdims=True)
+
+def trained(strategy):
+    keras.utils.set_random_seed(0)
+    with strategy.scope():
+        model = keras.Sequential([keras.layers.Dense(4, name="a"), keras.layers.Dense(1, name="b")])
+        model.compile(keras.optimizers.Adam(0.01), "mse", jit_compile=False)
+    with stepscope.init() as run:
+        tracker = KerasTracker(run, histogram_every=1, gradient_norm_every=1,
+                               histograms=("weights", "gradients", "activations"))
+        model.fit(x, y, epochs=2, verbose=0, shuffle=False, callbacks=[tracker])
+        assert tracker.step == 4, tracker.step
+        return told(run)
+
+def told(run):
     assert run.flush()
-    from stepscope.storage.read import Reader
-    names = {s.name for s in Reader.open().series(run.id)}
-assert {"batch_loss", "epoch_loss", "learning_rate", "samples_per_second", "weights/a/kernel"} <= names, names
-assert {"gradient_norm", "update_ratio", "gradients/a/kernel"} <= names, names
+    reader = Reader.open()
+    series = {s.name: s for s in reader.series(run.id) if not s.name.startswith("system/")}
+    scalars = {n: reader.points(s).last for n, s in series.items() if s.kind == "scalar"}
+    last = {n: reader.load(s, reader.records(s)[-1]) for n, s in series.items() if s.kind == "histogram"}
+    return scalars, last
+
+mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+one, two = trained(tf.distribute.get_strategy()), trained(mirrored)
+assert set(one[0]) == set(two[0]), set(one[0]) ^ set(two[0])
+assert set(one[1]) == set(two[1]), set(one[1]) ^ set(two[1])
+for name in ("gradient_norm", "update_ratio", "batch_loss"):
+    assert np.allclose(one[0][name], two[0][name], rtol=1e-3), (name, one[0][name], two[0][name])
+for name in ("gradients/a/kernel", "weights/b/kernel"):
+    assert np.isclose(one[1][name].max, two[1][name].max, rtol=1e-3), name
+assert (one[1]["activations/b"].count, two[1]["activations/b"].count) == (32, 16)
+
+with mirrored.scope():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, name="a")])
+    optimizer = keras.optimizers.SGD(0.1)
+
+def step(x, y):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum((model(x) - y) ** 2) / 64
+    optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+
+@tf.function
+def train(batch):
+    mirrored.run(step, args=batch)
+
+with stepscope.init() as run:
+    tracker = TensorFlowTracker(run, model, optimizer, gradient_norm_every=1)
+    data = tf.data.Dataset.from_tensor_slices((x, y)).batch(64)
+    for batch in mirrored.experimental_distribute_dataset(data):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((model(x) - y) ** 2)
+        truth = tf.linalg.global_norm(tape.gradient(loss, model.trainable_variables))
+        train(batch)
+        tracker.end_step()
+    scalars, _ = told(run)
+    assert np.allclose(scalars["gradient_norm"], [truth], rtol=1e-4), (scalars["gradient_norm"], truth)
 """
 
 
-def test_a_mirrored_strategy_goes_without_gradients(tmp_path: Path) -> None:
+def test_a_mirrored_strategy_shows_the_same(tmp_path: Path) -> None:
     run_python("-c", MIRRORED, STEPSCOPE_STORE=str(tmp_path / "s.db"), STEPSCOPE_STRICT="1")
 
 

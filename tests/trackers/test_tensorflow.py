@@ -330,3 +330,113 @@ def test_weights_of_one_number_are_histograms(run: Any) -> None:
 def test_the_first_argument_must_be_a_run() -> None:
     with pytest.raises(BadInput, match=r"^TensorFlowTracker needs the run that stepscope\.init returned"):
         TensorFlowTracker(5, small_net())  # type: ignore[arg-type]
+
+
+EVERYTHING = ("weights", "gradients", "activations")
+
+
+@pytest.mark.parametrize("jit_compile", [True, False, None])
+def test_updates_and_activations_are_those_of_the_loop(run: Any, jit_compile: bool | None) -> None:
+    """`None` runs the loop eagerly."""
+    model = small_net()
+    optimizer = keras.optimizers.Adam(0.01)
+    tracker = TensorFlowTracker(
+        run, model, optimizer, histogram_every=2, gradient_norm_every=2, histograms=EVERYTHING, layers=["a"]
+    )
+    train_step = step_of(model, optimizer)
+    if jit_compile is not None:
+        train_step = tf.function(train_step, jit_compile=jit_compile)
+    ratios: dict[int, float] = {}
+    hidden: dict[int, Any] = {}
+    for step, (x, y) in enumerate(batches(4), 1):
+        old = model.get_weights()
+        hidden[step] = np.maximum(x.numpy() @ old[0] + old[1], 0)
+        train_step(x, y)
+        tracker.end_step()
+        change = np.linalg.norm(flat(model.get_weights()) - flat(old))
+        ratios[step] = change / np.linalg.norm(flat(old))
+        model(x * 100)  # no tape records it, so it is no part of a step
+    stored = Stored(run)
+    assert stored.scalar("update_ratio") == pytest.approx({s: ratios[s] for s in (1, 2, 4)}, rel=1e-3)
+    assert stored.names("activations/") == {"activations/a"}
+    assert stored.names("gradients/") == {"gradients/a/kernel", "gradients/a/bias"}
+    found = stored.records("histogram", "activations/a")
+    assert list(found) == [1, 2, 4]
+    for step, histogram in found.items():
+        assert histogram.count == 80
+        assert histogram.max == pytest.approx(hidden[step].max(), rel=1e-4)
+        assert histogram.mean == pytest.approx(hidden[step].mean(), rel=0.05)
+    run.finish()
+    assert not any("call" in vars(layer) for layer in (model, *model.layers))
+
+
+def flat(weights: list[Any]) -> Any:
+    return np.concatenate([weight.reshape(-1) for weight in weights])
+
+
+def test_activations_of_odd_numbers() -> None:
+    """NaN, infinity, equal numbers and integers: what is finite is binned."""
+    from stepscope.trackers.tensorflow.activations import _histogram, _row
+
+    for given, low, high, count in [
+        ([1.0, float("nan"), 3.0, float("inf")], 1.0, 3.0, 2),
+        ([[2, 2], [2, 2]], 2.0, 2.0, 4),
+    ]:
+        row = tf.function(_row, jit_compile=True)(tf.constant(given)).numpy()
+        assert (row[0], row[1], row[2:].sum()) == (low, high, count)
+        histogram = _histogram(low, high, row[2:])
+        assert (np.diff(histogram.edges) > 0).all()
+        assert sum(histogram.counts) == count
+
+
+def test_the_time_of_an_eager_step_is_split(run: Any) -> None:
+    model = small_net()
+    optimizer = keras.optimizers.SGD(0.1)
+    tracker = TensorFlowTracker(run, model, optimizer, graph=False)
+    train_step = step_of(model, optimizer)
+    for step, (x, y) in enumerate(batches(4), 1):
+        if step == 3:
+            tracker.pause()
+        train_step(x, y)
+        run.log({"loss": 1.0})
+    stored = Stored(run)
+    parts = [stored.scalar(f"{part}_time") for part in ("data", "forward", "backward", "optimizer")]
+    assert [list(part) for part in parts] == [[2, 4], [1, 2, 3, 4], [1, 2, 3, 4], [1, 2, 3, 4]]
+    seconds = stored.scalar("step_time")
+    for step in (2, 4):
+        assert 0 < sum(part[step] for part in parts) < seconds[step] * 1.5
+
+
+def test_a_model_in_a_function_of_its_own_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("STEPSCOPE_STRICT", raising=False)
+    monkeypatch.setenv("STEPSCOPE_STORE", str(tmp_path / "s.db"))
+    model = small_net()
+    optimizer = keras.optimizers.SGD(0.1)
+    forward = tf.function(lambda x: model(x, training=True))
+    with stepscope.init() as run:
+        tracker = TensorFlowTracker(run, model, optimizer, histograms=EVERYTHING, graph=False)
+
+        @tf.function
+        def train_step(x: Any, y: Any) -> None:
+            with tf.GradientTape() as tape:
+                loss = LOSS(y, forward(x))
+            optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+
+        for x, y in batches(2):
+            train_step(x, y)
+            tracker.end_step()
+        stored = Stored(run)
+    assert stored.names("activations/") == set()
+    assert "gradients/a/kernel" in stored.names()
+    assert "activations of a, b are not recorded: they are called in another function" in caplog.text
+
+
+def test_wrong_histograms_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("STEPSCOPE_STRICT", raising=False)
+    with stepscope.init(store=tmp_path / "s.db") as run:
+        TensorFlowTracker(run, small_net(), histograms="losses").end_step()
+    assert 'histograms must be some of "weights", "gradients" and "activations"' in caplog.text
