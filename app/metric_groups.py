@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from ..storage.model import LastValues, Run, Series, without_rank_0
+from ..storage.model import Context, LastValues, Run, Series, without_rank_0
 from ..storage.name_rules import Naming
 from ..storage.names import MetricName
 
@@ -31,10 +32,37 @@ class Member:
 
     def words(self, run_name: str) -> str:
         """Return what tells its line from the others on the chart: run, split, granularity, rank ..."""
-        context = [f"{key} {value}" for key, value in self.series.context.items() if key != "split"]
+        return self.words_with(run_name, *_told(self.series.context, "split"))
+
+    def words_across(self, run_name: str, ranks: str) -> str:
+        """Return the same for a line that stands for several ranks, with words for them."""
+        return self.words_with(run_name, *_told(self.series.context, "split", "rank"), ranks)
+
+    def words_with(self, run_name: str, *others: str) -> str:
+        """Return what tells a line from the others, with some other words at the end."""
         each = f"per {self.name.granularity}" if self.name.granularity else None
-        parts = [run_name, self.name.split, self.name.source, each, *context]
+        parts = [run_name, self.name.split, self.name.source, each, *others]
         return " · ".join(part for part in parts if part)
+
+
+def _told(context: Context, *others: str) -> list[str]:
+    return [f"{key} {value}" for key, value in context.items() if key not in others]
+
+
+def by_rank(members: Iterable[Member]) -> list[list[Member]]:
+    """Group what several ranks of a run logged of one series; rank 0 is the first in its group."""
+    groups: dict[Any, list[Member]] = {}
+    for one in members:
+        context = {key: value for key, value in one.series.context.items() if key != "rank"}
+        key = (one.run.run_id, one.series.name, tuple(sorted(context.items())))
+        ranked = "rank" in one.series.context
+        groups.setdefault((key, ranked), []).append(one)
+    return [sorted(group, key=_rank) for group in groups.values()]
+
+
+def _rank(member: Member) -> tuple[int, str]:
+    rank = member.series.context.get("rank", 0)
+    return (rank, "") if isinstance(rank, int) else (1 << 62, rank)
 
 
 def by_metric(

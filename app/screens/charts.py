@@ -9,7 +9,7 @@ import streamlit as st
 
 from .. import metric_groups, queries
 from ..metric_groups import Member
-from ..views import scalar
+from ..views import ranks, scalar
 from ..views.scalar import Line, Look, XAxis
 from ..views.words import plain
 from ..widgets import chart, grid, notices, page
@@ -19,6 +19,9 @@ POINTS_A_CHART = 6 * queries.POINTS_A_LINE
 """A chart of more draws each line with half the points: a browser needs a second for some ten thousand."""
 
 
+MEAN_OF_RANKS, RANK_0, ALL_RANKS = "mean", "rank 0", "all"
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the viewer set."""
@@ -26,6 +29,8 @@ class Options:
     look: Look
     wanted: str
     columns: int
+    ranks: str = "all"
+    """Which ranks are shown: one of the three words above."""
 
 
 def show() -> None:
@@ -84,28 +89,49 @@ def _draw(chosen: Choice, options: Options) -> None:
         notices.nothing(f"No metric fits **{plain(options.wanted)}**.")
         return
     st.caption(_legend(metrics))
+    options = replace(options, ranks=_ranks(metrics))
     for section, names in metric_groups.sections(metrics).items():
         opened = section not in metric_groups.LAST or bool(options.wanted)
         head = grid.section(section, len(names), opened=opened)
         with head:
             for name, cell in grid.cells(names if head.open else [], options.columns):
                 with cell, notices.guarded(f"metric {name}"):
-                    _chart(name, metrics[name], chosen, options.look)
+                    _chart(name, metrics[name], chosen, options)
 
 
-def _chart(metric: str, members: Sequence[Member], chosen: Choice, look: Look) -> None:
-    wanted = sum(min(one.series.count, queries.POINTS_A_LINE) for one in members)
+def _ranks(metrics: Mapping[str, Sequence[Member]]) -> str:
+    """Ask which ranks are shown, where a run has several of one metric."""
+    if not any(len(group) > 1 for members in metrics.values() for group in metric_groups.by_rank(members)):
+        return ALL_RANKS
+    chosen = st.segmented_control(
+        "Ranks",
+        [MEAN_OF_RANKS, RANK_0, ALL_RANKS],
+        default=MEAN_OF_RANKS,
+        required=True,
+        key="ranks",
+        bind="query-params",
+        help="The mean lies in a band from the smallest to the largest value of all ranks.",
+    )
+    return chosen or MEAN_OF_RANKS
+
+
+def _chart(metric: str, members: Sequence[Member], chosen: Choice, options: Options) -> None:
+    look = options.look
+    groups = _shown(metric_groups.by_rank(members), options.ranks)
+    wanted = sum(min(group[0].series.count, queries.POINTS_A_LINE) for group in groups)
     most = queries.POINTS_A_LINE // (2 if wanted > POINTS_A_CHART else 1)
     lines: list[Line] = []
-    for one in members:
-        name = one.words(chosen.names[one.run.run_id])
+    for group in groups:
+        one, run_name = group[0], chosen.names[group[0].run.run_id]
+        several = len(group) > 1
+        name = one.words_across(run_name, f"mean of {len(group)} ranks") if several else one.words(run_name)
         with notices.guarded(f"series {one.series.name} of {name}"):
-            points = queries.points(one.series, most)
+            points = [queries.points(each.series, most) for each in ranks.chosen(group)]
             lines.append(
                 Line(
                     name,
                     chosen.colours[one.run.run_id],
-                    points,
+                    ranks.across(points) if several else points[0],
                     one.run.created_at,
                     one.name.split,
                     one.name.granularity,
@@ -115,6 +141,15 @@ def _chart(metric: str, members: Sequence[Member], chosen: Choice, look: Look) -
         look = replace(look, smoothing=0.0)
     alt = f"{metric} of {', '.join(line.name for line in lines)}"
     chart.draw(scalar.figure(metric, lines, look), key=f"metric {metric}", alt=alt)
+
+
+def _shown(groups: Sequence[list[Member]], which: str) -> list[list[Member]]:
+    """Return the members of each line."""
+    if which == MEAN_OF_RANKS:
+        return list(groups)
+    if which == RANK_0:
+        return [group[:1] for group in groups]
+    return [[one] for group in groups for one in group]
 
 
 def _legend(metrics: Mapping[str, Sequence[Member]]) -> str:
