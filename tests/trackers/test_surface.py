@@ -347,6 +347,16 @@ def test_the_newest_run_that_broke_off_goes_on() -> None:
     assert fresh.id not in (broken.id, other.id)
 
 
+def test_a_folder_that_cannot_be_made_stops_no_training(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("STEPSCOPE_STRICT")
+    Path("file").write_text("")
+    with stepscope.init(dir="file/logs") as run:
+        run.log({"a": 1.0})
+    assert "nothing of this run is recorded" in caplog.text
+
+
 def test_parts_of_a_config_and_a_job_type() -> None:
     config = {"a": 1, "b": 2, "c": 3}
     stepscope.init(config=config, config_exclude_keys=["a"], job_type="eval", tags="x").finish()

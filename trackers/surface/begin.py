@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -139,7 +140,9 @@ def init(
 def _in_folder(folder: str | os.PathLike[str]) -> Path | None:
     if os.environ.get(STORE_VARIABLE):
         return None
-    os.makedirs(folder, exist_ok=True)
+    # Where that fails, beginning the run says why the store cannot be made.
+    with contextlib.suppress(OSError):
+        os.makedirs(folder, exist_ok=True)
     return Path(folder, "stepscope.db")
 
 
