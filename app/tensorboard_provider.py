@@ -1,10 +1,10 @@
 """TensorBoard's DataProvider over the store: TensorBoard shows the runs as they are, with no export.
 
 Each method reads what TensorBoard asks for and no more, so a large store costs what the charts on screen
-cost. Scalars are served from the kind scalar, tensors from histogram, text, table, PR curve and mesh,
-sequences of blobs from image, video, figure, audio and graph; the config and hyperparameters of a run lie in
-the metadata of tensors that hold no data, which is how TensorBoard's own writers keep them. Embeddings are
-shown by an export only: the projector reads files.
+cost. Scalars are served from the kind scalar and the metrics of hparams, tensors from histogram, text, table,
+PR curve and mesh, sequences of blobs from image, video, figure, audio and graph; config and hyperparameters
+of a run lie in the metadata of tensors that hold no data, which is how TensorBoard's own writers keep them.
+Embeddings are shown by an export only: the projector reads files.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..storage.model import Series
 from ..storage.read import Reader
 from . import tensorboard_series as found
 from .tensorboard_keys import decode_blob_key
-from .tensorboard_series import BLOBS, HPARAMS, MESHES, SCALARS, TENSORS, ByRunAndTag
+from .tensorboard_series import BLOBS, HPARAMS, MESHES, SCALARS, TENSORS, ByRunAndTag, Metric
 
 # TensorBoard carries no types: a type checker would take its abstract methods to return None.
 errors: Any = _errors
@@ -68,7 +68,7 @@ class StoreDataProvider(provider.DataProvider):
         self, _ctx: Any = None, *, plugin_name: str, run_tag_filter: Any = None, **_: Any
     ) -> ByRunAndTag:
         """Describe the series of numbers."""
-        return self._each(SCALARS.get(plugin_name), run_tag_filter, found.describe_scalars)
+        return self._scalars(plugin_name, run_tag_filter, found.describe_scalars, found.describe_metric)
 
     def read_scalars(
         self,
@@ -87,7 +87,7 @@ class StoreDataProvider(provider.DataProvider):
                 for step, time, value in found.sampled_points(reader, series, downsample)
             ]
 
-        return self._each(SCALARS.get(plugin_name), run_tag_filter, read)
+        return self._scalars(plugin_name, run_tag_filter, read, lambda metric: [found.metric_datum(metric)])
 
     def read_last_scalars(
         self, _ctx: Any = None, *, plugin_name: str, run_tag_filter: Any = None, **_: Any
@@ -99,7 +99,7 @@ class StoreDataProvider(provider.DataProvider):
                 step=series.last_step, wall_time=series.last_time, value=series.last_value
             )
 
-        return self._each(SCALARS.get(plugin_name), run_tag_filter, last)
+        return self._scalars(plugin_name, run_tag_filter, last, found.metric_datum)
 
     def list_tensors(
         self, _ctx: Any = None, *, plugin_name: str, run_tag_filter: Any = None, **_: Any
@@ -172,6 +172,21 @@ class StoreDataProvider(provider.DataProvider):
         if data is None:
             raise errors.NotFoundError(f"there is no blob with the key {blob_key[:80]!r}")
         return data
+
+    def _scalars(
+        self,
+        plugin_name: str,
+        run_tag_filter: Any,
+        make: Callable[[Reader, Series], Any],
+        make_metric: Callable[[Metric], Any],
+    ) -> ByRunAndTag:
+        """Return `make` of every series of numbers, and `make_metric` of metrics that are none of them."""
+        if plugin_name not in SCALARS:
+            return {}
+        answer = self._each(SCALARS[plugin_name], run_tag_filter, make)
+        for metric in self._ask(lambda reader: list(found.metrics(reader, run_tag_filter)), []):
+            answer.setdefault(metric.run, {}).setdefault(metric.tag, make_metric(metric))
+        return answer
 
     def _each(
         self, kinds: Sequence[str] | None, run_tag_filter: Any, make: Callable[[Reader, Series], Any]

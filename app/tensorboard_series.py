@@ -6,6 +6,7 @@ Values and metadata are those of the export to event files, so that TensorBoard 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -233,6 +234,40 @@ def configs(reader: Reader, runs: Mapping[str, Run]) -> ByRunAndTag:
                 )
                 answer.setdefault(run_name(run), {})[value.tag] = series
     return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric that came with hyperparameters, which TensorBoard takes for a scalar of one point."""
+
+    run: str
+    """The run's name in TensorBoard."""
+    tag: str
+    step: int
+    time: float
+    value: float
+
+
+def metrics(reader: Reader, run_tag_filter: Any) -> Iterator[Metric]:
+    """Yield the metrics that came with the newest hyperparameters of each run that passes the filter."""
+    runs = chosen_runs(reader, run_tag_filter)
+    tags = None if run_tag_filter is None else run_tag_filter.tags
+    for series in reader.series(list(runs), kind="hparams"):
+        for record in reader.records(series, first_step=series.last_step):
+            for tag, value in reader.load(series, record).metrics.items():
+                if tags is None or tag in tags:
+                    yield Metric(run_name(runs[series.run_id]), tag, record.step, record.time, value)
+
+
+def describe_metric(metric: Metric) -> Any:
+    """Return what TensorBoard knows of a metric before it reads it."""
+    about = {"plugin_content": b"", "description": "", "display_name": ""}
+    return provider.ScalarTimeSeries(max_step=metric.step, max_wall_time=metric.time, **about)
+
+
+def metric_datum(metric: Metric) -> Any:
+    """Return the one point of a metric."""
+    return provider.ScalarDatum(step=metric.step, wall_time=metric.time, value=metric.value)
 
 
 def _logged_hparams(reader: Reader, runs: Mapping[str, Run]) -> dict[str, dict[str, Any]]:

@@ -214,6 +214,13 @@ def test_the_config_is_in_hparams_with_the_last_values_beside_it(board: Board) -
     assert (group["hparams"]["width"], group["hparams"]["norm"]) == (8, "batch")
     values = {metric["name"]["tag"]: metric["value"] for metric in group["metricValues"]}
     assert values["train/loss"] == board.series("train/loss").last_value
+    assert values["best"] == 0.25
+
+
+def test_a_metric_of_hyperparameters_is_a_scalar_of_one_point(board: Board) -> None:
+    [(record, _)] = board.records("trial")
+    assert board.ask("scalars/scalars", "best") == [[record.time, record.step, 0.25]]
+    assert "best" in board.served.json(f"{PLUGIN}/scalars/tags")[name_of(board.run)]
 
 
 @pytest.mark.parametrize(

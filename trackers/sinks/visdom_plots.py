@@ -77,7 +77,8 @@ def embedding_pane(win: str, title: str, _steps: Sequence[int], values: Sequence
         "text": labels,
         "marker": {"size": 5},
     }
-    return Pane(win, "plot", title, {"data": [trace], "layout": layout(title, "principal axis")})
+    drawn = {**layout(title, "principal axis"), "showlegend": False}
+    return Pane(win, "plot", title, {"data": [trace], "layout": drawn})
 
 
 def mesh_pane(win: str, title: str, _steps: Sequence[int], values: Sequence[MeshData]) -> Pane:

@@ -117,8 +117,9 @@ def _video_element(value: VideoData) -> str:
     source, caption = _data_uri(value.media_type, value.data), html.escape(value.caption or "")
     if value.is_animation:
         return f'<img src="{source}"><div>{caption}</div>'
-    player = f'<video controls loop width="380"><source type="{value.media_type}" src="{source}"></video>'
-    return f"{player}<div>{caption}</div>"
+    shape = "max-width: 100%; height: 230px"
+    film = f'<source type="{value.media_type}" src="{source}">'
+    return f'<video controls loop style="{shape}">{film}</video><div>{caption}</div>'
 
 
 def _table_element(value: TableData) -> str:
