@@ -228,7 +228,7 @@ def test_the_watchdog_names_the_scope(run: Any, where: str) -> None:
     (alert,) = alerts_of(Stored(run).reader, [run.id])
     layer, count = ("second", 12) if where == "forward" else ("first", 9)
     assert (alert.title, alert.level, alert.step) == (f"NaN in the {where} pass of {layer}", "error", 4)
-    assert f"of {count} numbers {count} NaN, none finite" in alert.text
+    assert f"{count} NaN" in alert.text
     if where == "backward":
         assert "Of 2 parameters, the gradients of 1 are bad: first/kernel." in alert.text
 

@@ -12,6 +12,7 @@ from ..guard import Guard
 from .activations import ActivationProbe
 from .gradients import GradientProbe
 from .model import layer_table
+from .part import Part, Watched
 from .tap import Tap
 
 # Imports in functions: another backend's program need not have TensorFlow, nor wait for it.
@@ -48,6 +49,15 @@ def activation_probe(tap: Tap, layers: dict[str, Any]) -> ActivationProbe:
 
         return tap.probe(key, lambda: TracedActivationProbe(cast("Any", tap), layers))
     return tap.probe(key, lambda: ActivationProbe(layers))
+
+
+def watchdog(watched: Watched, tap: Tap, name: str | None) -> list[Part]:
+    """Return what looks for NaN and infinity, for the tracker of that name; empty where nothing does."""
+    if not is_on("tensorflow"):
+        return []
+    from ..tensorflow.watchdog import Watchdog  # noqa: PLC0415
+
+    return [Watchdog(watched, cast("Any", tap), name)]
 
 
 def memory_reader() -> Callable[[], Mapping[str, float]] | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..hooks.layers import Wanted, check_histograms, wanted_layers
 from ..hooks.pace import check_every
 from .activations import Activations, innermost_layers
-from .backend import activation_probe, gradient_probe, memory_reader
+from .backend import activation_probe, gradient_probe, memory_reader, watchdog
 from .gradients import Gradients
 from .part import Part, Watched
 from .state import LearningRate, Memory, Weights
@@ -25,11 +25,14 @@ class Looks:
     memory_every: int
     wanted: Wanted
     """Whether histograms of a path are wanted."""
+    watchdog: bool
+    name: str | None
+    """Of the tracker, if it has one."""
 
     @property
     def inside(self) -> bool:
         """Whether any look is at what happens inside of a step."""
-        return bool(self.norm_every or self.gradients_every or self.activations_every)
+        return bool(self.norm_every or self.gradients_every or self.activations_every or self.watchdog)
 
     @property
     def longest_every(self) -> int:
@@ -48,6 +51,8 @@ class Looks:
             layers = innermost_layers(watched.model, self.wanted)
             if layers:
                 parts.append(Activations(watched, activation_probe(tap, layers), self.activations_every))
+        if tap is not None and self.watchdog:
+            parts += watchdog(watched, tap, self.name)
         if self.weights_every:
             parts.append(Weights(watched, self.weights_every))
         read = memory_reader() if self.memory_every else None
@@ -63,6 +68,8 @@ def make_looks(
     histograms: str | Sequence[str],
     layers: str | Sequence[str],
     memory_every: int,
+    watchdog: bool,
+    name: str | None,
 ) -> Looks:
     """Return what the arguments of a tracker ask for. Raises BadInput when one is wrong."""
     check_every(
@@ -76,4 +83,6 @@ def make_looks(
         activations_every=histogram_every * ("activations" in kinds),
         memory_every=memory_every,
         wanted=wanted_layers(layers),
+        watchdog=watchdog,
+        name=name,
     )

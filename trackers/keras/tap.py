@@ -47,6 +47,8 @@ class Probe:
     """
 
     wanted = False
+    always = False
+    """Whether it looks at every step, and is to be traced outside of the branch for wishes."""
     layers: dict[str, Any] = {}  # noqa: RUF012 - replaced, never changed
     """Path -> layer whose output is to be seen."""
 
@@ -122,8 +124,14 @@ class Tap:
 
     def run_probes(self, seen: Seen, method: str) -> None:
         """Let every probe see."""
+        for always in (True, False):
+            self.run_some(seen, method, always=always)
+
+    def run_some(self, seen: Seen, method: str, *, always: bool) -> None:
+        """Let those see that look at every step, or the others."""
         for probe in self._probes.values():
-            getattr(probe, method)(seen)
+            if probe.always is always:
+                getattr(probe, method)(seen)
 
     def reachable(self, outputs: dict[str, Any]) -> dict[str, Any]:
         """Return the outputs that can be used where `apply` is called."""

@@ -40,7 +40,7 @@ class TensorFlowTap(Tap):
         return is_taped() and (not tf.executing_eagerly() or super().is_training())
 
     def run_probes(self, seen: Seen, method: str) -> None:
-        """Let every probe see, all of them behind one branch in a function."""
+        """Let every probe see; in a function, those with wishes behind one branch."""
         if self.has_replicas and self.is_eager():
             self.guard.say(
                 "tf-eager-strategy",
@@ -48,7 +48,8 @@ class TensorFlowTap(Tap):
                 "tf.function around it.",
             )
             return
-        self.wishes.when_any(lambda: super(TensorFlowTap, self).run_probes(seen, method))
+        self.run_some(seen, method, always=True)
+        self.wishes.when_any(lambda: self.run_some(seen, method, always=False))
 
     def reachable(self, outputs: dict[str, Any]) -> dict[str, Any]:
         """Leave out what another function made: its tensors cannot be used here."""

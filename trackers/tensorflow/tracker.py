@@ -69,6 +69,7 @@ class TensorFlowTracker:
         histograms: str | Sequence[str] = ("weights", "gradients"),
         layers: str | Sequence[str] = "*",
         memory_every: int = 100,
+        watchdog: bool = True,
         graph: bool = True,
         name: str | None = None,
     ) -> None:
@@ -84,6 +85,8 @@ class TensorFlowTracker:
             histograms: what to make histograms of: "weights", "gradients", "activations".
             layers: a pattern such as "encoder/*", or several: the layers whose histograms are made.
             memory_every: steps between looks at the memory of GPUs; 0 for none.
+            watchdog: whether to alert the run of NaN and infinity, with the layer, direction and step where
+                they came first.
             graph: whether to record the model's graph.
             name: tells several trackers of one run apart; it comes behind the first part of every name that
                 the tracker writes: name="generator" gives `gradient_norm/generator`,
@@ -109,6 +112,8 @@ class TensorFlowTracker:
                 histograms=histograms,
                 layers=layers,
                 memory_every=memory_every,
+                watchdog=watchdog,
+                name=name,
             )
             self._cost = Cost(run, self._out, looks.longest_every)
             self._step = Step(self._cost)
