@@ -7,35 +7,13 @@ writer's thread calls numpy(); a variable is read into a tensor first.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .arrays import is_torch_tensor
-
-MOST_PENDING = 4096
-"""Snapshots that may wait at once; each holds memory of the device."""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The value of a device tensor at the moment it was logged."""
-
-    ready: Callable[[], bool]
-    """Whether reading it would not wait for the device."""
-    read: Callable[[], Any]
-    """Returns a number, what holds numbers, or a Payload that was made on the device."""
-    histogram: bool = False
-    """Whether it is a histogram even with one element, which is a number otherwise."""
-
-
-def always() -> bool:
-    """Return True: what TensorFlow holds may be read at any time."""
-    return True
-
-
-CAPTURING = Snapshot(always, lambda: None)
-"""Stands for a value that was logged while a CUDA graph was captured: it cannot be had."""
+from .device_snapshot import MOST_PENDING, Snapshot, always
+from .device_torch import snapshot_torch
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +82,6 @@ def snapshot(value: Any, *, histogram: bool = False) -> Snapshot | None:
     if is_torch_tensor(value):
         if value.device.type == "cpu":
             return None
-        from .device_torch import snapshot_torch  # noqa: PLC0415 - only where there is a device
-
         return snapshot_torch(value, histogram=histogram)
     device = getattr(value, "device", None)
     if not isinstance(device, str) or not device or "CPU" in device.upper():

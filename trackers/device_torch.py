@@ -13,8 +13,8 @@ from collections import deque
 from functools import partial
 from typing import Any
 
-from .device import CAPTURING, MOST_PENDING, Snapshot, always
 from .device_bins import FEWEST, count_on_device, payload_of
+from .device_snapshot import CAPTURING, MOST_PENDING, Snapshot, always
 from .raw import Payload
 
 

@@ -26,7 +26,8 @@ from ..storage.model import Run as StoredRun
 from ..storage.os_files import after_fork_in_child
 from .console import Console
 from .delivery import Delivery, Later
-from .device import CAPTURING, PendingValue, PendingValues, Snapshot
+from .device import PendingValue, PendingValues
+from .device_snapshot import CAPTURING, Snapshot
 from .guard import Guard
 from .names import check_name
 from .raw import Payload
