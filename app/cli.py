@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from ..storage.errors import StepscopeError
-from .commands import backup, change, compact, export, runs, show, sync, ui, upgrade, verify
+from .commands import artifacts, backup, change, compact, export, runs, show, sync, ui, upgrade, verify
 
 GROUPS = {
-    "look": (ui, runs, show),
+    "look": (ui, runs, show, artifacts),
     "change runs": (change,),
     "hand on": (export, sync, backup),
     "care for the store": (verify, compact, upgrade),

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from ...storage.events import Alert, alerts_of
 from ...storage.maintain import RunSize, size_of
 from ...storage.model import Attempt, Run, Series
 from ...storage.nested import flatten
@@ -33,14 +34,15 @@ def run(options: argparse.Namespace) -> None:
         found = reader.run(reader.find_run(options.named).run_id)
         environment = reader.environment(found.run_id)
         series, attempts = reader.series(found.run_id), reader.attempts(found.run_id)
-        size = size_of(reader, found.run_id)
+        size, alerts = size_of(reader, found.run_id), alerts_of(reader, [found.run_id])
     if not options.json:
-        _print(found, environment, series, attempts, size)
+        _print(found, alerts, environment, series, attempts, size)
         return
     output.print_json(
         {
             "store": reader.location.display,
             "run": {**described(found), "environment": environment},
+            "alerts": [asdict(alert) for alert in alerts],
             "attempts": [asdict(attempt) for attempt in attempts],
             "series": [{**asdict(one), "label": one.label} for one in series],
             "size": {**asdict(size), "total_bytes": size.total_bytes},
@@ -50,6 +52,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _print(
     run: Run,
+    alerts: Sequence[Alert],
     environment: Mapping[str, Any],
     series: Sequence[Series],
     attempts: Sequence[Attempt],
@@ -58,6 +61,9 @@ def _print(
     _print_facts("", _facts(run))
     if run.dropped:
         print(f"\n{output.visible(not_stored(run.dropped))}")
+    if alerts:
+        print("\nalerts")
+        output.print_table(_alerts(alerts))
     if run.error:
         print(f"\nerror\n{_indented(run.error)}")
     if run.notes:
@@ -88,6 +94,15 @@ def _facts(run: Run) -> dict[str, str | None]:
         "duration": duration(run.duration),
         "host": f"{run.host}, process {run.pid}",
         "framework": run.framework,
+    }
+
+
+def _alerts(alerts: Sequence[Alert]) -> dict[str, list[str]]:
+    return {
+        "level": [one.level for one in alerts],
+        "step": [count(one.step) for one in alerts],
+        "alert": [one.title for one in alerts],
+        "text": [one.text for one in alerts],
     }
 
 

@@ -14,6 +14,7 @@ from ...storage.events import Alert
 from ...storage.model import Run, words_of
 from ...storage.nested import flatten
 from .. import queries
+from ..commands.output import size
 from ..downloads import address_of
 from ..views.words import count, one_of, plain, valid
 from . import notices, table
@@ -121,7 +122,7 @@ def _html(lines: Sequence[ConsoleLine]) -> str:
 
 
 def _artifact(one: ArtifactInfo) -> None:
-    head = f"**{plain(one.name)}** · v{one.version} · {plain(one.type)} · {_bytes(one.size)}"
+    head = f"**{plain(one.name)}** · v{one.version} · {plain(one.type)} · {size(one.size)}"
     names = "".join(f" :gray-badge[{plain(alias)}]" for alias in one.aliases)
     with st.container(border=True):
         st.markdown(head + names)
@@ -144,10 +145,3 @@ def _artifact(one: ArtifactInfo) -> None:
             table.draw(
                 {"Name": list(facts), "Value": [str(value) for value in facts.values()]}, alt="Metadata"
             )
-
-
-def _bytes(size: int) -> str:
-    for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= step:
-            return f"{size / step:.3g} {unit}"
-    return f"{count(size)} bytes"
