@@ -19,7 +19,7 @@ POINTS_A_CHART = 6 * queries.POINTS_A_LINE
 """A chart of more draws each line with half the points: a browser needs a second for some ten thousand."""
 
 
-MEAN_OF_RANKS, RANK_0, ALL_RANKS = "mean", "rank 0", "all"
+MEAN_OF_RANKS, RANK_0, ALL_RANKS = "mean of ranks", "rank 0", "all ranks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Options:
     look: Look
     wanted: str
     columns: int
-    ranks: str = "all"
+    ranks: str = ALL_RANKS
     """Which ranks are shown: one of the three words above."""
 
 
@@ -88,8 +88,9 @@ def _draw(chosen: Choice, options: Options) -> None:
     if not metrics:
         notices.nothing(f"No metric fits **{plain(options.wanted)}**.")
         return
-    st.caption(_legend(metrics))
-    options = replace(options, ranks=_ranks(metrics))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(_legend(metrics))
+        options = replace(options, ranks=_ranks(metrics))
     for section, names in metric_groups.sections(metrics).items():
         opened = section not in metric_groups.LAST or bool(options.wanted)
         head = grid.section(section, len(names), opened=opened)
@@ -109,6 +110,8 @@ def _ranks(metrics: Mapping[str, Sequence[Member]]) -> str:
         default=MEAN_OF_RANKS,
         required=True,
         key="ranks",
+        label_visibility="collapsed",
+        width="content",
         bind="query-params",
         help="The mean lies in a band from the smallest to the largest value of all ranks.",
     )
