@@ -13,7 +13,12 @@ from ..storage.model import Context, LastValues, Run, Series, without_rank_0
 from ..storage.name_rules import Naming
 from ..storage.names import MetricName
 
-ABOUT_TRAINING = frozenset({"learning_rate", "gradient_norm", "step_time", "samples_per_second", "epoch"})
+ABOUT_TRAINING = frozenset(
+    {
+        "learning_rate", "gradient_norm", "update_ratio", "samples_per_second", "epoch", "global_step",
+        "memory", "step_time", "data_time", "forward_time", "backward_time", "optimizer_time",
+    }
+)  # fmt: skip
 """What hooks log about the training itself, apart from what the model achieves."""
 SETTINGS = frozenset({"learning_rate", "epoch"})
 """What is set and not measured: there is no noise in it to smooth away."""

@@ -18,7 +18,17 @@ PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
-MADE_BY_PROGRAMS = (".venv", ".make/", ".bench/", "stepscope.db", "screenshots/", "logs/", "visdom/", "src/")
+MADE_BY_PROGRAMS = (
+    ".venv",
+    ".make/",
+    ".bench/",
+    "stepscope.db",
+    "stepscope.toml",
+    "screenshots/",
+    "logs/",
+    "visdom/",
+    "src/",
+)
 
 
 def words_of(page: Path) -> str:
