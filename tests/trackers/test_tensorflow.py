@@ -440,3 +440,14 @@ def test_wrong_histograms_are_told(
     with stepscope.init(store=tmp_path / "s.db") as run:
         TensorFlowTracker(run, small_net(), histograms="losses").end_step()
     assert 'histograms must be some of "weights", "gradients" and "activations"' in caplog.text
+
+
+def test_a_strategy_of_several_workers_goes_without(caplog: pytest.LogCaptureFixture) -> None:
+    from stepscope.trackers.guard import Guard
+    from stepscope.trackers.tensorflow.tap import TensorFlowTap
+
+    optimizer = keras.optimizers.SGD(0.1)
+    optimizer._distribution_strategy = type("ManyWorkers", (), {"num_replicas_in_sync": 4})()
+    assert TensorFlowTap.on(optimizer, Guard(strict=True)) is None
+    assert "not recorded under ManyWorkers" in caplog.text
+    assert "apply" not in vars(optimizer)

@@ -88,8 +88,8 @@ class Tap:
         self.optimizer.apply = self._tapped
 
     @classmethod
-    def on(cls, optimizer: Any, guard: Guard) -> Self:
-        """Return the tap that is on an optimizer, or a new one."""
+    def on(cls, optimizer: Any, guard: Guard) -> Self | None:
+        """Return the tap that is on an optimizer, or a new one; None where there can be none."""
         there = getattr(innermost(optimizer).apply, "__self__", None)
         if isinstance(there, cls):
             there.guard = guard

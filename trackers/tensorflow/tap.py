@@ -8,12 +8,13 @@ function that was traced before the tap was made is not changed.
 # pyright: reportMissingTypeStubs=false
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import tensorflow
 from tensorflow.python.eager import record  # the only place that knows whether a tape is recording
 
 from ..guard import Guard
+from ..keras.model import innermost
 from ..keras.tap import Seen, Tap
 from .flags import Wishes
 
@@ -30,6 +31,22 @@ class TensorFlowTap(Tap):
         self.strategy: Any = self.optimizer._distribution_strategy
         self.has_replicas: bool = self.strategy.num_replicas_in_sync > 1
         self.wishes = Wishes(self.strategy)
+
+    @classmethod
+    def on(cls, optimizer: Any, guard: Guard) -> Self | None:
+        """Return the tap that is on an optimizer, or a new one; None under a strategy of several processes.
+
+        There, making and reading variables would wait for all workers, also for those without a tracker.
+        """
+        strategy = innermost(optimizer)._distribution_strategy
+        if strategy.num_replicas_in_sync == 1 or type(strategy) is tf.distribute.MirroredStrategy:
+            return super().on(optimizer, guard)
+        guard.say(
+            "tf-strategy",
+            f"gradients and activations are not recorded under {type(strategy).__name__}, since reading them "
+            f"would wait for all workers. Under MirroredStrategy they are.",
+        )
+        return None
 
     def is_eager(self) -> bool:
         """Whether Python runs this at every step."""

@@ -185,8 +185,9 @@ class TensorFlowTracker:
         tap: TensorFlowTap | None = None
         if optimizer is not None:
             tap = TensorFlowTap.on(_checked(optimizer), self._run.guard)
-            tap.owner, tap.on_call = self, self._applied
-            optimizer = tap.optimizer
+            if tap is not None:
+                tap.owner, tap.on_call = self, self._applied
+            optimizer = innermost(optimizer)
         path_of = VariablePaths(model)
         return Watched(self._run, self._out, model, optimizer, path_of, looks.wanted, self._cost, tap)
 
