@@ -8,11 +8,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
+
+from ...storage.kinds.graph import Layer
+from .reading import GraphReading
+
+_BYTES = 4  # of a weight: Keras keeps them as float32, also where it computes with less
+_GIVEN = {"Placeholder", "PlaceholderWithDefault", "IteratorGetNext", "_Arg"}
 
 
 class UnknownSize(Exception):
     """A length other than the batch's is not known."""
+
+
+def with_costs(layers: Iterable[Layer], reading: GraphReading) -> tuple[Layer, ...]:
+    """Return layers with what their own operations compute and give, for one sample."""
+    inside: dict[str, list[Any]] = {}
+    for operation in reading.operations:
+        inside.setdefault(reading.module_of(operation.name), []).append(operation)
+    return tuple(_with_cost(layer, inside.get(layer.path, [])) for layer in layers)
+
+
+def _with_cost(layer: Layer, operations: list[Any]) -> Layer:
+    own = [one for one in operations if one.type not in _GIVEN and one.outputs]
+    given = output_bytes(own[-1].outputs[0]) if own else 0
+    memory = None if given is None else given + _BYTES * layer.parameters
+    return replace(layer, flops=flops(own), memory=memory)
 
 
 def flops(operations: Iterable[Any]) -> int | None:

@@ -11,8 +11,9 @@ from typing import Any, cast
 
 import tensorflow
 
-from ...storage.kinds.graph import GraphData, GraphNode, TensorShape
+from ...storage.kinds.graph import GraphData, GraphNode, Layer, TensorShape
 from ..keras.model import Tree, VariablePaths, layer_table, layer_tree, raw_value
+from .costs import with_costs
 from .reading import GraphReading, attempt
 
 tf: Any = tensorflow  # its types say little
@@ -26,6 +27,8 @@ def capture_keras_graph(model: Any, name: str = "model") -> GraphData:
     reading = attempt("tracing", lambda: _trace(model))
     nodes = () if reading is None else attempt("reading", reading.nodes) or ()
     layers = attempt("layers", lambda: layer_table(model, _shapes(nodes))) or ()
+    if reading is not None:
+        layers = attempt("costs", lambda: _with_costs(model, layers, reading)) or layers
     return GraphData(name, "keras", "tf.function" if nodes else "keras", nodes, layers)
 
 
@@ -43,11 +46,23 @@ def capture_function_graph(concrete: Any, name: str = "model") -> GraphData:
     return GraphData(name, "tensorflow", "tf.function", nodes)
 
 
-def _trace(model: Any) -> GraphReading:
+def _with_costs(model: Any, layers: tuple[Layer, ...], reading: GraphReading) -> tuple[Layer, ...]:
+    found = with_costs(layers, reading)
+    if all(layer.flops is not None for layer in found):
+        return found
+    # A layer that merges the open batch with another length hides both; traced for one sample, it does not.
+    return with_costs(layers, _trace(model, batch=1))
+
+
+def _trace(model: Any, batch: int | None = None) -> GraphReading:
     def call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return model(*args, **kwargs)
 
-    concrete = tf.function(call, autograph=False).get_concrete_function(*_signature(model))
+    def sized(spec: Any) -> Any:
+        return spec if batch is None else tf.TensorSpec((batch, *spec.shape[1:]), spec.dtype)
+
+    signature = tf.nest.map_structure(sized, _signature(model))
+    concrete = tf.function(call, autograph=False).get_concrete_function(*signature)
     path_of = VariablePaths(model)
     variables = {id(raw_value(variable).handle): path_of(variable) for variable in model.variables}
     return _read(concrete, variables, _Scopes(model))

@@ -46,7 +46,7 @@ class GraphReading:
         ends = [_through_identity(operation) for operation in outputs]
         self._ends = tuple(dict.fromkeys(operation.name for operation in ends))
         self._variables = variables
-        self._module_of = module_of
+        self.module_of = module_of
         self._data: set[str] = set()
         self._read: dict[str, tuple[str, ...]] = {}  # operation -> the variables that it is computed from
         self.operations = self._between(graph.get_operations())
@@ -82,7 +82,7 @@ class GraphReading:
         return GraphNode(
             node_id=operation.name,
             op="input" if operation.name in self._given else operation.type,
-            module=self._module_of(operation.name),
+            module=self.module_of(operation.name),
             inputs=tuple(i for i in inputs if i in self._data),
             output_shapes=tuple(shape_of(tensor) for tensor in operation.outputs),
             attributes=self._attributes(operation),

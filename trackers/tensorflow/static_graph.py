@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow
 
 from ...storage.kinds.graph import GraphData, GraphNode, Layer
+from .costs import with_costs
 from .reading import GraphReading, attempt, shape_of
 
 tf: Any = tensorflow  # its types say little
@@ -48,7 +49,9 @@ def capture_static_graph(graph: Any, outputs: Iterable[Any] = (), name: str = "m
     ends = [tensor.op for tensor in outputs]
     reading = attempt("reading", lambda: _read(graph, ends))
     nodes = () if reading is None else attempt("nodes", reading.nodes) or ()
-    layers = () if reading is None else attempt("layers", lambda: tuple(_layers(graph, reading))) or ()
+    layers: tuple[Layer, ...] = ()
+    if reading is not None:
+        layers = attempt("layers", lambda: with_costs(_layers(graph, reading), reading)) or ()
     return GraphData(name, "tensorflow", "tf.Graph", nodes, layers)
 
 
