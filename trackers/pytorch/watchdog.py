@@ -39,7 +39,7 @@ class Watchdog(Part):
         self._watched = watched
         self._alarm = Alarm(watched.run, name)
         self._probes = Probes(watched.model) if layers else None
-        self._is_bad = False
+        self._is_bad = self._is_well = False
         self._sentinel: torch.nn.Parameter | None = None
         self._on_host = True
         self._sums: list[tuple[int, list[Seen], torch.Tensor]] = []
@@ -47,18 +47,22 @@ class Watchdog(Part):
 
     def with_gradients(self, step: Step) -> None:
         """Look at the step."""
-        if self._alarm.silent:
-            return
-        gradient = None if self._sentinel is None else self._sentinel.grad
+        sentinel = self._sentinel
+        gradient = None if sentinel is None else sentinel.grad
+        # The shortest path, for what nearly every step is: on the host, and well.
+        if gradient is not None and self._is_well and isfinite(gradient.sum().item()):
+            norm = step.values.get("gradient_norm")
+            if norm is None or isfinite(norm):
+                return
         if gradient is None:
             gradient = self._choose(step.number)
-            if gradient is None:
-                return
-        seen = [] if self._probes is None else self._probes.take()
-        if self._on_host:
-            self._look(step, gradient, seen)
-        elif getattr(step.optimizer, "found_inf", None) is None:
-            self._look_later(step, gradient, seen)
+        if gradient is not None and not self._alarm.silent:
+            seen = [] if self._probes is None else self._probes.take()
+            if self._on_host:
+                self._look(step, gradient, seen)
+            elif getattr(step.optimizer, "found_inf", None) is None:
+                self._look_later(step, gradient, seen)
+            self._is_well = self._on_host and self._probes is None and not self._is_bad
 
     def close(self) -> None:
         """Remove the hooks, and look at what waits."""
