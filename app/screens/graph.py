@@ -87,17 +87,20 @@ def _layers(data: GraphData, one: Series) -> None:
         "Type": [row.type for row in rows],
         "Output": [row.output for row in rows],
         "Parameters": [row.parameters for row in rows],
-        "Trainable": [row.trainable for row in rows],
-        "Share": [row.share for row in rows],
         "FLOPs": [row.flops for row in rows],
         "Memory": [row.memory for row in rows],
+        "Share": [row.share for row in rows],
+        # Of a model of which nothing is frozen it would say the same as the parameters.
+        "Trainable": [row.trainable if rows[0].trainable < rows[0].parameters else None for row in rows],
     }
-    # A tree of modules alone knows neither.
+    # A tree of modules alone knows no costs.
     layers = {title: column for title, column in layers.items() if any(cell is not None for cell in column)}
     config = {
         "Parameters": st.column_config.NumberColumn(format="localized"),
         "Trainable": st.column_config.NumberColumn(format="localized"),
-        "Share": st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0),
+        "Share": st.column_config.ProgressColumn(
+            width="small", format="percent", min_value=0.0, max_value=1.0
+        ),
         "FLOPs": st.column_config.NumberColumn(
             format="compact",
             help="Of a forward of one sample: products of matrices, convolutions and attention, a "
