@@ -49,7 +49,19 @@ class Producer(Protocol):
         """The run as it is now, for a store that does not have it."""
         ...
 
-    def append_waiting(self, journal: Journal, *, wait: bool) -> bool:
+    def is_stored(self) -> None:
+        """Learn that the store has the run."""
+        ...
+
+    def give_up(self, reason: str) -> None:
+        """Append nothing more: the run, or its journal, was deleted."""
+        ...
+
+
+class Additions(Protocol):
+    """What the thread adds to the journal by itself (see late_values.py)."""
+
+    def append(self, journal: Journal, *, wait: bool) -> bool:
         """Append device values that are ready, and what was dropped; False when there is no room.
 
         Raises:
@@ -69,14 +81,6 @@ class Producer(Protocol):
         """
         ...
 
-    def is_stored(self) -> None:
-        """Learn that the store has the run."""
-        ...
-
-    def give_up(self, reason: str) -> None:
-        """Append nothing more: the run, or its journal, was deleted."""
-        ...
-
 
 class Later(Exception):
     """Something is left to be done, and that is no news to anybody."""
@@ -90,6 +94,7 @@ class Delivery:
         location: StoreLocation,
         journal: Journal,
         producer: Producer,
+        late: Additions,
         guard: Guard,
         interval: float,
     ) -> None:
@@ -97,7 +102,7 @@ class Delivery:
         self._location = location
         self._run_id = journal.info.run_id
         self._journal = journal
-        self._producer = producer
+        self._producer, self._late = producer, late
         self._guard = guard
         self._interval = interval
         self._writer: Writer | None = None
@@ -204,14 +209,14 @@ class Delivery:
     def _work(self, *, wait: bool) -> None:
         if not self._journal.folder.is_dir():
             raise RunNotFound(f"the journal of run {self._run_id} was deleted while it was written")
-        complete = self._producer.append_waiting(self._journal, wait=wait)
+        complete = self._late.append(self._journal, wait=wait)
         drain = self._ready_drain()
         self._store_all(drain)
         if not complete:
             # Now there is room to say what was dropped.
-            self._producer.append_waiting(self._journal, wait=False)
+            self._late.append(self._journal, wait=False)
             self._store_all(drain)
-        if self._producer.append_alerts(self._journal):
+        if self._late.append_alerts(self._journal):
             self._store_all(drain)
         if not self._closing:
             self._now_and_then()
@@ -222,7 +227,7 @@ class Delivery:
             self._writer = Writer.open(self._location.url, patience=_PATIENCE_SECONDS)
         if self._drain is None:
             self._drain = Drain(self._writer, self._journal.folder, self._journal)
-            self._drain.on_points = self._producer.look_at
+            self._drain.on_points = self._late.look_at
             self._drain.open()
             self._journal.info = replace(self._journal.info, run=None)
             self._producer.is_stored()

@@ -25,7 +25,6 @@ class NoRecorder:
         self.lock = threading.RLock()
         self.numbers: dict[str, int] = {}
         self.depth = 0
-        self.rules: Rules | None = None
         self.aside: list[tuple[str, Callable[[], None]]] = []
         self._guard = guard
 
@@ -41,6 +40,9 @@ class NoRecorder:
     def append(self, *_: object) -> None:
         """Count the value."""
         self._guard.drop("the store could not be opened")
+
+    def use_rules(self, rules: Rules) -> None:
+        """Nothing is stored that they could look at."""
 
     def keep_console(self) -> None:
         """Nothing is kept."""

@@ -13,28 +13,24 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..storage.errors import BadInput
 from ..storage.journal import Journal
 from ..storage.journal_plain import create_journal
-from ..storage.journal_read import SeriesDefinition
-from ..storage.kinds.event import ALERTS, CONSOLE
 from ..storage.lanes import JournalFull
 from ..storage.model import Run as StoredRun
 from ..storage.os_files import after_fork_in_child
 from .console import Console
 from .delivery import Delivery, Later
-from .device import PendingValue, PendingValues
+from .device import PendingValue
 from .device_snapshot import CAPTURING, Snapshot
 from .guard import Guard
+from .late_values import LateValues, with_context
 from .names import check_name
 from .raw import Payload
 from .rules import Rules
 from .settings import Settings
 from .tracked_dict import text_of
-from .values import Prepared, from_array
+from .values import Prepared
 
 Context: TypeAlias = Mapping[str, str | int]
 
@@ -42,7 +38,6 @@ MOST_ASIDE = 1000
 """Values that may be logged in the midst of one call of log, by signal handlers and the like."""
 _END_BYTES = 16 << 20
 """How much a journal may grow beyond its limit to say how its run ended."""
-_TURN_SECONDS = 0.5
 _LEAVE_SECONDS = 0.15
 
 
@@ -78,12 +73,9 @@ class Recorder:
         """How many calls are under way; the second is that of a signal handler in the midst of the first."""
         self.aside: list[tuple[str, Callable[[], None]]] = []
         """What such calls gave, and what they were doing: no append may come in the midst of another."""
-        self.rules: Rules | None = None
-        """What looks at the numbers that were stored."""
-        self._console: Console | None = None
-        self._pending = PendingValues()
+        self.late = LateValues(self, guard)
         self._delivery: Delivery | None = None
-        self._late: Delivery | None = None
+        self._behind: Delivery | None = None
         """What goes on storing after `close`."""
         self._run = run
         self.stored = stored
@@ -176,11 +168,11 @@ class Recorder:
             # In one series, so that those of a thousand runs are counted quickly.
             value, context = with_context(value, context), {}
         if not isinstance(value, Snapshot):
-            self._append_to(journal, name, value, step, now, context)
+            self.append_to(journal, name, value, step, now, context)
         elif value is CAPTURING:
             self._guard.drop("logged while a CUDA graph was captured")
-        elif self._pending.put(PendingValue(name, dict(context), step, now, value)):
-            journal.tell_under_way(self._pending.under_way)
+        elif self.late.pending.put(PendingValue(name, dict(context), step, now, value)):
+            journal.tell_under_way(self.late.pending.under_way)
         else:
             self._guard.drop("too many device values were waiting to be copied")
 
@@ -210,105 +202,24 @@ class Recorder:
                     raise
                 self.flush(0.2)
 
-    def append_waiting(self, journal: Journal, *, wait: bool) -> bool:
-        """Append device values that are ready, and what was dropped; for the writer's thread.
-
-        Returns:
-            False when the journal had no room to say what was dropped: call again later.
-
-        Raises:
-            Later: a log call was under way all the time.
-        """
-        ready = self._pending.take_ready(wait=wait)
-        for index, late in enumerate(ready):
-            try:
-                value = late.snapshot.read()
-                if not isinstance(value, Payload):
-                    value = from_array(late.name, value, histogram=late.snapshot.histogram)
-                with self.turn(_TURN_SECONDS):
-                    self._append_to(journal, late.name, value, late.step, late.time, late.context)
-            except Later:
-                self._pending.put_back(ready[index:])
-                raise
-            except Exception as error:
-                self._guard.note(error, f"reading {late.name!r} from its device")
-            self._pending.done()
-            journal.tell_under_way(self._pending.under_way)
-        return self._append_console(journal) and self._append_drops(journal)
+    def use_rules(self, rules: Rules) -> None:
+        """Have alert rules look at what is stored."""
+        self.late.rules = rules
 
     def keep_console(self) -> None:
         """Keep what the program prints from now on. Raises OSError."""
         with self.lock:
             if self.journal is not None:
-                self._console = Console(self.journal.folder, self.context, self._wake)
+                self.late.console = Console(self.journal.folder, self.context, self._wake)
 
     def stop_console(self) -> None:
         """Keep no more of it."""
-        if self._console is not None:
-            self._console.stop()
+        if self.late.console is not None:
+            self.late.console.stop()
 
     def _wake(self) -> None:
         if self._delivery is not None:
             self._delivery.wake()
-
-    def _append_console(self, journal: Journal) -> bool:
-        console = self._console
-        output = None if console is None else console.untaken()
-        if console is None or output is None:
-            return True
-        printed = Payload("event", output.data, {"at": output.start, "end": output.end})
-        try:
-            with self.turn(_TURN_SECONDS):
-                self._append_to(journal, CONSOLE, printed, 0, time.time(), self.context)
-        except JournalFull:
-            return False
-        console.taken(output)
-        return True
-
-    def look_at(self, slots: NDArray[np.void], definitions: Mapping[int, SeriesDefinition]) -> None:
-        """Let the rules look at numbers that were stored; for the writer's thread."""
-        if self.rules is not None:
-            with self._guard("looking for alerts"):
-                self.rules.look_at(slots, definitions)
-
-    def append_alerts(self, journal: Journal) -> bool:
-        """Append the alerts that are due; return whether there were any. For the writer's thread.
-
-        Raises:
-            Later: a log call was under way all the time.
-        """
-        rules = self.rules
-        if rules is None:
-            return False
-        due = rules.take_due()
-        for index, one in enumerate(due):
-            try:
-                with self.turn(_TURN_SECONDS):
-                    alert = rules.alerts.make(one.title, one.text, one.level)
-                    if alert is not None:
-                        said = with_context(alert, one.context)
-                        self._append_to(journal, ALERTS, said, one.step, one.time, {})
-            except Later:
-                rules.put_back(due[index:])
-                raise
-            except Exception as error:
-                self._guard.note(error, "alerting")
-        return bool(due)
-
-    def _append_drops(self, journal: Journal) -> bool:
-        drops = self._guard.take_drops()
-        if not drops:
-            return True
-        try:
-            with self.turn(_TURN_SECONDS):
-                journal.append_drops(time.time(), drops)
-        except (JournalFull, Later) as error:
-            for reason, count in drops.items():
-                self._guard.drop(reason, count)
-            if isinstance(error, Later):
-                raise
-            return False
-        return True
 
     def flush(self, timeout: float) -> bool:
         """Wait until all that was appended is stored; False when it is not within `timeout`."""
@@ -330,7 +241,7 @@ class Recorder:
             delivery, self._delivery = self._delivery, None
             self.journal = None
         if delivery is not None and not delivery.close(timeout):
-            self._late = delivery
+            self._behind = delivery
             self._guard.say(
                 "left",
                 "the store did not take everything within 2 seconds. The rest is safe in the journal and is "
@@ -339,8 +250,8 @@ class Recorder:
 
     def leave(self, timeout: float) -> None:
         """Stop storing in the background: the process ends."""
-        if self._late is not None:
-            self._late.leave(timeout)
+        if self._behind is not None:
+            self._behind.leave(timeout)
 
     def is_stored(self) -> None:
         """Learn that the store has the run; for the writer's thread."""
@@ -361,8 +272,8 @@ class Recorder:
         self.journal = None
         self.numbers, self._series = {}, {}
         self.depth, self.aside = 0, []
-        self._pending = PendingValues()
-        self._delivery = self._late = self._console = None
+        self.late.after_fork()
+        self._delivery = self._behind = None
 
     def _open(self) -> Journal:
         if self._end:
@@ -381,6 +292,7 @@ class Recorder:
             settings.location,
             self.journal,
             self,
+            self.late,
             self._guard,
             settings.flush_seconds,
         )
@@ -393,7 +305,7 @@ class Recorder:
         else:
             self._guard.drop("too many values were logged in the midst of one call of log")
 
-    def _append_to(
+    def append_to(
         self,
         journal: Journal,
         name: str,
@@ -402,6 +314,7 @@ class Recorder:
         now: float,
         context: Context,
     ) -> None:
+        """Append a value whose context is complete, in a turn. Raises BadInput, JournalFull."""
         if isinstance(value, Payload):
             series = self._series_number(journal, name, value.kind, context)
             journal.append_value(series, step, now, value.meta(), value.data)
@@ -418,11 +331,6 @@ class Recorder:
             if kind == "scalar" and context == self.context:
                 self.numbers[name] = number
         return number
-
-
-def with_context(event: Payload, context: Context) -> Payload:
-    """Return an event that tells of its context, such as the rank."""
-    return replace(event, facts={**event.facts, "context": dict(context)}) if context else event
 
 
 _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()

@@ -9,9 +9,8 @@ import time
 import weakref
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from operator import index
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from ..storage.errors import BadInput
 from ..storage.lanes import JournalFull
@@ -20,24 +19,24 @@ from ..storage.model import Run as StoredRun
 from ..storage.nested import flatten
 from . import exceptions
 from .alerts import Alerts
+from .arguments import MAX_STEP, as_step, check_context
 from .guard import Guard
 from .no_recorder import NoRecorder
 from .recorder import Recorder
-from .reproducibility import capture_reproducibility, merged
 from .rules import Extremes, Rules
 from .run_copy import Origin, origin_of, revive
+from .run_fields import RunFields
 from .surface.run import RunSurface
-from .tracked_dict import TrackedDict, as_config, plain, text_of
+from .tracked_dict import plain, text_of
 from .values import prepare
 
 _FINISH_SECONDS = 1.8
 """How long finish() takes at most; a little is left for what ends with the interpreter."""
 _CLOSE_SECONDS = 0.3
 """How much of that the store gets at least, when a full disk or a hook took the rest."""
-_MIN_STEP, _MAX_STEP = -(2**63), 2**63 - 1
 
 
-class Run(RunSurface):
+class Run(RunFields, RunSurface):
     """One run. Made by `stepscope.init`; safe to use from several threads."""
 
     def __init__(
@@ -50,40 +49,23 @@ class Run(RunSurface):
         extremes: Extremes | None = None,
     ) -> None:
         """Begin to record `stored`; use `stepscope.init` instead."""
-        self.id = stored.run_id
-        self._name = stored.name or stored.run_id
-        self.project = stored.project
-        self.guard = guard
-        self._config = TrackedDict(stored.config, self._set_config)
-        self._summary = TrackedDict(stored.summary, self._set_summary)
+        RunFields.__init__(self, stored, recorder, guard)
         self._begun_as = stored
-        self._environment: dict[str, Any] = {}
-        self._framework = ""
         self._created_at = stored.created_at
         # By a clock that nobody sets; of a run that is resumed, the attempts before are counted in.
         self._began = time.monotonic() - max(0.0, time.time() - stored.created_at)
-        self._recorder = recorder
         self._alerts = Alerts(guard)
-        self._rules = recorder.rules = Rules(self._alerts, extremes or {})
+        self._rules = Rules(self._alerts, extremes or {})
+        recorder.use_rules(self._rules)
         self._step = -1 if last_step is None else last_step
         # From an attempt before, or with a context: it is no surprise that one without goes on elsewhere.
         self._step_apart = last_step
         self._fixed_step: int | None = None
         self._finished = False
         self._on_finish: list[Callable[[], None]] = []
-        super().__init__()
+        RunSurface.__init__(self)
         exceptions.tell_of_threads(self)
         atexit.register(_finish_at_exit, weakref.ref(self))
-
-    @property
-    def name(self) -> str:
-        """What people call the run; a change is stored."""
-        return self._name
-
-    @name.setter
-    def name(self, name: str) -> None:
-        self._name = text_of(name)
-        self.change({"name": self._name})
 
     @property
     def step(self) -> int:
@@ -99,26 +81,6 @@ class Run(RunSurface):
     def cost_budget(self) -> float:
         """Percent of the step time that a hook may take before it looks less often."""
         return self._recorder.cost_budget
-
-    @property
-    def config(self) -> TrackedDict:
-        """The hyperparameters: a dict whose entries are attributes as well; changes are stored."""
-        return self._config
-
-    @config.setter
-    def config(self, values: Any) -> None:
-        with self.guard("replacing config"):
-            self._config.replace_with(as_config(values))
-
-    @property
-    def summary(self) -> TrackedDict:
-        """Results that stand for the whole run, such as the best accuracy; changes are stored."""
-        return self._summary
-
-    @summary.setter
-    def summary(self, values: Any) -> None:
-        with self.guard("replacing summary"):
-            self._summary.replace_with(as_config(values))
 
     def log(
         self,
@@ -147,7 +109,7 @@ class Run(RunSurface):
         try:
             with recorder.lock:
                 at = self._next_step() if step is None else step
-                if type(at) is not int or not self._step <= at <= _MAX_STEP:
+                if type(at) is not int or not self._step <= at <= MAX_STEP:
                     at = self._odd_step(at, context)
                 if context is not None:
                     check_context(context)
@@ -207,41 +169,11 @@ class Run(RunSurface):
             for name, value in values.items():
                 self._log_one(name, value, at, time, context or {})
 
-    def set_framework(self, framework: str) -> None:
-        """Note which framework trains; hooks call it."""
-        self.change({"framework": framework})
-        if not self._framework:
-            # Seeds and precision are set by now, and the training has not begun.
-            self._framework = framework
-            self.note_environment({})
-
-    def set_tags(self, *tags: str) -> None:
-        """Replace the tags."""
-        self.change({"tags": [text_of(tag) for tag in tags]})
-
-    def set_notes(self, notes: str) -> None:
-        """Replace the notes, a text in markdown."""
-        self.change({"notes": text_of(notes)})
-
-    def change(self, change: Mapping[str, Any]) -> None:
-        """Store changed fields of the run (see storage.write.Batch.changes)."""
-        with self.guard("changing the run"), self._recorder.turn():
-            self._recorder.change(plain(change))
-
     def keep_console(self) -> None:
         """Keep what this program prints from now on with the run; `init` calls it."""
         with self.guard("keeping the console"):
             self._recorder.keep_console()
             self.on_finish(self._recorder.stop_console)
-
-    def note_environment(self, found: Mapping[str, Any]) -> None:
-        """Add to what was captured of the machine, and look at seeds, precision and the like anew."""
-        with self.guard("capturing the environment"), self._recorder.turn():
-            before = self._environment.get("reproducibility", {})
-            now = {"reproducibility": merged(before, capture_reproducibility())}
-            if found or now["reproducibility"] != before:
-                self._environment = {**self._environment, **found, **now}
-                self._recorder.change(plain({"environment": self._environment}))
 
     def on_finish(self, call: Callable[[], None]) -> None:
         """Call something when the run ends, before its journal closes; hooks clean up with it."""
@@ -379,43 +311,11 @@ class Run(RunSurface):
         )
         self.guard.handle(wrong, "logging")
 
-    def _set_config(self, config: dict[str, Any]) -> None:
-        self.change({"config": config})
-
-    def _set_summary(self, summary: dict[str, Any]) -> None:
-        self.change({"summary": summary})
-
-
-def as_step(step: object) -> int:
-    """Return a step as int. Raises BadInput when it is no whole number of 64 bits."""
-    try:
-        number = index(step)  # type: ignore[arg-type]
-    except TypeError:
-        raise BadInput(
-            f"a step must be a whole number, but got {type(step).__name__} {step!r}. "
-            f"Use int(step), and log fractions such as epochs as values."
-        ) from None
-    if not _MIN_STEP <= number <= _MAX_STEP:
-        raise BadInput(f"a step must fit into 64 bits, but got {number}")
-    return number
-
 
 def _as_end(state: str) -> RunState:
     if state not in (RunState.FINISHED, RunState.FAILED, RunState.KILLED):
         raise BadInput(f'a run ends as "finished", "failed" or "killed", but got {state!r}.')
     return RunState(state)
-
-
-def check_context(context: object) -> None:
-    """Raise BadInput when this is no context."""
-    if isinstance(context, Mapping):
-        entries = cast("Mapping[Any, Any]", context).items()
-        if all(isinstance(key, str) and isinstance(value, str | int) for key, value in entries):
-            return
-    raise BadInput(
-        f"a context needs a dict of names and words or whole numbers, but got {context!s:.80}. "
-        f'Write context={{"rank": 1}}.'
-    )
 
 
 _exit_by = math.inf
