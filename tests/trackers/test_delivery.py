@@ -9,10 +9,8 @@ import sqlite3
 import subprocess
 import threading
 import time
-from collections import deque
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 import psycopg
@@ -25,7 +23,7 @@ from stepscope.storage.model import RunState
 from stepscope.storage.read import Reader
 from stepscope.storage.schema import runs
 from stepscope.storage.write import Writer
-from stepscope.trackers import delivery, device
+from stepscope.trackers import delivery
 from support import run_python, wait_until
 
 
@@ -426,95 +424,3 @@ def test_a_limit_on_the_size_of_files(tmp_path: Path) -> None:
 
 
 # Devices. The tensors lie on the CPU and say that they lie on a GPU; its events pass when the test says so.
-
-
-class FakeEvent:
-    """Stands for torch.cuda.Event: passes when the queue of the device has come to it."""
-
-    queue: ClassVar[deque[FakeEvent]] = deque()
-
-    def __init__(self) -> None:
-        self.passed = False
-
-    def record(self, _stream: object) -> None:
-        self.queue.append(self)
-
-    def query(self) -> bool:
-        return self.passed
-
-
-def pass_events(count: int) -> None:
-    for _ in range(count):
-        FakeEvent.queue.popleft().passed = True
-
-
-@pytest.fixture
-def on_device(monkeypatch: pytest.MonkeyPatch) -> Any:
-    torch = pytest.importorskip("torch")
-
-    class OnDevice(torch.Tensor):
-        device = torch.device("cuda", 0)
-
-    FakeEvent.queue.clear()
-    monkeypatch.setattr(torch.cuda, "Event", FakeEvent)
-    monkeypatch.setattr(torch.cuda, "current_stream", lambda _device: None)
-    return lambda value: torch.tensor(value).as_subclass(OnDevice)
-
-
-def test_device_values_are_those_of_the_moment_and_in_order(
-    lenient: stepscope.Run, store_url: str, on_device: Any
-) -> None:
-    loss = on_device(0.0)
-    for _ in range(4):
-        lenient.log({"loss": loss})
-        loss += 1.0  # in place, as an optimizer would
-    lenient.log({"host": 1.0})
-    FakeEvent.queue[1].passed = FakeEvent.queue[2].passed = True
-    with Reader.open(store_url) as reader:
-        wait_until(lambda: reader.series(lenient.id, name="host"), what="the value of the host")
-        assert not reader.series(lenient.id, name="loss"), "a value was read before its turn"
-    pass_events(3)
-    with Reader.open(store_url) as reader:
-        wait_until(lambda: reader.series(lenient.id, name="loss"), what="the values of the device")
-    assert points(store_url, lenient.id) == {0: 0.0, 1: 1.0, 2: 2.0}
-    assert lenient.flush()
-    assert points(store_url, lenient.id) == {0: 0.0, 1: 1.0, 2: 2.0, 3: 3.0}
-
-
-def test_device_arrays_are_histograms_and_finish_waits_for_them(
-    lenient: stepscope.Run, store_url: str, on_device: Any
-) -> None:
-    lenient.log({"weights": on_device([1.0, 2.0, 5.0])}, step=7)
-    lenient.finish()
-    with Reader.open(store_url) as reader:
-        series = series_of(reader, lenient.id, "weights")
-        (record,) = reader.records(series)
-        assert (record.step, reader.load(series, record).mean) == (7, 8 / 3)
-
-
-def test_too_many_device_values_are_counted(
-    lenient: stepscope.Run, store_url: str, on_device: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(device, "MOST_PENDING", 5)
-    for _ in range(8):
-        lenient.log({"loss": on_device(0.5)})
-    lenient.finish()
-    assert list(points(store_url, lenient.id)) == [0, 1, 2, 3, 4]
-    with Reader.open(store_url) as reader:
-        assert reader.run(lenient.id).dropped == {"too many device values were waiting to be copied": 3}
-
-
-@pytest.mark.parametrize("strict", ["0", "1"])
-def test_a_device_value_that_cannot_be_read_costs_only_itself(
-    store_url: str, on_device: Any, monkeypatch: pytest.MonkeyPatch, strict: str
-) -> None:
-    torch = pytest.importorskip("torch")
-    monkeypatch.setenv("STEPSCOPE_STRICT", strict)
-    run = stepscope.init(store=store_url)
-    run.log({"loss": on_device(0.5)})
-    run.log({"loss": torch.empty(3, device="meta")})
-    run.log({"loss": on_device(1.5)})
-    run.finish()
-    assert points(store_url, run.id) == {0: 0.5, 2: 1.5}
-    with Reader.open(store_url) as reader:
-        assert sum(reader.run(run.id).dropped.values()) == 1

@@ -15,9 +15,11 @@ from device_queue import Device, Tensor
 from stepscope.storage.kinds import histogram
 from stepscope.storage.kinds.base import RawValue
 from stepscope.storage.read import Reader
+from stepscope.trackers import device as stepscope_device
 from stepscope.trackers import device_bins, device_torch
 from stepscope.trackers.device import MOST_PENDING, PendingValues
 from stored import Stored
+from support import wait_until
 
 
 @pytest.fixture
@@ -144,6 +146,60 @@ def test_a_tensor_on_the_cpu_is_copied_at_once(run: Any) -> None:
     stored = Stored(run)
     assert stored.scalar("loss") == {0: 1.0}
     assert stored.records("histogram", "weights")[0].mean == 1.0
+
+
+def test_values_arrive_in_the_order_in_which_they_were_logged(device: Device, run: Any) -> None:
+    loss = Tensor(device, 0.0)
+    for step in range(4):
+        run.log({"loss": loss}, step=step)
+        loss.fill_(step + 1.0)  # in place, as an optimizer would
+    run.log({"host": 1.0}, step=4)
+    with Reader.open() as reader:
+        wait_until(lambda: reader.series(run.id, name="host"), what="the value of the host")
+        assert not reader.series(run.id, name="loss"), "a value was read before its turn"
+        device.run(until=lambda: device.ran[-1:] == ["training: event 3"])
+        wait_until(lambda: reader.series(run.id, name="loss"), what="the values of the device")
+    assert Stored(run).scalar("loss") == {0: 0.0, 1: 1.0, 2: 2.0, 3: 3.0}
+
+
+def test_finish_waits_for_what_is_on_its_way(device: Device, run: Any) -> None:
+    run.log({"weights": Tensor(device, [1.0, 2.0, 5.0])}, step=7)
+    run.finish()
+    assert Stored(run).records("histogram", "weights")[7].mean == 8 / 3
+
+
+def test_too_many_device_values_are_counted(
+    device: Device, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stepscope_device, "MOST_PENDING", 5)
+    for _ in range(8):
+        run.log({"loss": Tensor(device, 0.5)})
+    run.finish()
+    assert list(Stored(run).scalar("loss")) == [0, 1, 2, 3, 4]
+    with Reader.open() as reader:
+        dropped = reader.run(run.id).dropped
+    assert dropped == {"too many device values were waiting to be copied": 3}
+
+
+@pytest.mark.parametrize("strict", ["0", "1"])
+def test_a_device_value_that_cannot_be_read_costs_only_itself(
+    device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strict: str
+) -> None:
+    monkeypatch.setenv("STEPSCOPE_STORE", str(tmp_path / "s.db"))
+    monkeypatch.setenv("STEPSCOPE_STRICT", strict)
+    run = stepscope.init()
+    run.log({"loss": Tensor(device, 0.5)})
+    monkeypatch.setattr(Tensor, "numpy", _broken)  # a number is read without it
+    run.log({"loss": Tensor(device, [1.0, 2.0])})
+    run.log({"loss": Tensor(device, 1.5)})
+    run.finish()
+    assert Stored(run).scalar("loss") == {0: 0.5, 2: 1.5}
+    with Reader.open() as reader:
+        assert sum(reader.run(run.id).dropped.values()) == 1
+
+
+def _broken(_: Tensor) -> None:
+    raise RuntimeError("the device is gone")
 
 
 CASES = {
