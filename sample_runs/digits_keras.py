@@ -3,8 +3,7 @@
     python sample_runs/digits_keras.py
     stepscope ui
 
-sample_runs/digits_pytorch.py does the same in PyTorch. Stepscope adds the lines with `init`, `KerasTracker`,
-`log` and `finish`.
+sample_runs/digits_pytorch.py does the same in PyTorch. Stepscope's lines are those with `run` in them.
 """
 
 from __future__ import annotations
@@ -15,18 +14,15 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorFlow is loaded
 
 import keras
-import numpy as np
 import tensorflow as tf
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 import stepscope
-from stepscope.trackers.keras import KerasTracker
+from stepscope.trackers import keras as hooks
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument(
-    "--device", choices=["auto", "cpu", "gpu"], default="auto", help="auto: a GPU if there is one"
-)
+parser.add_argument("--device", choices=["auto", "cpu", "gpu"], default="auto", help="auto: a GPU if any")
 parser.add_argument("--epochs", type=int, default=80)
 parser.add_argument("--batch-size", type=int, default=16)
 parser.add_argument("--learning-rate", type=float, default=1e-3)
@@ -46,7 +42,7 @@ digits = load_digits()
 
 
 # 2. Prepare it: scaled to 0..1, 60 % to train on, 20 % to validate, 20 % to test.
-pixels = (digits.images / 16).astype(np.float32)[..., None]  # channels last
+pixels = (digits.images / 16).astype("float32")[..., None]  # channels last
 x_train, x_rest, y_train, y_rest = train_test_split(
     pixels, digits.target, train_size=0.6, stratify=digits.target, random_state=options.seed
 )
@@ -59,13 +55,13 @@ x_val, x_test, y_val, y_test = train_test_split(
 model = keras.Sequential(
     [
         keras.Input((8, 8, 1)),
-        keras.layers.Conv2D(32, 3, padding="same", activation="relu"),
-        keras.layers.MaxPooling2D(2),
-        keras.layers.Conv2D(64, 3, padding="same", activation="relu"),
-        keras.layers.Flatten(),
-        keras.layers.Dense(128, activation="relu"),
-        keras.layers.Dropout(0.5),
-        keras.layers.Dense(10),
+        keras.layers.Conv2D(32, 3, padding="same", activation="relu", name="conv1"),
+        keras.layers.MaxPooling2D(2, name="pool"),
+        keras.layers.Conv2D(64, 3, padding="same", activation="relu", name="conv2"),
+        keras.layers.Flatten(name="flatten"),
+        keras.layers.Dense(128, activation="relu", name="dense"),
+        keras.layers.Dropout(0.5, name="dropout"),
+        keras.layers.Dense(10, name="out"),
     ]
 )
 
@@ -78,39 +74,34 @@ model.compile(
 )
 
 
-class SamplePredictions(keras.callbacks.Callback):
-    """Logs some test digits, captioned with what the model reads."""
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        """Look every ten epochs, and at the end."""
-        if epoch % 10 and epoch + 1 < options.epochs:
-            return
-        guesses = self.model(x_test[:8], training=False).numpy().argmax(1)
-        large = x_test[:8].repeat(8, axis=1).repeat(8, axis=2)
-        images = [
-            stepscope.Image(image, caption=f"read as {guess}, is {label}")
-            for image, guess, label in zip(large, guesses, y_test, strict=False)
-        ]
-        run.log({"predictions": images})
+def look(epoch: int, _logs: dict[str, float]) -> None:
+    """Show what the model reads, and its filters, every ten epochs."""
+    if epoch % 10 == 0:
+        hooks.log_filters(run, model)
+        hooks.log_predictions(run, x_val, model(x_val, training=False), y_val)
 
 
 # 6. Train. Stepscope is a callback, and sees every batch.
 run = stepscope.init(project="digits", name="digits-keras", config=vars(options), store=options.store)
+run.alert_when("epoch_val_loss", no_progress_for=20 * -(-len(x_train) // options.batch_size))
+tracker = hooks.KerasTracker(run, histograms=("weights", "gradients", "activations"))
 model.fit(
     x_train,
     y_train,
     batch_size=options.batch_size,
     epochs=options.epochs,
     validation_data=(x_val, y_val),
-    callbacks=[KerasTracker(run), SamplePredictions()],
+    callbacks=[tracker, keras.callbacks.LambdaCallback(on_epoch_end=look)],
 )
 
 
-# 7. Report on train and test data.
+# 7. Report on train and test data; keep pictures of what the model sees, and the model.
 for split, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
     mean_loss, part_right = model.evaluate(x, y, verbose=0)
     run.summary[f"{split}_accuracy"] = part_right
     print(f"{split:>5}: loss {mean_loss:.4f}, accuracy {part_right:.1%}")
-    if split == "test":
-        run.log({"test_loss": mean_loss, "test_accuracy": part_right})
+run.log({"test_loss": mean_loss, "test_accuracy": part_right})
+hooks.log_feature_maps(run, model, x_test)
+hooks.log_saliency(run, model, x_test)
+hooks.save_model(run, model)
 run.finish()
