@@ -78,7 +78,7 @@ def look(epoch: int, _logs: dict[str, float]) -> None:
     """Show what the model reads, and its filters, every ten epochs."""
     if epoch % 10 == 0:
         hooks.log_filters(run, model)
-        hooks.log_predictions(run, x_val, model(x_val, training=False), y_val)
+        hooks.log_predictions(run, x_val, model(x_val, training=False), y_val, most=8)
 
 
 # 6. Train. Stepscope is a callback, and sees every batch.

@@ -110,7 +110,7 @@ for epoch in progress:
     progress.set_postfix(val_loss=f"{val_loss:.3f}", val_accuracy=f"{val_accuracy:.1%}")
     if epoch % 10 == 1:
         hooks.log_filters(run, model)
-        hooks.log_predictions(run, x_val, logits, y_val)
+        hooks.log_predictions(run, x_val, logits, y_val, most=8)
 
 
 # 7. Report on train and test data; keep pictures of what the model sees, and the model.
