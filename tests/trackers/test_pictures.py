@@ -63,9 +63,9 @@ def test_samples_that_are_no_pictures() -> None:
 def test_captions_tell_the_class_how_surely_and_what_was_right() -> None:
     logits = np.array([[0.0, 5.0], [9.0, 0.0]])
     names = ["cat", "dog"]
-    assert prediction_captions(logits, np.array([1, 1]), names) == ["dog 99 % ✓", "cat 100 % ✗ (is dog)"]
-    assert prediction_captions(np.array([[0.75, 0.25]]), None, None) == ["0 75 %"]
-    assert prediction_captions(np.array([[0.2]]), np.array([[0]]), None) == ["0 80 % ✓"]
+    assert prediction_captions(logits, np.array([1, 1]), names) == ["dog · 99 % ✓", "cat · 100 % ✗ (is dog)"]
+    assert prediction_captions(np.array([[0.75, 0.25]]), None, None) == ["0 · 75 %"]
+    assert prediction_captions(np.array([[0.2]]), np.array([[0]]), None) == ["0 · 80 % ✓"]
     assert prediction_captions(np.array([1, 0]), np.eye(2)[[1, 1]], names) == ["dog ✓", "cat ✗ (is dog)"]
 
 

@@ -73,7 +73,7 @@ def test_predictions(run: Any, pictures: Any) -> None:
     scores = np.eye(3)[[0, 1, 2, 0, 0]] * 100.0
     log_predictions(run, pictures, scores, np.array([0, 1, 1, 0, 0]), classes=["a", "b", "c"], most=3)
     found = drawn(run, "predictions")
-    assert [caption for _, caption in found] == ["a 100 % ✓", "b 100 % ✓", "c 100 % ✗ (is b)"]
+    assert [caption for _, caption in found] == ["a · 100 % ✓", "b · 100 % ✓", "c · 100 % ✗ (is b)"]
     assert np.allclose(found[0][0], as_bytes(pictures[0]), atol=1)
 
 

@@ -93,8 +93,8 @@ def test_predictions_tell_what_was_right(store_url: str) -> None:
         store_url, "predictions", lambda run: log_predictions(run, inputs, logits, labels, classes="abcd")
     )
     assert len(images) == 16
-    assert [image.caption for image in images[:2]] == ["a 100 % ✓", "b 100 % ✓"]
-    assert images[5].caption == "a 25 % ✗ (is b)"
+    assert [image.caption for image in images[:2]] == ["a · 100 % ✓", "b · 100 % ✓"]
+    assert images[5].caption == "a · 25 % ✗ (is b)"
     assert (images[0].height, images[0].width, images[0].channels) == (8, 8, 3)
 
 

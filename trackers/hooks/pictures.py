@@ -124,7 +124,7 @@ def prediction_captions(
     for place, number in enumerate(predicted):
         caption = _class_name(int(number), classes)
         if sure is not None:
-            caption += f" {100 * sure[place]:.0f} %"
+            caption += f" · {100 * sure[place]:.0f} %"
         if right is not None:
             fits = int(right[place]) == int(number)
             caption += " ✓" if fits else f" ✗ (is {_class_name(int(right[place]), classes)})"
