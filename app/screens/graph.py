@@ -49,7 +49,7 @@ def _graph(data: GraphData, one: Series) -> None:
         f"from {data.source}",
     ]
     st.markdown(f"**{plain(data.name)}**  ·  {plain(data.framework)}  ·  {plain('  ·  '.join(facts))}")
-    drawn, told = st.columns([2, 3], gap="medium")
+    drawn, told = st.columns([3, 5], gap="medium")
     with drawn, notices.guarded(f"the drawing of graph {one.name}"):
         _drawing(data, one)
     with told, notices.guarded(f"the layers of graph {one.name}"):

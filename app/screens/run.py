@@ -107,6 +107,7 @@ def _metrics(run: Run) -> None:
     config: dict[str, Any] = {
         name: st.column_config.TextColumn(alignment="right") for name in ("Last", "Min", "Max")
     }
+    config["Name"] = st.column_config.TextColumn(width=240)
     for name in ("Last step", "Points", "NaN or ∞"):
         config[name] = st.column_config.NumberColumn(format="localized")
     table.draw(columns, alt=f"The metrics of run {run.name}", config=config)

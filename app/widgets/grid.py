@@ -24,7 +24,8 @@ def section(name: str, amount: int, *, opened: bool) -> ExpanderContainer:
         amount: how many things are in it.
         opened: how it stands until the viewer clicks.
     """
-    title = name[:1].upper() + name[1:]
+    # A name of several parts, such as filters/conv1, is shown as it was logged.
+    title = name if "/" in name or "_" in name else name[:1].upper() + name[1:]
     label = f"**{plain(title)}** :gray[{amount}]"
     return st.expander(label, expanded=opened, key=f"section {name}", on_change="rerun")
 
