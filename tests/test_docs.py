@@ -108,6 +108,12 @@ def test_the_targets_of_make_that_pages_name_exist() -> None:
     )
 
 
+def test_the_guide_names_all_its_pages() -> None:
+    guide = ROOT / "docs" / "guide"
+    linked = set(re.findall(r"\]\(([\w-]+\.md)\b", (guide / "README.md").read_text()))
+    assert linked | {"README.md"} == {page.name for page in guide.glob("*.md")}
+
+
 def test_the_readme_names_every_kind() -> None:
     table = (ROOT / "README.md").read_text().partition("| kind |")[2].partition("\n\n")[0]
     assert re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE) == [kind.name for kind in KINDS]
