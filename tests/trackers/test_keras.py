@@ -361,6 +361,26 @@ def test_running_eagerly_shows_the_same(run: Any) -> None:
     assert stored.records("histogram", "activations/b")[5].count == 32 * 3
 
 
+def test_recurrent_layers_are_seen_whole(run: Any) -> None:
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Reshape((3, 2), name="time"),
+            layers.TimeDistributed(layers.Dense(2), name="each"),
+            layers.Bidirectional(layers.GRU(2, return_sequences=True, name="gru"), name="both"),
+            layers.LSTM(4, name="lstm"),
+            layers.Dense(3, name="out"),
+        ]
+    )
+    fit(compiled(model), run, epochs=1, histograms="activations", histogram_every=5)
+    stored, both = Stored(run), "activations/both/"
+    seen = stored.names("activations/")
+    assert {f"activations/{name}" for name in ("each", "lstm", "time", "out")} <= seen
+    assert len([name for name in seen if name.startswith(both)]) == 2
+    assert stored.records("histogram", "activations/lstm")[5].count == 32 * 4
+
+
 def test_memory_of_gpus_is_read(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     gpu = type("Device", (), {"name": "/device:GPU:0"})
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda _: [gpu])

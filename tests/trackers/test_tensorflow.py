@@ -150,20 +150,29 @@ def test_variables_without_a_model(run: Any) -> None:
     assert stored.records("histogram", "weights/Variable#2")[2].max == pytest.approx(-0.8)
 
 
-def test_sparse_gradients_are_made_dense(run: Any) -> None:
+@pytest.mark.parametrize("traced", [True, False])
+def test_sparse_gradients_are_made_dense(run: Any, traced: bool) -> None:
     model = keras.Sequential([keras.layers.Embedding(10, 2, name="words"), keras.layers.Dense(1, name="out")])
     optimizer = keras.optimizers.SGD(0.1)
     tracker = TensorFlowTracker(run, model, optimizer)
 
-    @tf.function
-    def train_step(x: Any) -> None:
+    def train_step(x: Any) -> Any:
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(model(x))
-        optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply(gradients, model.trainable_variables)
+        return [tf.convert_to_tensor(gradient) for gradient in gradients]
 
-    train_step(tf.constant([[1, 2, 2]]))
+    gradients = (tf.function(train_step) if traced else train_step)(tf.constant([[1, 2, 2]]))
     tracker.end_step()
-    assert Stored(run).records("histogram", "gradients/words/embeddings")[1].count == 20
+    stored = Stored(run)
+    found = stored.records("histogram", "gradients/words/embeddings")[1]
+    assert found.count == 20
+    assert found.max == pytest.approx(float(tf.reduce_max(gradients[0])), rel=1e-5)
+    # A word that came twice has the sum of two gradients.
+    assert stored.scalar("gradient_norm")[1] == pytest.approx(
+        float(tf.linalg.global_norm(gradients)), rel=1e-5
+    )
 
 
 def test_close_gives_the_optimizer_back(run: Any) -> None:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
+
+import keras
 
 from ..hooks.layers import Wanted
 from ..media import Histogram
 from .model import walk_layers
 from .part import Part, Step, Watched
 from .tap import Probe, Seen
+
+_layers: Any = cast("Any", keras).layers
+_LOOPS = (_layers.RNN, _layers.TimeDistributed)
+"""They call the layer in them once for each point in time."""
 
 
 class ActivationProbe(Probe):
@@ -57,12 +63,18 @@ class Activations(Part):
 
 
 def innermost_layers(model: Any, wanted: Wanted) -> dict[str, Any]:
-    """Return path -> layer of those wanted that hold no other layer and compute something."""
-    return {
-        path: layer
-        for path, layer in walk_layers(model)
-        if path
-        and wanted(path)
-        and not getattr(layer, "_layers", ())
-        and type(layer).__name__ != "InputLayer"
-    }
+    """Return path -> layer of those wanted that compute something, and hold no layer that can be seen.
+
+    Of a recurrent layer the cell cannot be: it is called inside of a loop, whose tensors stay there.
+    """
+    found: dict[str, Any] = {}
+    loops: list[str] = []
+    for path, layer in walk_layers(model):
+        if any(path.startswith(loop) for loop in loops) or type(layer).__name__ == "InputLayer":
+            continue
+        is_loop = isinstance(layer, _LOOPS)
+        if is_loop:
+            loops.append(f"{path}/")
+        if path and wanted(path) and (is_loop or not getattr(layer, "_layers", ())):
+            found[path] = layer
+    return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,8 @@ class TracedGradientProbe(GradientProbe):
     def before_apply(self, seen: Seen) -> None:
         """Keep the weights, when their update is asked for."""
         if tf.executing_eagerly():
-            super().before_apply(seen)
+            if self.wants_norms or self.wants_gradients:
+                super().before_apply(replace(seen, scaled=dense(seen.scaled)))
             return
         flat = self._flat_of(seen.variables)
         flat.traced = True
@@ -79,7 +81,7 @@ class TracedGradientProbe(GradientProbe):
         def assign_norms() -> None:
             old, new = flat.shadow.read_value(), flatten(map(raw_value, seen.variables))
             self._ratio.assign(tf.norm(new - old) / tf.norm(old))
-            self._norm.assign(tf.linalg.global_norm([tf.cast(g, tf.float32) for g in seen.gradients()]))
+            self._norm.assign(tf.linalg.global_norm(dense(seen.gradients())))
 
         self._norm_flag.when(assign_norms)
         self._gradient_flag.when(lambda: flat.assign(seen.gradients()))
@@ -125,4 +127,9 @@ class _Flat:
 
 def flatten(tensors: Iterable[Any]) -> Any:
     """Return the numbers of all tensors one behind the other, float32 (n,); sparse ones become dense."""
-    return tf.concat([tf.reshape(tf.cast(tf.convert_to_tensor(t), tf.float32), [-1]) for t in tensors], 0)
+    return tf.concat([tf.reshape(one, [-1]) for one in dense(tensors)], 0)
+
+
+def dense(tensors: Iterable[Any]) -> list[Any]:
+    """Return the tensors as float32; sparse ones become dense, what they say of one row summed up."""
+    return [tf.cast(tf.convert_to_tensor(one), tf.float32) for one in tensors]
