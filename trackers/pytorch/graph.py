@@ -23,9 +23,10 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from ...storage.kinds.graph import GraphData, GraphNode, Layer, TensorShape
+from .aside import random_kept
 from .flops import Forward, forward_of
 from .paths import module_path
-from .twin import Arguments, make_fake, make_twin, named_modules, shapes_of, unwrap
+from .twin import Arguments, make_fake, make_twin, named_modules, own_arguments, shapes_of, unwrap
 
 _log = logging.getLogger("stepscope")
 _T = TypeVar("_T")
@@ -49,7 +50,7 @@ def capture_graph(
     called: Arguments = (tuple(args), dict(kwargs or {}))
     if not (args or kwargs):
         return GraphData(name, "torch", "modules", (), _layers(model, {}))
-    with _quiet(), torch.no_grad():
+    with _quiet(), random_kept(model), torch.no_grad():
         layers = _layers(model, _attempt("a forward of each layer", lambda: forward_of(model, called)) or {})
         for source, trace in _SOURCES:
             nodes = _attempt(source, lambda trace=trace: trace(model, called))
@@ -197,17 +198,15 @@ _JIT_PLUMBING = {"prim::Constant", "prim::GetAttr", *_JIT_PACKING}
 
 
 def _from_jit(model: nn.Module, called: Arguments) -> tuple[GraphNode, ...]:
-    """Trace a real forward, on a twin with buffers of its own, in a random state that is put back."""
+    """Trace a real forward, on a twin with buffers of its own."""
     parameters = {id(parameter): parameter for parameter in model.parameters()}
     twin = make_twin(model, lambda t: t if id(t) in parameters else t.clone())
-    devices = {p.device.index or 0 for p in parameters.values() if p.device.type == "cuda"}
-    args, kwargs = called
+    args, kwargs = own_arguments(called)
     example: dict[str, Any] = {"example_inputs": args}
     if kwargs:
         bound = inspect.signature(twin.forward).bind(*args, **kwargs)
         example = {"example_kwarg_inputs": bound.arguments}
-    with cast("Any", torch.random).fork_rng(sorted(devices)):
-        graph: Any = cast("Any", torch.jit).trace(twin, **example, check_trace=False).inlined_graph
+    graph: Any = cast("Any", torch.jit).trace(twin, **example, check_trace=False).inlined_graph
     inputs = list(graph.inputs())[1:]
     nodes = [GraphNode(value.debugName(), "input", output_shapes=_jit_shapes([value])) for value in inputs]
     nodes += [_jit_node(node) for node in graph.nodes() if node.kind() not in _JIT_PLUMBING]

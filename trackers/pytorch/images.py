@@ -20,6 +20,7 @@ from ..arrays import to_array
 from ..hooks import pictures
 from ..hooks.layers import Wanted, wanted_layers
 from ..run import Run
+from .aside import random_kept
 from .paths import module_path
 from .twin import make_twin, named_modules, unwrap
 
@@ -191,9 +192,8 @@ def _aside(model: nn.Module, args: tuple[Any, ...]) -> Generator[tuple[nn.Module
     twin = make_twin(inner, lambda t: weights[id(t)] if id(t) in weights else t.detach().clone())
     twin.eval()
     first = next(iter(weights.values()), torch.empty(0))
-    devices = {w.device.index or 0 for w in weights.values() if w.device.type == "cuda"}
     placed = tuple(a.detach().to(first.device) if isinstance(a, torch.Tensor) else a for a in args)
-    with cast("Any", torch.random).fork_rng(sorted(devices)):
+    with random_kept(inner):
         yield twin, placed
 
 

@@ -16,8 +16,9 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from ..hooks.watchdog import Finding, Statistics
+from .aside import random_kept
 from .paths import local_part, module_path
-from .twin import Arguments, make_twin, named_modules
+from .twin import Arguments, make_twin, named_modules, own_arguments
 
 
 def can_replay(model: nn.Module) -> bool:
@@ -55,9 +56,8 @@ class _Replay:
             _Eyes(self, module_path(path)).watch(module)
 
     def run(self, called: Arguments) -> Finding | None:
-        args, kwargs = cast("Any", pytree).tree_map_only(torch.Tensor, torch.Tensor.detach, called)
-        devices = {leaf.device.index or 0 for leaf in self._leaves if leaf.device.type == "cuda"}
-        with cast("Any", torch.random).fork_rng(sorted(devices)), torch.enable_grad():
+        args, kwargs = own_arguments(called)
+        with random_kept(self._twin), torch.enable_grad():
             output = self._twin(*args, **kwargs)
             if self._first is None and (self._minus is None or _first_bad(output) is None):
                 self._go_back(output)

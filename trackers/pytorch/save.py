@@ -78,7 +78,7 @@ class _Given:
     def twin(self) -> nn.Module:
         """Return the model in eval mode: another module, with the same weights."""
         weights = {id(parameter) for parameter in self.model.parameters()}
-        return make_twin(self.model, lambda t: t if id(t) in weights else t.clone()).eval()
+        return make_twin(self.model, lambda t: t if id(t) in weights else t.clone(), hooks=True).eval()
 
 
 def _checked(model: Any, example_input: Any, formats: Sequence[str]) -> list[str]:
