@@ -54,6 +54,8 @@ def describe(
     """Check what log_artifact was given. Raises BadInput."""
     if not isinstance(path, str | os.PathLike):
         raise BadInput(f"log_artifact needs the path of a file or a folder, but got {path!r:.200}")
+    if not os.fspath(path):
+        raise BadInput("log_artifact needs the path of a file or a folder, but got an empty text")
     source = Path(path).expanduser().absolute()
     if not source.exists():
         raise BadInput(f"log_artifact needs a file or a folder, but there is none at {source}")

@@ -412,6 +412,61 @@ def test_alerts_of_one_title_wait() -> None:
     assert found == [("a", "warning"), ("b", "warning"), ("a", "error")]
 
 
+def test_an_alert_that_makes_no_sense_stops_no_training(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("STEPSCOPE_STRICT")
+    with stepscope.init() as run:
+        run.alert(["a"])  # type: ignore[arg-type]
+        run.alert("b", wait_duration="long")  # type: ignore[arg-type]
+        run.alert("c", level="WARN")
+        for number in range(50):
+            run.alert(f"{number}", wait_duration=1e-9)
+    assert "while alerting: could not convert string to float: 'long'" in caplog.text
+    assert len(run._alerted) <= 2  # pyright: ignore[reportPrivateUsage]
+    with Reader.open() as reader:
+        found = [(alert.title, alert.level) for alert in alerts_of(reader, [run.id])]
+    assert found[:2] == [("['a']", "warning"), ("c", "warning")]
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", "."])
+def test_a_file_of_an_artifact_stays_within_it(name: str) -> None:
+    Path("mine").write_text("mine")
+    artifact = stepscope.Artifact("set")
+    with pytest.raises(BadInput, match=r"is a path within it, but got"):
+        artifact.add_file("mine", name=name)
+    with pytest.raises(BadInput, match=r"is a path within it, but got"), artifact.new_file(name):
+        pass
+
+
+def test_new_files_may_be_open_at_once() -> None:
+    artifact = stepscope.Artifact("set")
+    with artifact.new_file("a") as a, artifact.new_file("b") as b:
+        a.write("a")
+        b.write("b")
+    with stepscope.init() as run:
+        files = run.log_artifact(artifact).path
+    assert [(files / name).read_text() for name in "ab"] == ["a", "b"]
+
+
+def test_arguments_that_mean_nothing_here_are_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    with stepscope.init() as run:
+        for step in range(2):
+            frames = np.zeros((2, 3, 4, 4), np.uint8)
+            run.log({"film": stepscope.Video(frames, fps=4, format="gif")}, step)
+        run.log(
+            {
+                "picture": stepscope.Image(np.zeros((4, 4)), mode="L", masks={}),
+                "histogram": stepscope.Histogram([1.0, 2.0], num_bins=2),
+                "table": stepscope.Table(columns=["a"], rows=[[1]], allow_mixed_types=True),
+            }
+        )
+    assert caplog.text.count("Video takes format as other trackers do; here it means nothing") == 1
+    assert {"film", "picture", "histogram", "table"} <= set(kinds())
+    with pytest.raises(TypeError, match=r"Image\(\) got an unexpected keyword argument 'captoin'"):
+        stepscope.Image(np.zeros((4, 4)), captoin="c")
+
+
 def test_artifacts_in_the_making(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "inner"
     folder.mkdir(parents=True)

@@ -12,6 +12,8 @@ from .base import Loggable, as_caption
 MOST_BYTES = 64 << 20
 _SCALE = 2
 """Pixels of the picture for each that matplotlib's own size has: sharp on any screen."""
+_MOST_PIXELS = 1 << 24
+"""Of a larger picture, drawing alone would take gigabytes: it gets fewer pixels."""
 
 
 class Figure(Loggable):
@@ -30,6 +32,8 @@ class Figure(Loggable):
     def payload(self) -> Payload:
         """Return plotly's JSON or a PNG. Raises BadInput when it is neither's figure."""
         figure = self.figure
+        if hasattr(figure, "gcf"):  # pyplot itself stands for its current figure
+            figure = figure.gcf()
         if hasattr(figure, "to_plotly_json") and hasattr(figure, "to_json"):
             data, media_type = _plotly(figure), "application/json"
         elif hasattr(figure, "savefig") and hasattr(figure, "dpi"):
@@ -57,7 +61,9 @@ def _plotly(figure: Any) -> bytes:
 def _matplotlib(figure: Any) -> bytes:
     buffer = io.BytesIO()
     try:
-        figure.savefig(buffer, format="png", dpi=_SCALE * figure.dpi)
+        width, height = figure.get_size_inches()
+        dpi = min(_SCALE * figure.dpi, (_MOST_PIXELS / (width * height)) ** 0.5)
+        figure.savefig(buffer, format="png", dpi=dpi)
     except Exception as error:
         raise BadInput(f"the matplotlib figure cannot be drawn: {error}") from error
     return buffer.getvalue()

@@ -16,6 +16,7 @@ class Histogram(Loggable):
     """A distribution: raw values, or counts that were binned before, with their edges."""
 
     kind = "histogram"
+    meaningless = frozenset({"num_bins"})
 
     def __init__(
         self,
@@ -24,11 +25,13 @@ class Histogram(Loggable):
         counts: Any = None,
         edges: Any = None,
         np_histogram: tuple[Any, Any] | None = None,
+        **others: Any,
     ) -> None:
         """Wrap values of any shape; or `counts` (k,) with ascending `edges` (k + 1,).
 
-        `np_histogram` is both at once, as numpy.histogram returns them.
+        `np_histogram` is both at once, as numpy.histogram returns them. Of `others`, see `meaningless`.
         """
+        self._pass_over(others)
         if np_histogram is not None:
             counts, edges = np_histogram
         self.values = values

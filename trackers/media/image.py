@@ -27,9 +27,13 @@ class Image(Loggable):
     """
 
     kind = "image"
+    meaningless = frozenset({"boxes", "classes", "file_type", "grouping", "masks", "mode", "normalize"})
 
-    def __init__(self, data: Any, caption: str | None = None, *, layout: ImageLayout | None = None) -> None:
-        """Wrap `data`; `caption` is shown below the picture."""
+    def __init__(
+        self, data: Any, caption: str | None = None, *, layout: ImageLayout | None = None, **others: Any
+    ) -> None:
+        """Wrap `data`; `caption` is shown below the picture. Of `others`, see `meaningless`."""
+        self._pass_over(others)
         self.data = data
         self.caption = caption
         self.layout = layout

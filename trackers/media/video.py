@@ -26,6 +26,7 @@ class Video(Loggable):
     """
 
     kind = "video"
+    meaningless = frozenset({"format"})
 
     def __init__(
         self,
@@ -34,8 +35,10 @@ class Video(Loggable):
         caption: str | None = None,
         *,
         layout: FramesLayout | None = None,
+        **others: Any,
     ) -> None:
-        """Wrap `data`; `fps` is how many frames are shown in a second."""
+        """Wrap `data`; `fps` is how many frames are shown in a second. Of `others`, see `meaningless`."""
+        self._pass_over(others)
         self.data = data
         self.fps = fps
         self.caption = caption

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any, Self
 
 from ...storage.artifacts import Artifact as StoredArtifact
@@ -48,10 +49,11 @@ class Artifact:
 
     def add_file(self, local_path: str | os.PathLike[str], name: str | None = None) -> None:
         """Add a file; `name` is its path within the artifact. Raises BadInput when there is none."""
+        inside = _inside(name or Path(local_path).name)
         path = Path(local_path)
         if not path.is_file():
             raise BadInput(f"an artifact needs a file, but {path} is none. For a folder call add_dir.")
-        self._files[name or path.name] = path.absolute()
+        self._files[inside] = path.absolute()
 
     def add_dir(self, local_path: str | os.PathLike[str], name: str | None = None) -> None:
         """Add all files of a folder; `name` is its path within the artifact. Raises BadInput."""
@@ -68,13 +70,14 @@ class Artifact:
 
     @contextmanager
     def new_file(self, name: str, mode: str = "w") -> Generator[IO[Any]]:
-        """Open a new file of the artifact for writing."""
+        """Open a new file of the artifact for writing. Raises BadInput when `name` leads out of it."""
+        inside = _inside(name)
         if self._written is None:
             self._written = tempfile.TemporaryDirectory(prefix="stepscope-")
-        path = Path(self._written.name, str(len(self._files)))
+        path = Path(self._written.name, secrets.token_hex(8))  # several may be open at once
         with path.open(mode) as file:
             yield file
-        self._files[name] = path
+        self._files[inside] = path
 
     def wait(self) -> Self:
         """Wait until it is stored. Raises BadInput before it is logged, StoreError when it cannot be."""
@@ -111,3 +114,11 @@ class Artifact:
     def is_logged(self, stored: StoredArtifact) -> None:
         """Learn what the store makes of it."""
         self._logged = stored
+
+
+def _inside(name: str) -> str:
+    """Return the path of a file within an artifact: the files are laid there before they are copied."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise BadInput(f"a file's name in an artifact is a path within it, but got {name!r:.200}.")
+    return str(path)

@@ -23,6 +23,8 @@ from .metrics import defined, payload_of, summarized
 
 _FLUSH_SECONDS = 1.0
 """How long the end of a run waits for what its summary is made of."""
+_LEVELS = {"warn": "warning"}
+"""wandb's words for levels, in small letters, where ours are others."""
 _UNFIT = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -141,13 +143,20 @@ class RunSurface(Reports):
             step: which step it is about; left out, the run's last one.
             wait_duration: seconds in which further alerts of the same title are left out.
         """
+        word = str(level).lower() if isinstance(level, str) else level
+        with self.guard("alerting"):
+            if not wait_duration or self._is_time(str(title), wait_duration):
+                super().alert(title, text, _LEVELS.get(word, word), step=step)
+
+    def _is_time(self, title: str, wait: float | timedelta) -> bool:
+        """Whether the last alert of this title is long enough ago; then this is the last one."""
         now = time.monotonic()
-        seconds = (
-            wait_duration.total_seconds() if isinstance(wait_duration, timedelta) else wait_duration or 0
-        )
-        if now - self._alerted.get(title, -float("inf")) >= seconds:
-            self._alerted[title] = now
-            super().alert(title, text, level, step=step)
+        seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+        self._alerted = {one: until for one, until in list(self._alerted.items()) if until > now}
+        if title in self._alerted:
+            return False
+        self._alerted[title] = now + seconds
+        return True
 
     def log_artifact(
         self,
