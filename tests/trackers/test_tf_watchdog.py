@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ import stepscope  # noqa: E402
 from stepscope.storage.events import alerts_of  # noqa: E402
 from stepscope.trackers.keras import KerasTracker  # noqa: E402
 from stepscope.trackers.tensorflow import TensorFlowTracker  # noqa: E402
+from stepscope.trackers.tensorflow.later import Later  # noqa: E402
 from stored import Stored  # noqa: E402
 
 PLANTED = 13
@@ -150,3 +152,42 @@ def test_a_run_without_bad_numbers_has_no_alert(run: Any) -> None:
             optimizer.apply([tf.fill((2,), tf.cast(scale, tf.float32))], [weight])
         tracker.close()
     assert alerts_of(Stored(run).reader, [run.id]) == []
+
+
+def test_an_eager_loop_on_a_device_does_not_wait_for_it(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host reads the device's sums in a thread, which here has to wait until the loop is through."""
+    for place in ("watchdog", "later"):
+        monkeypatch.setattr(f"stepscope.trackers.tensorflow.{place}.is_on_host", lambda _: False)
+    through, work = Event(), Later._work  # pyright: ignore[reportPrivateUsage]
+
+    def held_back(*given: Any) -> None:
+        assert through.wait(60)
+        work(*given)
+
+    monkeypatch.setattr(Later, "_work", held_back)
+    weight = tf.Variable(tf.ones(2), name="weight")
+    optimizer = keras.optimizers.SGD(0.0)
+    tracker = TensorFlowTracker(run, optimizer=optimizer, histogram_every=0)
+    for step in range(1, 26):
+        optimizer.apply([tf.fill((2,), np.nan if step >= PLANTED else 3e38)], [weight])
+    assert alerts_of(Stored(run).reader, [run.id]) == []
+    through.set()
+    tracker.close()
+    alert = alert_of(run)
+    assert (alert.title, alert.step) == ("NaN in the gradients", PLANTED)
+    assert "The device was not waited for" in alert.text
+
+
+def test_what_was_found_for_one_tracker_is_not_told_by_the_next(run: Any) -> None:
+    weight, optimizer = tf.Variable(tf.ones(2), name="weight"), keras.optimizers.SGD(0.0)
+
+    @tf.function
+    def train_step(scale: Any) -> None:
+        optimizer.apply([tf.fill((2,), scale)], [weight])
+
+    for scale in (np.nan, 1.0):
+        tracker = TensorFlowTracker(run, optimizer=optimizer, histogram_every=0)
+        train_step(tf.constant(scale, tf.float32))
+        tracker.end_step()
+        cast("Any", tracker)._parts.close()  # the tap stays, as when another tracker takes it over
+    assert alert_of(run).step == 1

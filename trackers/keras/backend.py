@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import keras
@@ -11,7 +12,7 @@ from ...storage.kinds.graph import GraphData
 from ..guard import Guard
 from .activations import ActivationProbe
 from .gradients import GradientProbe
-from .model import layer_table
+from .model import layer_table, raw_value
 from .part import Part, Watched
 from .tap import Tap
 
@@ -58,6 +59,30 @@ def watchdog(watched: Watched, tap: Tap, name: str | None) -> list[Part]:
     from ..tensorflow.watchdog import Watchdog  # noqa: PLC0415
 
     return [Watchdog(watched, cast("Any", tap), name)]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The fastest ways to read a variable of the backend, or what Keras wraps around it."""
+
+    tensor: Callable[[Any], Any]
+    """Returns what it holds now."""
+    number: Callable[[Any], Any]
+    """Returns a number that it holds now; a tensor where it lies on a device, which is not waited for."""
+
+
+def reading() -> Reading:
+    """Return how the backend's variables are read."""
+    if not is_on("tensorflow"):
+        return Reading(raw_value, as_it_is)
+    from ..tensorflow.flags import number_of, value_of  # noqa: PLC0415
+
+    return Reading(value_of, number_of)
+
+
+def as_it_is(value: Any) -> Any:
+    """Return what is given."""
+    return value
 
 
 def memory_reader() -> Callable[[], Mapping[str, float]] | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..hooks.layers import Wanted, check_histograms, wanted_layers
 from ..hooks.pace import check_every
 from .activations import Activations, innermost_layers
-from .backend import activation_probe, gradient_probe, memory_reader, watchdog
+from .backend import activation_probe, gradient_probe, memory_reader, reading, watchdog
 from .gradients import Gradients
 from .part import Part, Watched
 from .state import LearningRate, Memory, Weights
@@ -42,7 +42,8 @@ class Looks:
 
     def parts(self, watched: Watched) -> list[Part]:
         """Return the parts that look; a tap gets the probes that they need."""
-        parts: list[Part] = [LearningRate(watched)]
+        read = reading()
+        parts: list[Part] = [LearningRate(watched, read.number)]
         tap = watched.tap
         if tap is not None and (self.norm_every or self.gradients_every):
             probe = gradient_probe(tap, [] if watched.model is None else watched.variables())
@@ -54,10 +55,10 @@ class Looks:
         if tap is not None and self.watchdog:
             parts += watchdog(watched, tap, self.name)
         if self.weights_every:
-            parts.append(Weights(watched, self.weights_every))
-        read = memory_reader() if self.memory_every else None
-        if read is not None:
-            parts.append(Memory(read, self.memory_every))
+            parts.append(Weights(watched, self.weights_every, read.tensor))
+        memory = memory_reader() if self.memory_every else None
+        if memory is not None:
+            parts.append(Memory(memory, self.memory_every))
         return parts
 
 
@@ -70,12 +71,19 @@ def make_looks(
     memory_every: int,
     watchdog: bool,
     name: str | None,
+    rank: int,
 ) -> Looks:
-    """Return what the arguments of a tracker ask for. Raises BadInput when one is wrong."""
+    """Return what the arguments of a tracker ask for, in the process of that rank.
+
+    Raises:
+        BadInput: an argument is wrong.
+    """
     check_every(
         histogram_every=histogram_every, gradient_norm_every=gradient_norm_every, memory_every=memory_every
     )
     kinds = check_histograms(histograms)
+    if rank:
+        kinds = frozenset[str]()  # what rank 0 records of the model holds for all
     return Looks(
         norm_every=gradient_norm_every,
         weights_every=histogram_every * ("weights" in kinds),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,9 @@ import numpy as np
 class Speed:
     """Counts samples and seconds; Keras counts the samples anew in every epoch."""
 
-    def __init__(self) -> None:
-        """Begin without a model."""
-        self._loss: Any = None
+    def __init__(self, read: Callable[[Any], Any]) -> None:
+        """Begin without a model; `read` tells what a variable of the backend holds."""
+        self._read, self._loss = read, None
         self.restart()
 
     def count_of(self, model: Any) -> None:
@@ -32,11 +33,11 @@ class Speed:
         """Return samples_per_second since the last call, if it can be known."""
         if self._loss is None:
             return {}
-        counted, seconds = read_count(self._loss.count), self._seconds
+        counted, seconds = read_count(self._loss.count, self._read), self._seconds
         samples, self._counted, self._seconds = counted - self._counted, counted, 0.0
         return {"samples_per_second": samples / seconds} if samples > 0 and seconds else {}
 
 
-def read_count(variable: Any) -> int:
-    """Return a Keras variable that counts."""
-    return int(np.asarray(variable))  # np.array would ask for a copy, which Keras variables cannot promise
+def read_count(variable: Any, read: Callable[[Any], Any]) -> int:
+    """Return a Keras variable that counts; `read` tells what it holds."""
+    return int(np.asarray(read(variable)))  # np.array would ask for a copy, which variables cannot promise

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from ..media import Histogram
-from .model import raw_value
 from .part import Part, Step, Watched
 
 _RATE_EVERY = 10  # reading a learning rate schedule takes 200 us, a variable 10
@@ -16,9 +16,9 @@ class Weights(Part):
 
     doing = "reading weights"
 
-    def __init__(self, watched: Watched, every: int) -> None:
-        """Record every so many steps, 0 for never."""
-        self._watched, self._every = watched, every
+    def __init__(self, watched: Watched, every: int, read: Callable[[Any], Any]) -> None:
+        """Record what `read` tells of each variable, every so many steps, 0 for never."""
+        self._watched, self._every, self._read = watched, every, read
 
     def after_step(self, step: Step) -> None:
         """Add the weights when they are due."""
@@ -26,7 +26,7 @@ class Weights(Part):
             for variable in self._watched.variables():
                 path = self._watched.path_of(variable)
                 if self._watched.wanted(path):
-                    step.values[f"weights/{path}"] = Histogram(raw_value(variable))
+                    step.values[f"weights/{path}"] = Histogram(self._read(variable))
 
 
 class LearningRate(Part):
@@ -34,16 +34,16 @@ class LearningRate(Part):
 
     doing = "reading the learning rate"
 
-    def __init__(self, watched: Watched) -> None:
-        """Read that of the optimizer."""
-        self._optimizer = watched.optimizer
+    def __init__(self, watched: Watched, read: Callable[[Any], Any]) -> None:
+        """Record what `read` tells of the optimizer's."""
+        self._optimizer, self._read = watched.optimizer, read
 
     def after_step(self, step: Step) -> None:
         """Add it every 10 steps."""
         if step.due(_RATE_EVERY):
             rate = getattr(self._optimizer, "learning_rate", None)
             if rate is not None:
-                step.values["learning_rate"] = raw_value(rate)
+                step.values["learning_rate"] = self._read(rate)
 
 
 class Memory(Part):

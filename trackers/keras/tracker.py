@@ -17,7 +17,7 @@ from ..hooks.output import Output
 from ..hooks.pace import Pace, due_within
 from ..media import Graph
 from ..run import Run
-from .backend import graph_of, is_on, tap_of
+from .backend import graph_of, is_on, reading, tap_of
 from .looks import Looks, make_looks
 from .model import VariablePaths, innermost
 from .part import Parts, Step, Watched
@@ -88,10 +88,11 @@ class KerasTracker(_keras.callbacks.Callback):
         self._out = Output(run, name, "KerasTracker")
         super().__init__()  # pyright: ignore[reportUnknownMemberType]
         self._run = run
-        self._graph_wanted = graph
+        self._graph_wanted = graph and not run.rank
         self._batches_seen = False
         self._first_batch, self._together, self._made = 0, 1, 0
-        self._pace, self._speed = Pace(), Speed()
+        self._read = reading().number
+        self._pace, self._speed = Pace(), Speed(self._read)
         self._ended: float | None = None
         self._data_time: float | None = None
         self._fetches_between = not is_on("tensorflow")  # there the traced function takes its batch itself
@@ -108,6 +109,7 @@ class KerasTracker(_keras.callbacks.Callback):
                 memory_every=memory_every,
                 watchdog=watchdog,
                 name=name,
+                rank=run.rank,
             )
             self._cost = Cost(run, self._out, self._looks.longest_every)
             self._step = Step(self._cost)
@@ -253,7 +255,7 @@ class KerasTracker(_keras.callbacks.Callback):
 
     def _made_steps(self) -> int:
         optimizer = None if self._watched is None else self._watched.optimizer
-        return 0 if optimizer is None else read_count(optimizer.iterations)
+        return 0 if optimizer is None else read_count(optimizer.iterations, self._read)
 
     def _record_batches(self, count: int, logs: Mapping[str, Any]) -> None:
         step, values = self._step, self._step.values

@@ -7,8 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import tensorflow
+from tensorflow.python.ops import resource_variable_ops  # tf.Variable is the class above it
+
+from ..keras.model import raw_value
 
 tf: Any = tensorflow  # its types say little
+_Variable: Any = resource_variable_ops.ResourceVariable
 
 
 class Wishes:
@@ -42,15 +46,16 @@ class Wishes:
 
     def when_any(self, body: Callable[[], None]) -> None:
         """Run `body`, or trace it to run, when there is any wish."""
-        self._when(lambda wishes: wishes > 0, self._asked > 0, body)
+        if tf.executing_eagerly():
+            if self._asked:
+                body()
+        else:
+            run_when(self._variable > 0, body)
 
     def when(self, bit: int, body: Callable[[], None]) -> None:
-        """Run `body`, or trace it to run, when the wish was made."""
-        self._when(lambda wishes: tf.bitwise.bitwise_and(wishes, bit) > 0, self.has(bit), body)
-
-    def _when(self, test: Callable[[Any], Any], now: bool, body: Callable[[], None]) -> None:
+        """Run `body`, or trace it to run, when the wish was made; in a function, inside of `when_any`."""
         if tf.executing_eagerly():
-            if now:
+            if self.has(bit):
                 body()
             return
 
@@ -58,7 +63,7 @@ class Wishes:
             body()
             return True
 
-        tf.cond(test(self._variable), run, lambda: False)
+        tf.cond(tf.bitwise.bitwise_and(self._variable, bit) > 0, run, lambda: False)
 
     def _assign(self, value: int) -> None:
         if not self._alone:
@@ -69,6 +74,21 @@ class Wishes:
             self._values[value] = tf.constant(value)
         # A fifth of the time of Variable.assign, which matters at every tenth step.
         tf.raw_ops.AssignVariableOp(resource=self._variable.handle, value=self._values[value])
+
+
+def run_when(test: Any, body: Callable[[], None]) -> None:
+    """Trace `body` to run when a boolean scalar is true; nearly for nothing when it is not.
+
+    TensorFlow walks through each operation of a branch that it does not take, at every step. So the branch
+    is one operation: the call of a function that must stay one.
+    """
+
+    @tf.function(autograph=False, experimental_attributes={"_noinline": True})
+    def run() -> Any:
+        body()
+        return tf.constant(True)
+
+    tf.cond(test, run, lambda: False)
 
 
 class Flag:
@@ -111,8 +131,28 @@ def shadow(strategy: Any, shape: tuple[int, ...], *, aggregation: Any = None, na
 
 
 def read(strategy: Any, variable: Any) -> Any:
-    """Return a shadow as a run logs it: the variable itself where there is one, its sum or first else."""
+    """Return what a shadow holds now: where there are several, their sum or the first."""
     if strategy.num_replicas_in_sync == 1:
-        return variable
+        return value_of(variable)
     with strategy.scope():
         return variable.read_value()
+
+
+def value_of(variable: Any) -> Any:
+    """Return what a variable holds now, as a tensor that does not change; all else as it is."""
+    raw = raw_value(variable)
+    if type(raw) is not _Variable:
+        return raw
+    # A third of the time of Variable.read_value.
+    return tf.raw_ops.ReadVariableOp(resource=raw.handle, dtype=raw.dtype)
+
+
+def number_of(variable: Any) -> Any:
+    """Return the number that a variable holds: a float where the host has it, a tensor on a device."""
+    value = value_of(variable)
+    return float(value) if hasattr(value, "numpy") and is_on_host(value) else value
+
+
+def is_on_host(tensor: Any) -> bool:
+    """Whether the host does the work on a tensor, so that reading it waits for nobody."""
+    return "CPU" in str(tensor.device).upper()

@@ -18,7 +18,7 @@ import tensorflow
 from ..keras.gradients import GradientProbe
 from ..keras.model import raw_value
 from ..keras.tap import Seen
-from .flags import read, shadow
+from .flags import number_of, read, shadow
 from .tap import TensorFlowTap
 
 tf: Any = tensorflow  # its types say little
@@ -50,10 +50,10 @@ class TracedGradientProbe(GradientProbe):
         """Return `gradient_norm` and `update_ratio` of the last step that was asked for them."""
         if self._tap.calls:
             return super().norms()
-        ratio, norm = read(self._tap.strategy, self._ratio), self._norm
-        if self._tap.has_replicas:
-            norm = tf.linalg.global_norm([flat.value() for flat in self._traced()])
-        return {"gradient_norm": norm, "update_ratio": ratio}
+        if not self._tap.has_replicas:
+            return {"gradient_norm": number_of(self._norm), "update_ratio": number_of(self._ratio)}
+        norm = tf.linalg.global_norm([flat.value() for flat in self._traced()])
+        return {"gradient_norm": norm, "update_ratio": read(self._tap.strategy, self._ratio)}
 
     def gradients(self) -> list[tuple[Any, Any]]:
         """Return (variable, gradient) of the last step that was asked for gradients."""

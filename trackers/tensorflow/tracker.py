@@ -97,7 +97,7 @@ class TensorFlowTracker:
         """
         self._out = Output(run, name, "TensorFlowTracker")
         self._run = run
-        self._graph_wanted = graph and hasattr(model, "layers")
+        self._graph_wanted = graph and not run.rank and hasattr(model, "layers")
         self._newest = max(run.step, 0)
         self._steps_seen = 0
         self._seconds: float | None = None
@@ -114,6 +114,7 @@ class TensorFlowTracker:
                 memory_every=memory_every,
                 watchdog=watchdog,
                 name=name,
+                rank=run.rank,
             )
             self._cost = Cost(run, self._out, looks.longest_every)
             self._step = Step(self._cost)

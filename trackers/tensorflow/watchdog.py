@@ -8,6 +8,8 @@ finite, the outputs of all layers and all gradients are looked at: in the same s
 # pyright: reportMissingTypeStubs=false
 from __future__ import annotations
 
+from functools import partial
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -15,15 +17,20 @@ import tensorflow
 
 from ..hooks.watchdog import Alarm, Finding
 from ..keras.activations import innermost_layers
+from ..keras.model import raw_value
 from ..keras.part import Part, Step, Watched
 from ..keras.tap import Probe, Seen
 from .bad_numbers import COLUMNS, Suspect, all_finite, first_finding, table, values_of
-from .flags import read, shadow
+from .flags import is_on_host, read, run_when, shadow
+from .later import Later
 from .tap import TensorFlowTap
 
 tf: Any = tensorflow  # its types say little
 
-_EVERY = 10  # reading a variable takes 10 us, and waits for a GPU
+_EVERY = 10  # reading a variable takes 10 us
+_NOT_WAITED = (
+    "The device was not waited for, so the layer is not known. In a tf.function it is found in the same step."
+)
 
 
 class WatchdogProbe(Probe):
@@ -34,57 +41,64 @@ class WatchdogProbe(Probe):
     def __init__(self, tap: TensorFlowTap, watched: Watched) -> None:
         """Look at the innermost layers and the gradients."""
         self.layers = {} if watched.model is None else innermost_layers(watched.model, lambda _: True)
-        self.wanted = True
         self.suspects: list[Suspect] = []
         """What the rows are of."""
+        self.found: Any = None
+        """Rows, as `table` gives them, of an eager step that was bad."""
+        self.sums: list[Any] = []
+        """Of eager steps on a device: a tensor each, not finite where the step was bad."""
+        self.rows: Any = None
+        """A variable. Its first row begins with the optimizer's step that was bad, 0 while all is well."""
         self._tap, self._path_of = tap, watched.path_of
-        # The first row begins with the number of the step, 0 while all is well; then one for each suspect.
         # Made here for what is built, since made in a trace they cost a second tracing.
         known = [] if watched.model is None else watched.variables()
-        self._rows: Any = self._make_rows(len(known)) if known else None
-        self._found: tuple[int, Any] | None = None
+        if known:
+            self.rows = self._make_rows(len(known))
 
-    def found(self) -> tuple[int, Any] | None:
-        """Return which of the optimizer's steps was bad, and the rows; None if all is well."""
-        if self._tap.calls or self._rows is None:
-            return self._found
-        rows = read(self._tap.strategy, self._rows).numpy()
-        return (int(rows[0, 0]), rows[1:]) if rows[0, 0] else None
+    def begin(self) -> None:
+        """Look from now on, and forget what was found for another tracker."""
+        if self.rows is not None and not self.wanted:
+            with self._tap.strategy.scope():
+                self.rows.assign(tf.zeros(self.rows.shape))
+        self.wanted, self.found = True, None
 
     def before_apply(self, seen: Seen) -> None:
         """Sum up the first layer's gradient; when that is bad, look at everything."""
-        suspects = self._suspects_of(seen)
-        sentinel = [values_of(seen.scaled[0])]
         if not tf.executing_eagerly():
-            self._trace(suspects, sentinel)
-        elif self.wanted and self._found is None and not all_finite(sentinel):
-            rows = table([one.tensor for one in suspects]).numpy()
-            self.suspects, self._found = suspects, (int(self._tap.optimizer.iterations) + 1, rows)
+            self._trace(self._suspects_of(seen), seen.scaled[0])
+        elif self.wanted and self.found is None:
+            self._look(seen)
 
-    def _trace(self, suspects: list[Suspect], sentinel: list[Any]) -> None:
+    def _look(self, seen: Seen) -> None:
+        sentinel = values_of(seen.scaled[0])
+        if not is_on_host(sentinel):
+            self.sums.append(tf.cast(tf.reduce_sum(sentinel * 0), tf.float32))  # NaN, but never an overflow
+        elif not isfinite(tf.reduce_sum(sentinel)):
+            self.suspects = self._suspects_of(seen)
+            self.found = table([one.tensor for one in self.suspects]).numpy()
+
+    def _trace(self, suspects: list[Suspect], sentinel: Any) -> None:
         self.suspects = [Suspect(one.place, one.path, None) for one in suspects]
-        if self._rows is None:
-            self._rows = self._make_rows(len(suspects))
-        rows, free = self._rows, int(self._rows.shape[0]) - 1 - len(suspects)
+        if self.rows is None:
+            self.rows = self._make_rows(len(suspects))
+        rows, free = self.rows, int(self.rows.shape[0]) - 1 - len(suspects)
 
-        def note() -> bool:
+        def note() -> None:
             step = tf.cast(self._tap.optimizer.iterations + 1, tf.float32)
             head = tf.pad([[step]], [[0, 0], [0, len(COLUMNS) - 1]])
-            found = table([one.tensor for one in suspects])
-            rows.assign(tf.pad(tf.concat([head, found], 0), [[0, free], [0, 0]]))
-            return True
+            found = tf.concat([head, table([one.tensor for one in suspects])], 0)
+            first = tf.equal(rows[0, 0], 0.0)
+            rows.assign(tf.where(first, tf.pad(found, [[0, free], [0, 0]]), rows))
 
-        clean = tf.equal(rows[0, 0], 0.0)
-        tf.cond(tf.logical_and(clean, tf.logical_not(all_finite(sentinel))), note, lambda: False)
+        run_when(tf.logical_not(all_finite([sentinel])), note)
 
     def _suspects_of(self, seen: Seen) -> list[Suspect]:
         """Return the outputs in the order of the calls, then the gradients from the last to the first."""
         outputs = {path: one for path, one in seen.outputs.items() if path in self.layers}
         suspects = [Suspect("forward", path, one) for path, one in outputs.items() if one.dtype.is_floating]
-        pairs = list(zip(seen.variables, seen.scaled, strict=True))
-        backward = [
-            Suspect("backward", self._path_of(v), g) for v, g in pairs
-        ]  # in order: paths are numbered
+        # The paths of several variables of one name are numbered in the order in which they are asked for.
+        paths = map(self._path_of, seen.variables)
+        backward = [Suspect("backward", path, g) for path, g in zip(paths, seen.scaled, strict=True)]
         return suspects + backward[::-1]
 
     def _make_rows(self, gradients: int) -> Any:
@@ -99,32 +113,62 @@ class Watchdog(Part):
 
     def __init__(self, watched: Watched, tap: TensorFlowTap, name: str | None) -> None:
         """Begin to watch for the tracker of that name."""
-        self._tap, self._alarm = tap, Alarm(watched.run, name)
+        self._run, self._tap, self._alarm = watched.run, tap, Alarm(watched.run, name)
         self._probe = tap.probe("watchdog", lambda: WatchdogProbe(tap, watched))
-        self._probe.wanted = True
+        self._probe.begin()
+        self._later = Later(watched.run.guard, self.doing)
         self._last = 0
 
     def after_step(self, step: Step) -> None:
         """Read whether a step was bad, now and then."""
         self._last = step.last
-        if step.due(_EVERY):
+        if self._probe.found is not None and self._probe.wanted:
+            self._give(self._probe.found, step.last)
+        elif step.due(_EVERY):
             self._look()
 
     def close(self) -> None:
         """Look once more."""
         self._look()
+        self._later.close()
         self._probe.wanted = False
 
     def _look(self) -> None:
-        found = self._probe.found() if self._probe.wanted and self._tap.seen else None
-        if found is not None:
-            made, rows = found
-            ago = int(self._tap.optimizer.iterations) - made
-            finding = self._finding(rows, self._last - ago)
-            if finding is not None:
-                self._alarm.give(finding)
-            self._probe.wanted = False
+        probe = self._probe
+        sums, probe.sums = probe.sums, []
+        if not probe.wanted:
+            return
+        if sums:
+            self._later.read([tf.stack(sums)], partial(self._judge_sums, self._last))
+        elif probe.rows is not None and self._tap.seen and not self._tap.calls:
+            rows = read(self._tap.strategy, probe.rows)
+            if not is_on_host(rows):
+                self._later.read([rows, self._steps_made()], partial(self._judge_rows, self._last))
+            elif (found := rows.numpy())[0, 0]:
+                self._judge_rows(self._last, found, self._steps_made())
 
-    def _finding(self, rows: Any, step: int) -> Finding | None:
+    def _steps_made(self) -> Any:
+        return read(self._tap.strategy, raw_value(self._tap.optimizer.iterations))
+
+    def _judge_sums(self, last: int, sums: Any) -> None:
+        bad = np.flatnonzero(~np.isfinite(sums))
+        if bad.size and self._probe.wanted:
+            self._tell(Finding(last + 1 - len(sums) + int(bad[0]), "gradients", notes=(_NOT_WAITED,)))
+
+    def _judge_rows(self, last: int, rows: Any, made: Any) -> None:
+        if rows[0, 0] and self._probe.wanted:
+            self._give(rows[1:], last - (int(made) - int(rows[0, 0])))
+
+    def _give(self, rows: Any, step: int) -> None:
         suspects = self._probe.suspects
-        return first_finding(suspects, np.asarray(rows)[: len(suspects)], step)
+        finding = first_finding(suspects, rows[: len(suspects)], step)
+        if finding is None:  # a sum overflowed
+            self._probe.found = None
+        else:
+            self._tell(finding)
+
+    def _tell(self, finding: Finding) -> None:
+        self._probe.wanted = False
+        # All processes have the same bad gradients; the one whose batch it was knows more than that.
+        if not self._run.rank or finding.place != "gradients":
+            self._alarm.give(finding)
