@@ -205,6 +205,20 @@ def test_the_graph_is_what_leads_to_the_scalars(run: Any) -> None:
     assert graph.parameters == 231
 
 
+def test_the_watchdog_names_the_placeholder_that_was_given_nan(run: Any) -> None:
+    x, y = v1.placeholder(tf.float32, (None, 3), "x"), v1.placeholder(tf.float32, (None, 1), "y")
+    hidden = tf.nn.relu(tf.matmul(x, v1.get_variable("kernel", (3, 1), use_resource=True)))  # hides a NaN
+    loss = tf.reduce_mean((hidden - y) ** 2)
+    train = v1.train.GradientDescentOptimizer(1e-3).minimize(loss)
+    good, bad = np.ones((4, 3)), np.full((4, 3), np.nan)
+    with v1.train.MonitoredSession(hooks=[SessionHook(run, {"loss": loss})]) as session:
+        for inputs in (good, bad, good):
+            session.run(train, {x: inputs, y: np.ones((4, 1))})
+    (alert,) = alerts_of(Stored(run).reader, [run.id])
+    assert (alert.title, alert.step) == ("NaN in the input of the model", 2)
+    assert "The input: 12 NaN of 12 numbers, none finite. It was given as x." in alert.text
+
+
 @pytest.mark.parametrize("where", ["forward", "backward"])
 def test_the_watchdog_names_the_scope(run: Any, where: str) -> None:
     x = v1.placeholder(tf.float32, (None, 3))

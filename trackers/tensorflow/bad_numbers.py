@@ -46,6 +46,8 @@ def first_finding(suspects: Sequence[Suspect], rows: NDArray[Any], step: int) ->
     if bad is None:
         return None
     suspect = suspects[bad]
+    if suspect.place == "input":
+        return Finding(step, "input", "", found[bad], (f"It was given as {suspect.path}.",))
     if suspect.place != "backward":
         return Finding(step, suspect.place, suspect.path, found[bad])
     gradients = {s.path: one.bad for s, one in zip(suspects, found, strict=True) if s.place == "backward"}

@@ -134,7 +134,10 @@ def _function_graph(tensor: NDArray[Any]) -> Graph:
         metadata.partition_graphs
     )
     if not graphs:
-        raise BadInput("expected a traced graph, but trace_export found no function that was called")
+        raise BadInput(
+            "expected a traced graph, but trace_export found none: TensorFlow gives the graph of a function "
+            "that is traced after trace_on. Write tf.summary.trace_on(graph=True) before its first call."
+        )
     return Graph(capture_graph_def(max(graphs, key=lambda graph: len(graph.node)), "graph"))
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..hooks.watchdog import Finding
 from .bad_numbers import Suspect, first_finding, table_when_bad, values_of
-from .static_graph import forward_outputs
+from .static_graph import forward_outputs, given_inputs
 
 tf: Any = tensorflow  # its types say little
 
@@ -125,7 +125,9 @@ class SessionGraph:
 
     def _add_alarms(self) -> None:
         forward = forward_outputs(self.graph, self.scalars.values())
-        self._suspects = [Suspect("forward", scope, one) for scope, one in forward.items()]
+        given = given_inputs(self.graph, self.scalars.values())
+        self._suspects = [Suspect("input", name, one) for name, one in given.items()]
+        self._suspects += [Suspect("forward", scope, one) for scope, one in forward.items()]
         self._suspects += [Suspect("backward", path, one) for path, one in reversed(self.gradients.items())]
         alarms = [one for one in (*self.scalars.values(), *self.gradients.values()) if one.dtype.is_floating]
         self.alarms = table_when_bad([one.tensor for one in self._suspects], alarms)

@@ -80,6 +80,15 @@ def forward_outputs(graph: Any, outputs: Iterable[Any]) -> dict[str, Any]:
     return found
 
 
+def given_inputs(graph: Any, outputs: Iterable[Any]) -> dict[str, Any]:
+    """Return operation -> the floating point tensor that it brings in from outside, to some outputs."""
+    operations = _read(graph, [tensor.op for tensor in outputs]).operations
+    tensors = [
+        tensor for operation in operations if operation.type in _SOURCES for tensor in operation.outputs
+    ]
+    return {tensor.name.removesuffix(":0"): tensor for tensor in tensors if tensor.dtype.is_floating}
+
+
 def _read(graph: Any, ends: list[Any]) -> GraphReading:
     operations = graph.get_operations()
     variables = {o.name: o.name for o in operations if o.type in _VARIABLES}
