@@ -22,6 +22,8 @@ MOST_REASONS = 100
 _OTHER_REASONS = "other reasons"
 _MOST_ALIKE = 10
 """Messages that differ in names and numbers alone: so many are said, the rest is counted only."""
+_MOST_CHARACTERS = 1000
+"""Of the text of an error; some print the whole tensor that they did not like."""
 _VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|-?\d+")
 
 
@@ -52,7 +54,7 @@ class Guard:
         """Count what was lost and say the error once, on a thread that has nobody to raise it to."""
         self._count(error, doing, lost)
         # The beginning of a message tells errors apart, its rest often holds a value that changes.
-        kind, text = type(error).__name__, text_of(error)
+        kind, text = type(error).__name__, _shortened(text_of(error))
         key = f"{kind}: {text[:24]}"
         if key not in self._said:
             alike = f"{kind}: {_VALUES.sub('', text)[:40]}"
@@ -102,6 +104,10 @@ class Guard:
         else:
             reason = f"{type(error).__name__} while {doing}"
         self.drop(reason[:200], lost)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]} ..."
 
 
 class _Guarded:

@@ -29,6 +29,14 @@ def test_an_error_is_said_once_and_counted(caplog: pytest.LogCaptureFixture) -> 
     assert guard.take_drops() == {}
 
 
+def test_of_an_error_that_prints_a_tensor_the_beginning_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    fail(Guard(strict=False), ValueError("Invalid shape of [" + "0.12345 " * 10_000))
+    assert (
+        caplog.records[0].getMessage().startswith("stepscope: while logging 'loss': Invalid shape of [0.12")
+    )
+    assert len(caplog.records[0].getMessage()) < 1100
+
+
 def test_two_different_errors_are_both_said(caplog: pytest.LogCaptureFixture) -> None:
     guard = Guard(strict=False)
     for error in (ValueError("one"), ValueError("two"), TypeError("two"), ValueError("one")):
