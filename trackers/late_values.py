@@ -1,12 +1,13 @@
 """What the writer's thread adds to a journal by itself.
 
-Values that a device had still to give, what the program printed, alerts that are due, and what was dropped.
+Numbers of hooks that wait for more of them, values that a device had still to give, what the program printed,
+alerts that are due, and what was dropped.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Protocol, TypeAlias
@@ -34,6 +35,15 @@ class Turns(Protocol):
     """What these values ask of the recorder whose journal they go to."""
 
     context: dict[str, str | int]
+
+    @property
+    def rows(self) -> Collection[object]:
+        """What hooks gave to be appended with the next of its kind."""
+        ...
+
+    def append_rows(self) -> None:
+        """Append those, in a turn."""
+        ...
 
     def turn(self, timeout: float = -1) -> AbstractContextManager[None]:
         """Hold the lock. Raises Later when it was not to be had in time."""
@@ -63,7 +73,7 @@ class LateValues:
         self.pending, self.console = PendingValues(), None
 
     def append(self, journal: Journal, *, wait: bool) -> bool:
-        """Append device values that are ready, and what was dropped.
+        """Append what waits: numbers of hooks, device values that are ready, and what was dropped.
 
         Returns:
             False when the journal had no room to say what was dropped: call again later.
@@ -71,6 +81,9 @@ class LateValues:
         Raises:
             Later: a log call was under way all the time.
         """
+        if self._recorder.rows:
+            with self._recorder.turn(_TURN_SECONDS):
+                self._recorder.append_rows()
         ready = self.pending.take_ready(wait=wait)
         for index, late in enumerate(ready):
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -25,6 +26,7 @@ class NoRecorder:
         self.lock = threading.RLock()
         self.numbers: dict[str, int] = {}
         self.depth = 0
+        self.rows: deque[Any] = deque()
         self.aside: list[tuple[str, Callable[[], None]]] = []
         self._guard = guard
 
@@ -36,6 +38,12 @@ class NoRecorder:
 
     def append_aside(self) -> None:
         """Nothing is put aside."""
+
+    def append_rows(self) -> None:
+        """Count the values."""
+        while self.rows:
+            values, _, _ = self.rows.popleft()
+            self._guard.drop("the store could not be opened", len(values))
 
     def append(self, *_: object) -> None:
         """Count the value."""

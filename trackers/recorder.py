@@ -7,6 +7,7 @@ import os
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -33,6 +34,8 @@ from .tracked_dict import text_of
 from .values import Prepared
 
 Context: TypeAlias = Mapping[str, str | int]
+Row: TypeAlias = tuple[Mapping[str, float | Snapshot], int, float]
+"""Values, their step and time."""
 
 MOST_ASIDE = 1000
 """Values that may be logged in the midst of one call of log, by signal handlers and the like."""
@@ -73,6 +76,8 @@ class Recorder:
         """How many calls are under way; the second is that of a signal handler in the midst of the first."""
         self.aside: list[tuple[str, Callable[[], None]]] = []
         """What such calls gave, and what they were doing: no append may come in the midst of another."""
+        self.rows: deque[Row] = deque()
+        """What hooks gave to be appended with the next of its kind: see append_rows."""
         self.late = LateValues(self, guard)
         self._delivery: Delivery | None = None
         self._behind: Delivery | None = None
@@ -176,6 +181,17 @@ class Recorder:
         else:
             self._guard.drop("too many device values were waiting to be copied")
 
+    def append_rows(self) -> None:
+        """Append the rows that wait, in a turn. What cannot be taken is said and counted."""
+        while self.rows:
+            values, step, now = self.rows.popleft()
+            try:
+                journal = self.journal or self._open()
+                for name in journal.points.append_floats(values, self.numbers, step, now):
+                    self.append(name, values[name], step, now, {})
+            except (JournalFull, BadInput) as error:
+                self._guard.note(error, "logging", lost=len(values))
+
     def change(self, change: Mapping[str, Any]) -> None:
         """Put changed fields of the run into the journal. Raises BadInput, JournalFull."""
         if self.rank:
@@ -232,6 +248,7 @@ class Recorder:
         """
         with self.lock:
             # A handler that ends the run has cut short the call that it came into: that one gets no turn.
+            self.append_rows()
             self.append_aside()
             if self.aside:
                 self._guard.drop("a signal handler ended the run in the midst of a log call", len(self.aside))
@@ -272,6 +289,7 @@ class Recorder:
         self.journal = None
         self.numbers, self._series = {}, {}
         self.depth, self.aside = 0, []
+        self.rows.clear()
         self.late.after_fork()
         self._delivery = self._behind = None
 

@@ -20,6 +20,7 @@ from ..storage.nested import flatten
 from . import exceptions
 from .alerts import Alerts
 from .arguments import MAX_STEP, as_step, check_context
+from .device_snapshot import Snapshot
 from .guard import Guard
 from .no_recorder import NoRecorder
 from .recorder import Recorder
@@ -28,12 +29,14 @@ from .run_copy import Origin, origin_of, revive
 from .run_fields import RunFields
 from .surface.run import RunSurface
 from .tracked_dict import plain, text_of
-from .values import prepare
+from .values import number_on_host, prepare
 
 _FINISH_SECONDS = 1.8
 """How long finish() takes at most; a little is left for what ends with the interpreter."""
 _CLOSE_SECONDS = 0.3
 """How much of that the store gets at least, when a full disk or a hook took the rest."""
+_ROWS_TOGETHER = 10
+"""How many steps of a hook's numbers wait for each other."""
 
 
 class Run(RunFields, RunSurface):
@@ -132,6 +135,28 @@ class Run(RunFields, RunSurface):
                     recorder.append_aside()
         except Exception as error:
             self._handle(error, values, rest, name)
+
+    def log_soon(self, values: Mapping[str, float | Snapshot], step: int) -> None:
+        """Record numbers of a hook that logs at every step, some steps together.
+
+        One call of `log` takes several times longer in the midst of a training step, which leaves nothing of
+        it in the processor's caches, than right after another. The writer's thread appends what waits
+        once a second or so. Until then it is lost if the process is killed.
+
+        Args:
+            values: what does not change any more.
+            step: of these, and from now on of values that are logged without a step.
+        """
+        self._step = self._fixed_step = step
+        rows = self._recorder.rows
+        rows.append((values, step, time.time()))
+        if len(rows) >= _ROWS_TOGETHER:
+            self.log_waiting()
+
+    def log_waiting(self) -> None:
+        """Record what `log_soon` still holds."""
+        with self.guard("logging"), self._recorder.turn():
+            self._recorder.append_rows()
 
     def set_step(self, step: int) -> None:
         """Fix the step of values that are logged without one; hooks that count steps call it."""
@@ -285,6 +310,13 @@ class Run(RunFields, RunSurface):
         self, name: str, value: Any, step: int, now: float, context: Mapping[str, str | int]
     ) -> None:
         try:
+            number = number_on_host(value)
+            if number is not None:
+                # A loss, next to always: without a look at all else that it might be.
+                value, recorder = number, self._recorder
+                journal = None if context else recorder.journal
+                if journal and not journal.points.append_floats({name: number}, recorder.numbers, step, now):
+                    return
             if isinstance(value, dict) and value:
                 for inner, one in flatten({name: value}).items():  # pyright: ignore[reportUnknownVariableType]
                     self._log_one(inner, one, step, now, context)

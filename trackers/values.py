@@ -87,6 +87,17 @@ def _number(name: str, value: Any) -> float:
         raise BadInput(_not_a_number(name, value)) from error
 
 
+def number_on_host(value: Any) -> float | None:
+    """Return the number in a torch tensor of one element in host memory; None for all else.
+
+    It is the shortest way for what is logged most, a loss.
+    """
+    if not (is_torch_tensor(value) and value.is_cpu and value.numel() == 1):
+        return None
+    number = value.item()
+    return number if type(number) is float else None
+
+
 def _array_or_snapshot(name: str, value: Any) -> float | Payload | Snapshot:
     if isinstance(value, Snapshot):
         return value

@@ -30,17 +30,18 @@ class Cost:
         self._budget = run.cost_budget
         self._shortest = max(_WINDOW_STEPS, 2 * longest_every)
         self._warm_up = _WARM_UP_STEPS
-        self._now = 0.0
+        self.now = 0.0
+        """Seconds that hooks took since the last step's end. Hooks at every step add without a call."""
         self._spent = self._seconds = 0.0
         self._steps = 0
 
     def spend(self, seconds: float) -> None:
         """Add what a hook took, with what it logged."""
-        self._now += seconds
+        self.now += seconds
 
     def end_step(self, seconds: float | None, steps: int = 1) -> None:
         """End a step, or some, that took `seconds` in all; None when that is not known."""
-        spent, self._now = self._now, 0.0
+        spent, self.now = self.now, 0.0
         if self._warm_up > 0:
             self._warm_up -= steps
         elif seconds is not None:

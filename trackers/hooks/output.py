@@ -7,6 +7,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ...storage.errors import BadInput
+from ..device_snapshot import Snapshot
 from ..run import Run
 
 _owners: WeakKeyDictionary[Run, dict[str | None, object]] = WeakKeyDictionary()
@@ -66,6 +67,16 @@ class Output:
         if self._name is not None:
             values = {self._cached(series): value for series, value in values.items()}
         self._run.log(values, step=step)
+
+    def log_soon(self, values: Mapping[str, float | Snapshot], step: int) -> None:
+        """Record numbers under the tracker's name, some steps together (see Run.log_soon)."""
+        if self._name is not None:
+            values = {self._cached(series): value for series, value in values.items()}
+        self._run.log_soon(values, step)
+
+    def log_waiting(self) -> None:
+        """Record what `log_soon` still holds."""
+        self._run.log_waiting()
 
     def _cached(self, series: str) -> str:
         name = self._names.get(series)

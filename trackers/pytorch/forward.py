@@ -35,7 +35,7 @@ class ForwardWatch(_LeftOutOfCopies):
 
     def __init__(self, clock: Clock) -> None:
         """Begin with nothing seen."""
-        self._mark, self._runs = clock.mark, clock.runs
+        self._mark, self._stands = clock.mark, clock.stands
         self.end = _ForwardEnd(self, clock)
         self.spent = 0.0
         """Seconds that these hooks took, until somebody takes them."""
@@ -70,13 +70,17 @@ class ForwardWatch(_LeftOutOfCopies):
         self.called = (args, kwargs)
         if torch.compiler.is_compiling():
             return
-        began = perf_counter()
-        if self._runs():
-            self._begin(began)
-            self.samples += batch_size(args, kwargs)
-        self.spent += perf_counter() - began
+        now = perf_counter()
+        if self._stands is not None and self._stands():
+            return
+        # Next to every call is the only one of a step that follows another.
+        if self.evaluated or self.since is None or self.begun is not None:
+            self._begin_apart(now)
+        self.begun = self._mark()
+        self.samples += batch_size(args, kwargs)
+        self.spent += perf_counter() - now
 
-    def _begin(self, now: float) -> None:
+    def _begin_apart(self, now: float) -> None:
         if self.evaluated:
             self.evaluated = False
             self.since = self.step_ended = None
@@ -85,7 +89,6 @@ class ForwardWatch(_LeftOutOfCopies):
         if self.begun is not None:
             self.earlier.append((self.begun, self.ended, self.backward_ended))
             self.ended = self.backward_ended = None
-        self.begun = self._mark()
 
     def end_step(self, mark: Any, now: float) -> float | None:
         """Return the seconds of the step that ends now; None when its beginning was not seen."""

@@ -22,8 +22,11 @@ class LearningRates(Part):
         if len(groups) != len(self._names):
             self._names = _names(groups)
         for name, group in zip(self._names, groups, strict=True):
-            if "lr" in group:
-                step.values[name] = group["lr"]
+            rate = group.get("lr")
+            if type(rate) is float:
+                step.values[name] = rate
+            elif rate is not None:
+                step.log({name: rate})  # a tensor, which a scheduler changes in place
 
 
 def _names(groups: list[dict[str, Any]]) -> list[str]:

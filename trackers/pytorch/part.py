@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,10 @@ class Step:
         """When the step ended: a time of time.perf_counter(), from `after_step` on."""
         self.optimizer: Any = None
         self.values: dict[str, Any] = {}
-        """Series, without the tracker's name, -> value, recorded after the step."""
+        """Series, without the tracker's name, -> value, recorded after the step.
+
+        At a step at which nothing is due, that is some steps later: they are floats and snapshots only.
+        """
         self.called: tuple[tuple[Any, ...], dict[str, Any]] | None = None
         """What the model was called with last; None when no call was seen, as before a closure."""
         self.seconds: float | None = None
@@ -100,24 +104,35 @@ class Part:
 Calls = list[tuple[Callable[[Step], None], Part]]
 
 
+@dataclass(frozen=True, slots=True)
+class StepCalls:
+    """Which methods of which parts are called at a step."""
+
+    before: Calls
+    gradients: Calls
+    after: Calls
+    due: bool
+    """Whether it is a step at which more is recorded than at every other."""
+
+
 class Schedule:
     """Which methods of which parts are called at a step: no other costs anything."""
 
     def __init__(self, parts: list[Part]) -> None:
         """Take the parts, in the order in which they are called."""
-        self._always = _calls([part for part in parts if not part.periods])
-        self._due = _calls([part for part in parts if not part.periods or any(part.periods)])
+        self._always = _calls([part for part in parts if not part.periods], due=False)
+        self._due = _calls([part for part in parts if not part.periods or any(part.periods)], due=True)
         self._every = gcd(*(period for part in parts for period in part.periods))
 
-    def at(self, number: int, factor: int) -> tuple[Calls, Calls, Calls]:
-        """Return the calls of before_step, with_gradients and after_step."""
+    def at(self, number: int, factor: int) -> StepCalls:
+        """Return what is called at a step."""
         every = self._every * factor
         return self._due if number == 1 or (every and not number % every) else self._always
 
 
-def _calls(parts: list[Part]) -> tuple[Calls, Calls, Calls]:
+def _calls(parts: list[Part], *, due: bool) -> StepCalls:
     def own(name: str) -> Calls:
         having = [part for part in parts if getattr(type(part), name) is not getattr(Part, name)]
         return [(getattr(part, name), part) for part in having]
 
-    return own("before_step"), own("with_gradients"), own("after_step")
+    return StepCalls(own("before_step"), own("with_gradients"), own("after_step"), due)

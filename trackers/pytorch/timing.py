@@ -25,7 +25,7 @@ class Timing(Part):
         device = next((p.device for p in self._model.parameters()), torch.device("cpu"))
         self.clock = clock_of(device)
         clock: Any = self.clock
-        self._mark, self._between = clock.mark, clock.between
+        self._mark = clock.mark
         self._watch = ForwardWatch(self.clock)
         called = watched.called
         self._handles: list[Any] = [
@@ -52,15 +52,15 @@ class Timing(Part):
         """Add the step's times; called before all other parts."""
         watch, values, now = self._watch, step.values, self._mark()
         if self._update_began is not None:
-            values["optimizer_time"] = self._between(self._update_began, now)
+            values["optimizer_time"] = now - self._update_began
         if watch.earlier:
             self._add_batches(values)
         elif watch.ended is not None:
             if watch.step_ended is not None:
-                values["data_time"] = self._between(watch.step_ended, watch.begun)
-            values["forward_time"] = self._between(watch.begun, watch.ended)
+                values["data_time"] = watch.begun - watch.step_ended
+            values["forward_time"] = watch.ended - watch.begun
             if self._update_began is not None:
-                values["backward_time"] = self._between(watch.ended, self._gradients_at)
+                values["backward_time"] = self._gradients_at - watch.ended
         step.called, samples = watch.called, watch.samples
         if step.called is None:
             self._say_unseen()
@@ -71,7 +71,7 @@ class Timing(Part):
             values["step_time"] = seconds
             if samples:
                 values["samples_per_second"] = samples / seconds
-        self._watched.cost.spend(watch.spent)
+        self._watched.cost.now += watch.spent
         watch.spent = 0.0
 
     def reset(self) -> None:

@@ -34,7 +34,7 @@ from .part import Calls, Part, Schedule, Step, Watched
 from .timing import Timing
 from .twin import is_sharded, layers_of_wrapping, unwrap
 from .watchdog import Watchdog
-from .weights import Weights
+from .weights import RATIO_NORMS, Weights
 
 
 class TorchTracker:
@@ -43,11 +43,11 @@ class TorchTracker:
     At every step: `learning_rate` (`learning_rate/<group>` when there are several parameter groups; a
     group's "name" or number), `step_time` in seconds, `samples_per_second`, and where they can be known
     `data_time`, `forward_time`, `backward_time`, `optimizer_time`. Every `gradient_norm_every` steps:
-    `gradient_norm`, of all gradients as one vector, and `update_ratio`, the norm of the update over that of
-    the weights. Every `histogram_every` steps: `gradients/<path>` and `weights/<path>` of every trained
-    parameter, and `activations/<path>` when asked for. Once, after the first step: the graph, "model".
-    Gradients are those that the optimizer is given: after unscaling by a GradScaler and after clipping.
-    Weights are those after the step.
+    `gradient_norm`, of all gradients as one vector; every tenth time, `update_ratio` too, the norm of the
+    update over that of the weights. Every `histogram_every` steps: `gradients/<path>` and `weights/<path>` of
+    every trained parameter, and `activations/<path>` when asked for. Once, after the first step: the graph,
+    "model". Gradients are those that the optimizer is given: after unscaling by a GradScaler and after
+    clipping. Weights are those after the step.
 
     Steps: the tracker counts optimizer steps, from 1 (or on from `run.step` in a resumed run; call
     `run.set_step(n)` before to start elsewhere). `run.log` without a step lands on the same count: after
@@ -87,7 +87,8 @@ class TorchTracker:
             optimizer: what trains it. Left out, the first optimizer that steps with one of the model's
                 parameters is taken; of several, the others are not seen.
             histogram_every: steps between histograms; 0 for none.
-            gradient_norm_every: steps between gradient norms and update ratios; 0 for none.
+            gradient_norm_every: steps between gradient norms, a tenth of those between update ratios; 0 for
+                none.
             memory_every: steps between looks at the memory of each GPU; 0 for none.
             histograms: what to make histograms of: "weights", "gradients", "activations".
             layers: a pattern such as "encoder/*", or several: the layers whose histograms are made. Their
@@ -127,12 +128,12 @@ class TorchTracker:
             self._cost = Cost(run, self._out, max(histogram_every, gradient_norm_every, memory_every))
             watched = Watched(run, self._out, self._model, _called(model), wanted, self._cost)
             self._timing = Timing(watched)
-            self._clock_runs = self._timing.clock.runs
+            self._clock_stands = self._timing.clock.stands
             self._take(
                 self._timing,
                 LearningRates(),
                 Gradients(watched, gradient_norm_every, every.get("gradients", 0)),
-                Weights(watched, gradient_norm_every, every.get("weights", 0)),
+                Weights(watched, RATIO_NORMS * gradient_norm_every, every.get("weights", 0)),
                 Memory(watched, memory_every),
             )
             if watchdog:
@@ -201,32 +202,35 @@ class TorchTracker:
     def _before_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         if optimizer is not self._optimizer and not self._is_mine(optimizer):
             return
-        if not self._clock_runs():
+        if self._clock_stands is not None and self._clock_stands():
             self._run.guard.drop("steps inside of a CUDA graph capture")
             return
         began = perf_counter()
         step = self._making
         step.number, step.optimizer, step.values = self._step + 1, optimizer, {}
-        before, self._gradients, self._after = self._schedule.at(step.number, self._cost.factor)
-        self._call(before, step)
+        self._calls = calls = self._schedule.at(step.number, self._cost.factor)
+        self._call(calls.before, step)
         # A closure computes the gradients inside of step(): then they are read after it.
-        if not _has_closure(args, kwargs):
-            self._call(self._gradients, step)
+        if (len(args) == 1 and not kwargs) or not _has_closure(args, kwargs):
+            self._call(calls.gradients, step)
             self._timing.begin_update()
-        self._cost.spend(perf_counter() - began)
+        self._cost.now += perf_counter() - began
 
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-        if optimizer is not self._optimizer or not self._clock_runs():
+        if optimizer is not self._optimizer or (self._clock_stands is not None and self._clock_stands()):
             return
-        step = self._making
+        step, calls = self._making, self._calls
         step.now = perf_counter()
-        if _has_closure(args, kwargs):
-            self._call(self._gradients, step)
-        self._call(self._after, step)
+        if not (len(args) == 1 and not kwargs) and _has_closure(args, kwargs):
+            self._call(calls.gradients, step)
+        self._call(calls.after, step)
         self._step = step.number
         self._steps_seen += 1
-        self._log(step.values, step.number)
-        self._cost.spend(perf_counter() - step.now)
+        if calls.due:
+            self._log(step.values, step.number)
+        else:
+            self._out.log_soon(step.values, step.number)
+        self._cost.now += perf_counter() - step.now
         self._cost.end_step(step.seconds)
         if self._graph_wanted and step.called is not None:
             with self._run.guard("finding the model's graph"):
@@ -242,6 +246,7 @@ class TorchTracker:
     def _log(self, values: Mapping[str, Any], step: int) -> None:
         # The newest value may be at a later step: of another tracker, or from before the first step.
         self._run.set_step(self._step)
+        self._out.log_waiting()
         self._out.log(values, step)
 
     def _find_graph(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:

@@ -11,6 +11,8 @@ from .norms import quotient, total_norm
 from .part import Part, Step, Watched
 from .paths import Named, local_part
 
+RATIO_NORMS = 10
+"""Gradient norms between two update ratios: these take three times as long, and change more slowly."""
 _MOST_COPIED = 1 << 24
 """Weights that are copied to see how far they move; of larger models every so many rows stand for all."""
 
