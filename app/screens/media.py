@@ -73,7 +73,7 @@ def _draw(chosen: Choice, options: Options) -> None:
     step = _step_slider(fitting)
     for kind, name in dict.fromkeys((one.kind, one.name) for one in fitting):
         members = [one for one in fitting if (one.kind, one.name) == (kind, name)]
-        head = grid.section(name, len(members), opened=True)
+        head = grid.section(name, len(members), opened=True, kind=f"{kind} ")
         with head:
             _section(members if head.open else [], step, chosen, options)
 

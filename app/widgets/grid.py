@@ -16,18 +16,19 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 
-def section(name: str, amount: int, *, opened: bool) -> ExpanderContainer:
+def section(name: str, amount: int, *, opened: bool, kind: str = "") -> ExpanderContainer:
     """Draw the head of a section and return it; unless it is `.open`, what is in it need not be drawn.
 
     Args:
         name: shown literally, and the same in the next run of the page.
         amount: how many things are in it.
         opened: how it stands until the viewer clicks.
+        kind: tells it from other sections of the name.
     """
     # A name of several parts, such as filters/conv1, is shown as it was logged.
     title = name if "/" in name or "_" in name else name[:1].upper() + name[1:]
     label = f"**{plain(title)}** :gray[{amount}]"
-    return st.expander(label, expanded=opened, key=f"section {name}", on_change="rerun")
+    return st.expander(label, expanded=opened, key=f"section {kind}{name}", on_change="rerun")
 
 
 def cells(items: Sequence[Item], columns: int) -> Iterator[tuple[Item, DeltaGenerator]]:

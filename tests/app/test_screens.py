@@ -249,6 +249,15 @@ def test_media_of_one_step() -> None:
     assert "<script>" in said(test)
 
 
+@pytest.mark.usefixtures("store")
+def test_media_of_two_kinds_in_one_name() -> None:
+    with stepscope.init(project="two kinds") as run:
+        run.log({"sample": [stepscope.Image(np.zeros((4, 4))), stepscope.Text("dark")]})
+    test = opened("media", runs=run.id)
+    assert not test.exception
+    assert [one.label for one in test.expander] == ["**Sample** :gray[1]"] * 2
+
+
 @pytest.mark.usefixtures("small")
 def test_media_of_every_kind() -> None:
     test = opened("media", runs=run_id_of("baseline"))
