@@ -427,6 +427,7 @@ assert "tensorflow" not in sys.modules
 """
 
 
+@pytest.mark.long  # its short twin is test_running_eagerly_shows_the_same
 def test_keras_on_torch_shows_the_same(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     store = str(tmp_path / "s.db")
@@ -500,6 +501,27 @@ with stepscope.init() as run:
 """
 
 
+def test_a_strategy_of_one_replica_shows_the_same(run: Any) -> None:
+    """Its variables are those of a strategy, also where no other replica is."""
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        model = compiled(keras.Sequential([keras.Input((6,)), keras.layers.Dense(3, name="out")]))
+    fit(model, run, epochs=1, histogram_every=5, graph=False)
+    stored = Stored(run)
+    assert {"gradients/out/kernel", "weights/out/bias"} <= stored.names()
+    for name in ("gradient_norm", "update_ratio", "learning_rate"):
+        assert list(stored.scalar(name)) == [1]
+        assert stored.scalar(name)[1] > 0
+
+
+def test_ranks_behind_the_first_record_no_model(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(run), "rank", 1)
+    fit(compiled(sequential()), run, epochs=1)
+    names = Stored(run).names()
+    assert {"gradient_norm", "batch_loss", "step_time"} <= names
+    assert not [name for name in names if name.startswith(("weights/", "gradients/", "model"))]
+
+
+@pytest.mark.long  # its short twin is test_a_strategy_of_one_replica_shows_the_same
 def test_a_mirrored_strategy_shows_the_same(tmp_path: Path) -> None:
     run_python("-c", MIRRORED, STEPSCOPE_STORE=str(tmp_path / "s.db"), STEPSCOPE_STRICT="1")
 

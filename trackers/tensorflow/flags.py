@@ -142,7 +142,7 @@ def value_of(variable: Any) -> Any:
     """Return what a variable holds now, as a tensor that does not change; all else as it is."""
     raw = raw_value(variable)
     if type(raw) is not _Variable:
-        return raw
+        return tf.convert_to_tensor(raw) if isinstance(raw, tf.Variable) else raw  # of a strategy
     # A third of the time of Variable.read_value.
     return tf.raw_ops.ReadVariableOp(resource=raw.handle, dtype=raw.dtype)
 
