@@ -124,6 +124,28 @@ def test_the_layer_the_direction_and_the_step(spoil: Any, title: str, options: A
     assert alert.text.startswith("At step 7. ")
 
 
+class Around(nn.Module):
+    """Spoils by itself the gradients of what its layers made: the layers are not to blame."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Tanh(), nn.Linear(4, 4)))
+
+    def forward(self, x: Any) -> Any:
+        return Spoiled.apply(self.layers(x))
+
+
+def test_what_a_layer_does_behind_its_layers_is_its_own() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), Around(), nn.Linear(4, 1))
+    optimizer: Any = torch.optim.SGD(model.parameters(), 0.1)
+    with stepscope.init() as run:
+        TorchTracker(run, model, optimizer)
+        model(torch.ones(3, 4)).sum().backward()
+        optimizer.step()
+    (alert,) = alerts_of(Stored(run).reader, [run.id])
+    assert alert.title == "NaN in the backward pass of 1"
+
+
 def test_the_offending_numbers_are_told() -> None:
     (alert,) = train(spoil_weights)
     assert "Its weights: 1 NaN of 64 numbers; the finite ones lie from -0.3" in alert.text

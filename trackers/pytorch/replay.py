@@ -48,6 +48,8 @@ class _Replay:
         self._first: Finding | None = None
         self._minus: Finding | None = None  # minus infinity is how masks are written: the last to be blamed
         self._open: list[str] = []
+        self._behind: dict[int, tuple[torch.Tensor, str]] = {}
+        """What layers returned, and the layer around the outermost of them that returned it."""
         # Weights of the twin share memory with the model's; gradients of theirs go nowhere.
         leaves = {id(p): p.detach().requires_grad_(p.requires_grad) for p in model.parameters()}
         self._twin = make_twin(model, lambda t: leaves[id(t)] if id(t) in leaves else t.detach().clone())
@@ -79,6 +81,8 @@ class _Replay:
 
     def leave(self, path: str, output: Any, module: nn.Module) -> None:
         self._open.pop()
+        for tensor in _floats(output):
+            self._look_behind(tensor)
         if (bad := _first_bad(output)) is None:
             return
         weights = _first_bad(list(module.parameters(recurse=False)))
@@ -86,6 +90,19 @@ class _Replay:
             self.note("weights", path, weights, "They went bad after the forward pass of the step before.")
         else:
             self.note("forward", path, bad)
+
+    def _look_behind(self, output: torch.Tensor) -> None:
+        """Blame what a layer does by itself behind the layers in it, and not the layer that is given that."""
+        if not output.requires_grad:
+            return
+
+        def look(gradient: torch.Tensor) -> None:
+            if (bad := _first_bad(gradient)) is not None:
+                self.note("backward", self._behind[id(output)][1], bad)
+
+        if id(output) not in self._behind:
+            cast("Any", output).register_hook(look)
+        self._behind[id(output)] = output, self._open[-1] if self._open else ""
 
     def note(self, place: str, path: str, bad: torch.Tensor, *notes: str) -> None:
         if self._first is not None:
