@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from ..storage.errors import BadInput
+from PIL import UnidentifiedImageError
+
+from ..storage.errors import BadInput, StoreDamaged
 from ..storage.model import Run, Series
 from ..storage.read import Reader
 from .sinks.base import Sink
@@ -27,7 +29,7 @@ class Exported:
     places: tuple[str, ...]
     """Where the result is, in words that a person can follow."""
     declined: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Kinds of which the runs have data that the format cannot hold, with the reason."""
+    """Kinds that the format cannot hold, and single values that cannot be read, with the reason."""
 
 
 def export_runs(
@@ -161,7 +163,12 @@ class _Transfer:
                 self._report()
             return
         for record, value in self._source.records(series, self._sink.record_limit):
-            self._sink.write_record(series, record, value)
+            try:
+                self._sink.write_record(series, record, value)
+            except (StoreDamaged, UnidentifiedImageError, OverflowError, ValueError) as error:
+                # One value that the format cannot hold, such as a broken file, must not cost the others.
+                self.declined[f"{series.kind} {series.name} at step {record.step}"] = str(error)
+                continue
             self.records += 1
             self._report()
 

@@ -154,6 +154,12 @@ def test_a_dataframe_in_any_place(made: Table) -> None:
     assert (stored(made).columns, list(stored(made).rows[0])) == (("a",), [1])
 
 
+def test_half_a_character_is_replaced() -> None:
+    found = stored(Table(["a\ud800"], [["ü\udfff"]]))
+    assert (found.columns, list(found.rows[0])) == (("a?",), ["ü?"])
+    assert Image(np.zeros((2, 2)), caption="\ud800").payload().facts["caption"] == "?"
+
+
 def test_columns_that_are_added() -> None:
     made = Table()
     made.add_column("a", np.arange(2))

@@ -448,6 +448,15 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_old_file(tmp_path: Path) -> N
     assert place.read_bytes() == b"old"
 
 
+def test_a_file_that_is_no_picture_costs_itself_alone(tmp_path: Path) -> None:
+    with stepscope.init(store=tmp_path / "s.db") as run:
+        run.log({"a": stepscope.Video(b"GIF89a and nothing"), "b": stepscope.Text("kept")}, step=3)
+    with Reader.open(tmp_path / "s.db") as reader:
+        done = export_tensorboard(reader, [run.id], tmp_path / "logs")
+    assert done.records == 1
+    assert "cannot identify image file" in done.declined["video a at step 3"]
+
+
 def test_without_the_extra(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(store_url)
     for module in [name for name in sys.modules if name.startswith("stepscope.trackers.sinks.tensorboard")]:

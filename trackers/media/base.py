@@ -40,5 +40,5 @@ class Loggable:
 
 
 def as_caption(caption: object) -> str | None:
-    """Return a caption as text; None stays None."""
-    return None if caption is None else str(caption)
+    """Return a caption as text, which UTF-8 can hold; None stays None."""
+    return None if caption is None else str(caption).encode("utf-8", "replace").decode()

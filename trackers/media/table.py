@@ -77,8 +77,10 @@ class Table(Loggable):
                 f"a table may have {MOST_CELLS:,} cells, but this one has {len(rows):,} rows of "
                 f"{len(columns)}. Log a part of it, or keep it as a file with run.log_artifact."
             )
-        text = json.dumps({"columns": columns, "rows": [[plain_cell(cell) for cell in row] for row in rows]})
-        return Payload(self.kind, text.encode(), {"rows": len(rows), "columns": len(columns)})
+        cells = [[plain_cell(cell) for cell in row] for row in rows]
+        # Half a character, which no UTF-8 holds, would be refused by what reads the table.
+        text = json.dumps({"columns": columns, "rows": cells}, ensure_ascii=False).encode("utf-8", "replace")
+        return Payload(self.kind, text, {"rows": len(rows), "columns": len(columns)})
 
     def _columns_and_rows(self) -> tuple[list[str], list[Any]]:
         if self.dataframe is None:

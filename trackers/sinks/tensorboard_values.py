@@ -107,12 +107,12 @@ def _image_tensor(value: ImageData | VideoData | FigureData) -> Any:
 
 
 def _audio_tensor(value: AudioData) -> Any:
-    return _strings([value.data, (value.caption or "").encode()], (1, 2))
+    return _strings([value.data, (value.caption or "").encode("utf-8", "replace")], (1, 2))
 
 
 def _text_tensor(value: TextData | TableData) -> Any:
     # A vector would be shown as a table of one cell.
-    return _strings([markdown_of(value).encode()], ())
+    return _strings([markdown_of(value).encode("utf-8", "replace")], ())
 
 
 def _strings(parts: list[bytes], shape: tuple[int, ...]) -> Any:
