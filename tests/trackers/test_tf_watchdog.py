@@ -87,8 +87,7 @@ def check(run: Any, direction: str) -> None:
         assert "Of 4 parameters, the gradients of 2 are bad: first/kernel, first/bias." in alert.text
 
 
-@pytest.mark.parametrize("jit_compile", [True, False])
-@pytest.mark.parametrize("direction", ["forward", "backward"])
+@pytest.mark.parametrize(("direction", "jit_compile"), [("forward", True), ("backward", False)])
 def test_in_fit(run: Any, direction: str, jit_compile: bool) -> None:
     model = net(direction)
     model.compile("sgd", "mse", jit_compile=jit_compile)
@@ -99,8 +98,10 @@ def test_in_fit(run: Any, direction: str, jit_compile: bool) -> None:
     check(run, direction)
 
 
-@pytest.mark.parametrize("jit_compile", [True, False, None])
-@pytest.mark.parametrize("direction", ["forward", "backward"])
+@pytest.mark.parametrize(
+    ("direction", "jit_compile"),
+    [("forward", False), ("backward", True), ("forward", None), ("backward", None)],
+)
 def test_in_a_loop(run: Any, direction: str, jit_compile: bool | None) -> None:
     """`None` runs the loop eagerly."""
     model, optimizer = net(direction), keras.optimizers.SGD(1e-3)
@@ -119,6 +120,36 @@ def test_in_a_loop(run: Any, direction: str, jit_compile: bool | None) -> None:
         assert step.experimental_get_tracing_count() == 1
     run.finish()
     check(run, direction)
+
+
+@pytest.mark.parametrize("eager", [True, False])
+def test_targets_gone_bad_are_blamed_on_the_loss(run: Any, eager: bool) -> None:
+    model = net("forward")
+    model.compile("sgd", "mse", jit_compile=False, run_eagerly=eager)
+    x, y = np.ones((20, 3), np.float32), np.ones((20, 1), np.float32)
+    y[13] = np.nan
+    model.fit(x, y, batch_size=2, shuffle=False, verbose=0, callbacks=[KerasTracker(run, graph=False)])  # pyright: ignore[reportArgumentType]
+    run.finish()
+    alert = alert_of(run)
+    assert (alert.title, alert.step) == ("NaN in the loss", 7)
+    assert "What the layers returned was finite. The gradients of all parameters are bad." in alert.text
+
+
+def test_a_sum_that_overflows_does_not_blind_the_watchdog(run: Any) -> None:
+    weight = tf.Variable(tf.ones(3), name="weight")
+    optimizer = keras.optimizers.SGD(0.0)
+    tracker = TensorFlowTracker(run, optimizer=optimizer)
+
+    @tf.function
+    def train_step(gradient: Any) -> None:
+        optimizer.apply([gradient], [weight])
+
+    for step in range(1, 31):
+        number = {2: 3e38, 22: float("nan")}.get(step, 1.0)  # three of them have an infinite sum
+        train_step(tf.fill((3,), number))
+        tracker.end_step()
+    run.finish()
+    assert (alert_of(run).title, alert_of(run).step) == ("NaN in the backward pass of weight", 22)
 
 
 def test_infinity_without_a_model_is_told_of_the_gradient(run: Any) -> None:

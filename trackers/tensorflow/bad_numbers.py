@@ -33,13 +33,17 @@ class Suspect:
     tensor: Any
 
 
-def first_finding(suspects: Sequence[Suspect], rows: NDArray[Any], step: int) -> Finding | None:
+def first_finding(
+    suspects: Sequence[Suspect], rows: NDArray[Any], step: int, *, loss_is_seen: bool = False
+) -> Finding | None:
     """Return which of the suspects, in the order that they were computed in, was bad first; None if none is.
 
     Args:
         suspects: inputs, then layers from the first to the last, then gradients from the last to the first.
         rows: what `table` gave for them.
         step: the step that it was.
+        loss_is_seen: whether the loss is one of the suspects; when it is not, and the layers gave finite
+            numbers, gradients that are all bad are blamed on the loss.
     """
     found = [_statistics(row) for row in rows]
     bad = next((place for place, one in enumerate(found) if one.bad), None)
@@ -51,6 +55,12 @@ def first_finding(suspects: Sequence[Suspect], rows: NDArray[Any], step: int) ->
     if suspect.place != "backward":
         return Finding(step, suspect.place, suspect.path, found[bad])
     gradients = {s.path: one.bad for s, one in zip(suspects, found, strict=True) if s.place == "backward"}
+    if all(gradients.values()) and not loss_is_seen and len(gradients) < len(suspects):
+        notes = (
+            f"What the layers returned was finite. {which_are_bad(gradients)}",
+            f"{suspect.path} was first.",
+        )
+        return Finding(step, "loss", "", found[bad], notes)
     notes = (f"It is the gradient of {suspect.path}.", which_are_bad(dict(reversed(gradients.items()))))
     return Finding(step, "backward", suspect.path.rpartition("/")[0] or suspect.path, found[bad], notes)
 

@@ -105,7 +105,7 @@ class SessionGraph:
 
     def finding(self, table: NDArray[Any], step: int) -> Finding | None:
         """Return where numbers went bad first, None if none did; `table` is what `alarms` gave."""
-        return first_finding(self._suspects, table, step)
+        return first_finding(self._suspects, table, step, loss_is_seen=True)
 
     def _add_update(self) -> None:
         # In no collection: nobody need initialize or save them, for they are written before they are read.

@@ -57,10 +57,16 @@ class WatchdogProbe(Probe):
 
     def begin(self) -> None:
         """Look from now on, and forget what was found for another tracker."""
-        if self.rows is not None and not self.wanted:
+        if not self.wanted:
+            self.forget()
+        self.wanted = True
+
+    def forget(self) -> None:
+        """Leave behind what is found from now on."""
+        self.found = None
+        if self.rows is not None:
             with self._tap.strategy.scope():
                 self.rows.assign(tf.zeros(self.rows.shape))
-        self.wanted, self.found = True, None
 
     def before_apply(self, seen: Seen) -> None:
         """Sum up the first layer's gradient; when that is bad, look at everything."""
@@ -163,7 +169,7 @@ class Watchdog(Part):
         suspects = self._probe.suspects
         finding = first_finding(suspects, rows[: len(suspects)], step)
         if finding is None:  # a sum overflowed
-            self._probe.found = None
+            self._probe.forget()
         else:
             self._tell(finding)
 
