@@ -90,8 +90,10 @@ class Peek(keras.callbacks.Callback):
         self.logs.append(dict(logs))
 
 
-@pytest.mark.parametrize("jit_compile", [True, False])
-@pytest.mark.parametrize("make", [sequential, functional, Subclassed])
+@pytest.mark.parametrize(
+    ("make", "jit_compile"),
+    [(sequential, True), (functional, False), (Subclassed, True), (Subclassed, False)],
+)
 def test_gradients_are_those_of_a_tape(run: Any, make: Any, jit_compile: bool) -> None:
     model = make()
     x, y = data()
