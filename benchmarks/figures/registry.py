@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from figures import (
     growth,
+    hooks,
     import_time,
     latency,
     listing,
@@ -16,6 +17,18 @@ from figures import (
 )
 from plan import Figure
 
-_MODULES = (log_call, latency, media, stored, windows, growth, long_run, many_processes, import_time, listing)
+_MODULES = (
+    log_call,
+    latency,
+    media,
+    stored,
+    windows,
+    growth,
+    long_run,
+    many_processes,
+    import_time,
+    listing,
+    hooks,
+)
 
 FIGURES: dict[str, Figure] = {figure.name: figure for module in _MODULES for figure in module.FIGURES}
