@@ -56,6 +56,7 @@ class TensorFlowTap(Tap):
         """Whether a tape records: prediction, evaluation and export of a model have none."""
         return is_taped() and (not tf.executing_eagerly() or super().is_training())
 
+    @tf.autograph.experimental.do_not_convert  # a user's tf.function would have all of it written anew
     def run_probes(self, seen: Seen, method: str) -> None:
         """Let every probe see; in a function, those with wishes behind one branch."""
         if self.has_replicas and self.is_eager():
