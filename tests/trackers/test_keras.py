@@ -92,7 +92,7 @@ class Peek(keras.callbacks.Callback):
 
 @pytest.mark.parametrize(
     ("make", "jit_compile"),
-    [(sequential, True), (functional, False), (Subclassed, True), (Subclassed, False)],
+    [(sequential, True), (functional, False), (Subclassed, False)],
 )
 def test_gradients_are_those_of_a_tape(run: Any, make: Any, jit_compile: bool) -> None:
     model = make()
@@ -209,7 +209,7 @@ def test_the_model_gets_its_own_back(run: Any) -> None:
     assert tracker.step == 5
 
 
-@pytest.mark.parametrize("jit_compile", [True, False])
+@pytest.mark.parametrize("jit_compile", [pytest.param(True, marks=pytest.mark.long), False])
 def test_training_is_the_same(run: Any, jit_compile: bool) -> None:
     weights: list[Any] = []
     for tracked in (False, True):
