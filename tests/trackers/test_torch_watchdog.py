@@ -238,6 +238,28 @@ def test_a_bad_loss_of_a_good_model() -> None:
     assert "The gradients of all parameters are bad." in alert.text
 
 
+def test_complex_weights_are_left_to_the_norm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPSCOPE_STRICT", "1")
+
+    class Spectrum(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(4, dtype=torch.complex64))
+            self.out = nn.Linear(4, 1)
+
+        def forward(self, x: Any) -> Any:
+            return self.out((self.scale * x).real)
+
+    net = Spectrum()
+    with stepscope.init() as run:
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        TorchTracker(run, net, optimizer, graph=False, histogram_every=0)
+        for x in (torch.rand(8, 4), torch.full((8, 4), torch.nan)):
+            net(x).sum().backward()
+            optimizer.step()
+    assert len(alerts_of(Stored(run).reader, [run.id])) == 1
+
+
 def test_masks_are_not_blamed() -> None:
     class Masked(nn.Module):
         def __init__(self) -> None:

@@ -76,8 +76,8 @@ class Watchdog(Part):
         """Take the gradient of the first layer; of its weights, which what it is given makes bad as well."""
         for named in self._watched.parameters.at(step):
             gradient = named.parameter.grad
-            if gradient is None or gradient.layout is not torch.strided:
-                continue
+            if gradient is None or gradient.layout is not torch.strided or gradient.is_complex():
+                continue  # their sums are not read as one number: the norm stands for them
             if local_part(gradient).numel() <= _LARGEST:
                 self._sentinel = named.parameter
                 self._on_host = is_on_host(named.parameter)
