@@ -210,14 +210,19 @@ class Run(RunFields, RunSurface):
 
     def finish(
         self,
-        state: str = RunState.FINISHED,
+        state: str | int = RunState.FINISHED,
         error: str | None = None,
         *,
         exit_code: int | None = None,
+        quiet: bool | None = None,  # noqa: ARG002 - nothing is printed anyway
     ) -> None:
         """End the run and store what is left. Calling it again does nothing.
 
-        An `exit_code` that is not 0 means that it failed.
+        Args:
+            state: "finished", "failed" or "killed"; or a program's exit code, as `exit_code`.
+            error: the traceback, if there is one.
+            exit_code: not 0 means that it failed.
+            quiet: without meaning here.
 
         It takes two seconds at most. What the store did not take by then is safe in the journal: it is stored
         in the background while this process lives, or else by the next run or dashboard.
@@ -226,7 +231,7 @@ class Run(RunFields, RunSurface):
         deadline = min(time.monotonic() + _FINISH_SECONDS, _exit_by)
         ended = RunState.FINISHED
         with self.guard("finishing the run"):
-            ended = _as_end(RunState.FAILED if exit_code else state)
+            ended = _as_end(state, exit_code)
         # Whatever a hook raises when strict: the rest is stored.
         with contextlib.ExitStack() as last:
             last.callback(self._close, deadline)
@@ -344,7 +349,11 @@ class Run(RunFields, RunSurface):
         self.guard.handle(wrong, "logging")
 
 
-def _as_end(state: str) -> RunState:
+def _as_end(state: str | int, exit_code: int | None) -> RunState:
+    if isinstance(state, int):
+        state, exit_code = RunState.FINISHED, state
+    if exit_code:
+        return RunState.FAILED
     if state not in (RunState.FINISHED, RunState.FAILED, RunState.KILLED):
         raise BadInput(f'a run ends as "finished", "failed" or "killed", but got {state!r}.')
     return RunState(state)

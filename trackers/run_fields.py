@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..storage.model import Run as StoredRun
@@ -25,6 +25,7 @@ class RunFields:
         self._name = stored.name or stored.run_id
         self._config = TrackedDict(stored.config, self._set_config)
         self._summary = TrackedDict(stored.summary, self._set_summary)
+        self._tags, self._notes, self._group = stored.tags, stored.notes, stored.group
         self._environment: dict[str, Any] = {}
         self._framework = ""
 
@@ -66,13 +67,38 @@ class RunFields:
             self._framework = framework
             self.note_environment({})
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Words to filter by; a change is stored."""
+        return self._tags
+
+    @tags.setter
+    def tags(self, tags: Iterable[str]) -> None:
+        self.set_tags(*tags)
+
+    @property
+    def notes(self) -> str:
+        """A text in markdown; a change is stored."""
+        return self._notes
+
+    @notes.setter
+    def notes(self, notes: str) -> None:
+        self.set_notes(notes)
+
+    @property
+    def group(self) -> str | None:
+        """The word that this run shares with others."""
+        return self._group
+
     def set_tags(self, *tags: str) -> None:
         """Replace the tags."""
-        self.change({"tags": [text_of(tag) for tag in tags]})
+        self._tags = tuple(text_of(tag) for tag in tags)
+        self.change({"tags": list(self._tags)})
 
     def set_notes(self, notes: str) -> None:
         """Replace the notes, a text in markdown."""
-        self.change({"notes": text_of(notes)})
+        self._notes = text_of(notes)
+        self.change({"notes": self._notes})
 
     def change(self, change: Mapping[str, Any]) -> None:
         """Store changed fields of the run (see storage.write.Batch.changes)."""

@@ -11,7 +11,8 @@ import numpy as np
 from ..storage.errors import BadInput
 from .arrays import is_tf_tensor, is_torch_tensor, to_array
 from .device import Snapshot, snapshot
-from .media import Histogram, Loggable
+from .media import Figure, Histogram, Loggable
+from .media.figure import is_figure
 from .raw import Payload
 
 Prepared: TypeAlias = float | Payload | Snapshot
@@ -24,7 +25,8 @@ def prepare(name: str, value: Any) -> Iterator[Prepared]:
     """Yield what to store for one logged value; several for a list of images or the like.
 
     A Python or numpy number, and an array or tensor of one element, is a number; an array of more
-    is a histogram; a tensor on a device is a snapshot that is read later, without waiting.
+    is a histogram; a tensor on a device is a snapshot that is read later, without waiting. A figure of
+    plotly or matplotlib needs no wrapping.
 
     Raises:
         BadInput: the value is none of these; the message names the series.
@@ -109,6 +111,8 @@ def _array_or_snapshot(name: str, value: Any) -> float | Payload | Snapshot:
         later = snapshot(value)
         if later is not None:
             return later
+    elif is_figure(value):
+        return _payload(name, Figure(value))
     elif not hasattr(value, "__array__") and not isinstance(value, list | tuple):
         raise BadInput(_not_a_number(name, value))
     return from_array(name, value)

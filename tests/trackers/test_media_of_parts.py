@@ -15,6 +15,7 @@ from stepscope import Embedding, Figure, HParams, Image, Mesh, PrCurve, Table, V
 from stepscope.storage.errors import BadInput
 from stepscope.storage.kinds import KIND_OF, RawValue
 from stepscope.trackers.media import Loggable, figure, table, video
+from stepscope.trackers.values import prepare
 
 
 def stored(value: Loggable) -> Any:
@@ -167,6 +168,15 @@ def test_columns_that_are_added() -> None:
     assert [list(row) for row in stored(made).rows] == [[0, "x"], [1, "y"]]
     made.add_column("c", [1])
     refused(made, r"need 3 cells, one for each of its columns, but row 1 is")
+
+
+def test_a_figure_needs_no_wrapping() -> None:
+    from matplotlib import pyplot
+    from plotly.graph_objects import Figure as Plotly
+
+    for drawn, media_type in ((pyplot.figure(), "image/png"), (Plotly(), "application/json")):
+        (payload,) = prepare("chart", drawn)
+        assert (payload.kind, payload.facts["media_type"]) == ("figure", media_type)
 
 
 def test_a_huge_figure_of_matplotlib_gets_fewer_pixels() -> None:

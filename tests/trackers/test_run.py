@@ -175,6 +175,23 @@ def test_finish(store_url: str, look: Look) -> None:
     assert not list(found.reader.location.spool.iterdir())
 
 
+@pytest.mark.parametrize(("code", "state"), [(0, RunState.FINISHED), (1, RunState.FAILED)])
+def test_an_exit_code_says_how_it_ended(store_url: str, look: Look, code: int, state: RunState) -> None:
+    run = stepscope.init(store=store_url)
+    run.finish(code)
+    assert look(run).run.state is state
+
+
+def test_tags_and_notes_are_told_and_changed(store_url: str, look: Look) -> None:
+    run = stepscope.init(store=store_url, tags=["a"], notes="begun", group="sweep")
+    assert (run.tags, run.notes, run.group) == (("a",), "begun", "sweep")
+    run.tags += ("b",)
+    run.notes = "better"
+    run.finish()
+    assert (run.tags, run.notes) == (("a", "b"), "better")
+    assert (look(run).run.tags, look(run).run.notes) == (("a", "b"), "better")
+
+
 def test_after_finish_nothing_is_taken(store_url: str) -> None:
     run = stepscope.init(store=store_url)
     run.finish()

@@ -34,9 +34,9 @@ class Figure(Loggable):
         figure = self.figure
         if hasattr(figure, "gcf"):  # pyplot itself stands for its current figure
             figure = figure.gcf()
-        if hasattr(figure, "to_plotly_json") and hasattr(figure, "to_json"):
+        if _is_plotly(figure):
             data, media_type = _plotly(figure), "application/json"
-        elif hasattr(figure, "savefig") and hasattr(figure, "dpi"):
+        elif _is_matplotlib(figure):
             data, media_type = _matplotlib(figure), "image/png"
         else:
             raise BadInput(
@@ -49,6 +49,19 @@ class Figure(Loggable):
                 f"Draw fewer points."
             )
         return Payload(self.kind, data, {"media_type": media_type, "caption": as_caption(self.caption)})
+
+
+def is_figure(value: Any) -> bool:
+    """Tell whether a value is a figure of plotly or matplotlib, or pyplot itself."""
+    return _is_plotly(value) or _is_matplotlib(value) or hasattr(value, "gcf")
+
+
+def _is_plotly(value: Any) -> bool:
+    return hasattr(value, "to_plotly_json") and hasattr(value, "to_json")
+
+
+def _is_matplotlib(value: Any) -> bool:
+    return hasattr(value, "savefig") and hasattr(value, "dpi")
 
 
 def _plotly(figure: Any) -> bytes:
