@@ -226,7 +226,7 @@ class TorchTracker:
         self._call(calls.after, step)
         self._step = step.number
         self._steps_seen += 1
-        if calls.due:
+        if calls.due and not all(type(value) is float for value in step.values.values()):
             self._log(step.values, step.number)
         else:
             self._out.log_soon(step.values, step.number)
