@@ -94,7 +94,7 @@ def test_one_run_is_shown_with_everything(store_url: str, say: Any) -> None:
 def test_one_run_as_json(store_url: str, say: Any) -> None:
     run_id = fill(store_url)
     found = json.loads(say("show", run_id[:5].lower(), "--json"))
-    assert set(found) == {"store", "run", "attempts", "series", "size"}
+    assert set(found) == {"store", "run", "attempts", "series", "size", "alerts"}
     assert found["run"]["run_id"] == run_id
     assert "numpy" in found["run"]["environment"]["packages"]
     with Reader.open(store_url) as reader:

@@ -56,6 +56,7 @@ def in_turn(folder: Path, order: tuple[int, ...], work: Callable[[], object]) ->
 
         return do
 
+    folder.mkdir(exist_ok=True)
     wait_for(*(as_rank(rank, begin(place)) for place, rank in enumerate(order)))
 
 
@@ -101,16 +102,24 @@ def test_two_ranks_are_one_run_whoever_is_first(
         assert told.last["loss"] == 0.2
 
 
-def test_ranks_that_come_at_once(each_store_url: str) -> None:
+def test_ranks_that_come_at_once(each_store_url: str, tmp_path: Path) -> None:
     four = {**TORCHRUN, "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "4"}
-    children = [as_rank(rank, lambda: log_some(each_store_url), four) for rank in range(4)]
+    all_there = tmp_path / "all there"
+
+    def work() -> None:
+        # A run that ended before a process began is one of an earlier launch.
+        wait_until(all_there.exists)
+        log_some(each_store_url)
+
+    children = [as_rank(rank, work, four) for rank in range(4)]
+    all_there.touch()
     wait_for(*children)
     assert [one["rank"] for one in contexts(each_store_url, only_run(each_store_url))] == [0, 1, 2, 3]
 
 
-def test_a_launch_after_the_other_is_another_run(store_url: str) -> None:
-    for _ in range(2):
-        wait_for(*(as_rank(rank, lambda: log_some(store_url)) for rank in (0, 1)))
+def test_a_launch_after_the_other_is_another_run(store_url: str, tmp_path: Path) -> None:
+    for place in ("first", "second"):
+        in_turn(tmp_path / place, (0, 1), lambda: log_some(store_url))
     with Reader.open(store_url) as reader:
         runs = reader.runs()
     assert len(runs) == 2
