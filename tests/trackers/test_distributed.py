@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,24 @@ def as_rank(rank: int, work: Callable[[], object], environ: Mapping[str, str] = 
     return forked(do)
 
 
+def at_once(ranks: Iterable[int], work: Callable[[], object], environ: Mapping[str, str] = TORCHRUN) -> None:
+    """Let all ranks begin together, once the last of them is there.
+
+    A run that ended before a process began is one of an earlier launch, and these runs are short.
+    """
+    reading, writing = os.pipe()
+
+    def do() -> None:
+        os.close(writing)
+        os.read(reading, 1)  # returns when nobody can write any more
+        work()
+
+    children = [as_rank(rank, do, environ) for rank in ranks]
+    os.close(writing)
+    os.close(reading)
+    wait_for(*children)
+
+
 def in_turn(folder: Path, order: tuple[int, ...], work: Callable[[], object]) -> None:
     """Start all ranks at once, as launchers do, and let one work after the other."""
 
@@ -56,7 +74,6 @@ def in_turn(folder: Path, order: tuple[int, ...], work: Callable[[], object]) ->
 
         return do
 
-    folder.mkdir(exist_ok=True)
     wait_for(*(as_rank(rank, begin(place)) for place, rank in enumerate(order)))
 
 
@@ -102,24 +119,15 @@ def test_two_ranks_are_one_run_whoever_is_first(
         assert told.last["loss"] == 0.2
 
 
-def test_ranks_that_come_at_once(each_store_url: str, tmp_path: Path) -> None:
+def test_ranks_that_come_at_once(each_store_url: str) -> None:
     four = {**TORCHRUN, "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "4"}
-    all_there = tmp_path / "all there"
-
-    def work() -> None:
-        # A run that ended before a process began is one of an earlier launch.
-        wait_until(all_there.exists)
-        log_some(each_store_url)
-
-    children = [as_rank(rank, work, four) for rank in range(4)]
-    all_there.touch()
-    wait_for(*children)
+    at_once(range(4), lambda: log_some(each_store_url), four)
     assert [one["rank"] for one in contexts(each_store_url, only_run(each_store_url))] == [0, 1, 2, 3]
 
 
-def test_a_launch_after_the_other_is_another_run(store_url: str, tmp_path: Path) -> None:
-    for place in ("first", "second"):
-        in_turn(tmp_path / place, (0, 1), lambda: log_some(store_url))
+def test_a_launch_after_the_other_is_another_run(store_url: str) -> None:
+    for _ in range(2):
+        at_once((0, 1), lambda: log_some(store_url))
     with Reader.open(store_url) as reader:
         runs = reader.runs()
     assert len(runs) == 2
@@ -153,7 +161,7 @@ def _count(store: str) -> int:
 def test_two_jobs_at_once_on_one_machine(store_url: str) -> None:
     # Each launcher is a process of its own, and both tell their ranks the same words.
     def launch() -> None:
-        wait_for(*(as_rank(rank, lambda: log_some(store_url)) for rank in (1, 0)))
+        at_once((1, 0), lambda: log_some(store_url))
 
     wait_for(forked(launch), forked(launch))
     with Reader.open(store_url) as reader:
@@ -180,19 +188,19 @@ def test_a_second_run_of_one_program_is_another_one(store_url: str) -> None:
         log_some(store_url)
         log_some(store_url)
 
-    wait_for(*(as_rank(rank, twice) for rank in (0, 1)))
+    at_once((0, 1), twice)
     with Reader.open(store_url) as reader:
         assert [len(contexts(store_url, run)) for run in reader.runs()] == [2, 2]
 
 
 def test_ranks_resume_one_run_together(store_url: str) -> None:
-    wait_for(*(as_rank(rank, lambda: log_some(store_url)) for rank in (0, 1)))
+    at_once((0, 1), lambda: log_some(store_url))
 
     def go_on() -> None:
         with stepscope.init(store=store_url, resume="both") as run:
             run.log({"loss": 5.0 + run.rank}, step=1)
 
-    wait_for(*(as_rank(rank, go_on) for rank in (1, 0)))
+    at_once((1, 0), go_on)
     run = only_run(store_url)
     assert (run.attempt, run.state) == (1, RunState.FINISHED)
     with stepscope.open(store_url) as store:
