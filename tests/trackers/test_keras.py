@@ -528,6 +528,31 @@ def test_a_mirrored_strategy_shows_the_same(tmp_path: Path) -> None:
     run_python("-c", MIRRORED, STEPSCOPE_STORE=str(tmp_path / "s.db"), STEPSCOPE_STRICT="1")
 
 
+def test_a_model_with_an_optimizer_of_its_own_is_told_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("STEPSCOPE_STRICT", raising=False)
+    monkeypatch.setenv("STEPSCOPE_STORE", str(tmp_path / "s.db"))
+
+    class Own(keras.Sequential):
+        def train_step(self, data: Any) -> Any:
+            x, y = data
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean((self(x) - y) ** 2)
+            variables = self.trainable_variables
+            self.own.apply(tape.gradient(loss, variables), variables)
+            return {"loss": loss}
+
+    model = Own([keras.Input((2,)), keras.layers.Dense(1)])
+    model.own = keras.optimizers.SGD(0.1)
+    model.own.build(model.trainable_variables)
+    model.compile()
+    with stepscope.init() as run:
+        model.fit(np.ones((8, 2)), np.ones((8, 1)), batch_size=4, verbose=0, callbacks=[KerasTracker(run)])
+        assert Stored(run).names("gradient") == set()
+    assert caplog.text.count("the train step never called apply of model.optimizer") == 1
+
+
 def test_values_advance_while_nothing_is_fitted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -126,12 +126,7 @@ class KerasTracker(_keras.callbacks.Callback):
         self._out.release()
         if looks is None:
             return
-        if not self._batches_seen:
-            self._run.guard.say(
-                "keras-no-batches",
-                "KerasTracker saw no batch. It records model.fit(..., callbacks=[tracker]); "
-                "for a loop of your own take TensorFlowTracker.",
-            )
+        self._say_what_was_not_seen(looks)
         self._parts.close()
         self._cost.close()
         if (
@@ -232,6 +227,22 @@ class KerasTracker(_keras.callbacks.Callback):
         if tap is not None:
             tap.owner = self
         return tap
+
+    def _say_what_was_not_seen(self, looks: Looks) -> None:
+        tap = None if self._watched is None else self._watched.tap
+        if not self._batches_seen:
+            self._run.guard.say(
+                "keras-no-batches",
+                "KerasTracker saw no batch. It records model.fit(..., callbacks=[tracker]); "
+                "for a loop of your own take TensorFlowTracker.",
+            )
+        elif looks.inside and tap is not None and not tap.seen:
+            self._run.guard.say(
+                "keras-no-gradients",
+                "KerasTracker saw no gradients: the train step never called apply of model.optimizer. Of a "
+                "model with optimizers of its own it records metrics, weights and times; learning_rate is "
+                "that of model.optimizer.",
+            )
 
     def _release_tap(self) -> bool:
         """Take the tap off, unless another tracker took it over; return whether a traced function held it."""
