@@ -22,7 +22,7 @@ from .image import to_pixels
 
 MEDIA_TYPES = ("video/mp4", "video/webm", "image/gif", "image/webp")
 _CODEC = "libx264"
-# With one thread the same frames give the same bytes.
+# One thread: the training wants the others.
 _OPTIONS = {"crf": "18", "preset": "veryfast", "threads": "1"}
 _GIF_FRAMES = 200
 _GIF_WIDTH = 320

@@ -61,10 +61,6 @@ def test_frames_become_an_mp4_that_browsers_play(layout: Any) -> None:
     np.testing.assert_allclose(video.array()[:, :33, :47].astype(int), frames, atol=24)
 
 
-def test_the_same_frames_give_the_same_bytes() -> None:
-    assert encoded(Video(smooth())).data == encoded(Video(smooth())).data
-
-
 def test_grey_and_clear_frames_are_shown_as_colours() -> None:
     frames = smooth()
     grey = stored(Video(frames[..., :1])).array()
