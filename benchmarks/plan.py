@@ -25,13 +25,15 @@ class Scale:
     our_rounds: int = 5
     settle: float = 1.0
     """Seconds between the opening of a run and the first thing that is timed."""
+    block: int = 100
+    """Steps of a training that are measured together: all that comes every 100 steps is in them."""
 
     def count(self, whole: int, least: int = 10) -> int:
         """Return how many of `whole` to take."""
         return max(min(least, whole), int(whole * self.share))
 
 
-FULL, QUICK, TINY = Scale(), Scale(0.1, 1, 3), Scale(0.001, 1, 1, 0.05)
+FULL, QUICK, TINY = Scale(), Scale(0.1, 1, 3), Scale(0.001, 1, 1, 0.05, 10)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class Results:
         rows: list[Goal] = []
         faulty = {figure for figure, name in self.failed if OURS in name}
         for name in self.figures:
-            if OURS in self.versions and name not in faulty:
+            if OURS in self.versions and name not in faulty and name in self.trials:
                 rows += FIGURES[name].goals(self.table(FIGURES[name]))
         return rows
 

@@ -35,25 +35,32 @@ def _gpu_cases(scale: Scale) -> list[Case]:
 
 
 def _cases(figure: str, scale: Scale) -> list[Case]:
-    return [Case(figure, OURS, {"blocks": scale.count(30, 1)}, rounds=min(3, scale.our_rounds))]
+    return [
+        Case(
+            figure,
+            OURS,
+            {"blocks": scale.count(30, 1), "block": scale.block},
+            rounds=min(3, scale.our_rounds),
+        )
+    ]
 
 
 def _measure_torch(_: type[Peer], folder: Path, settings: Settings) -> Measures:
     from hooks.torch_steps import measure
 
-    return measure(folder, settings["blocks"])
+    return measure(folder, settings["blocks"], settings["block"])
 
 
 def _measure_keras(_: type[Peer], folder: Path, settings: Settings) -> Measures:
     from hooks.keras_fits import measure
 
-    return measure(folder, settings["blocks"])
+    return measure(folder, settings["blocks"], settings["block"])
 
 
 def _measure_gpu(_: type[Peer], folder: Path, settings: Settings) -> Measures:
     from hooks.gpu_steps import measure
 
-    return measure(folder, settings["blocks"])
+    return measure(folder, settings["blocks"], settings["block"])
 
 
 def _torch_goals(table: Table) -> list[Goal]:

@@ -10,7 +10,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 import stepscope
-from hooks.variants import BLOCK, NONE, Variant, step_costs
+from hooks.variants import NONE, Variant, step_costs
 from plan import Measures
 from stepscope.trackers.pytorch import TorchTracker
 
@@ -18,14 +18,14 @@ _WIDTH, _DEPTH, _WARM_UP, _STEP_S = 2048, 12, 20, 0.010
 _WAITS = ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize")
 
 
-def measure(folder: Path, blocks: int) -> Measures:
-    """Return what the hook costs a step, and how often each variant waited for the GPU in 100 steps."""
+def measure(folder: Path, blocks: int, block: int) -> Measures:
+    """Return what the hook costs a step, and how often each variant waited for the GPU in a block."""
     rows = _rows_for(_STEP_S)
     variants = {NONE: _variant(rows, None), "default": _variant(rows, folder / "stepscope.db")}
     for variant in variants.values():
         variant.train(_WARM_UP)
-    measures = step_costs(variants, blocks, BLOCK)
-    return measures | {f"{name}_waits": _waits(variant.train) for name, variant in variants.items()}
+    measures = step_costs(variants, blocks, block, block)
+    return measures | {f"{name}_waits": _waits(variant.train, block) for name, variant in variants.items()}
 
 
 def _rows_for(seconds: float) -> int:
@@ -67,7 +67,7 @@ def _variant(rows: int, store: Path | None) -> Variant:
     return Variant(train)
 
 
-def _waits(train: Callable[[int], None]) -> int:
+def _waits(train: Callable[[int], None], steps: int) -> int:
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
-        train(BLOCK)
+        train(steps)
     return sum(event.count for event in profiler.key_averages() if event.key in _WAITS)

@@ -1,7 +1,7 @@
 """A small CNN in Keras, by `fit` with its progress bar: without a tracker, with ours, and with TensorBoard's.
 
 Everything is recorded each 10 steps; of TensorBoard's callback, which counts in epochs, an epoch is 10 steps
-long. So there are two variants without a tracker, with epochs of 100 and of 10 steps.
+long. So there are two variants without a tracker, with epochs of a block and of 10 steps.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ import numpy as np
 import tensorflow as tf
 
 import stepscope
-from hooks.variants import BLOCK, NONE, Variant, cpu_costs, step_costs
+from hooks.variants import NONE, Variant, cpu_costs, step_costs
 from plan import Measures
 from stepscope.trackers.keras import KerasTracker
 
 _BATCH, _OFTEN = 32, 10
 
 
-def measure(folder: Path, blocks: int) -> Measures:
+def measure(folder: Path, blocks: int, block: int) -> Measures:
     """Return what each variant costs, and how often the train function was traced."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     store = folder / "stepscope.db"
     plain, tracked = _model(), _model()
     traces = {f"traces_{NONE}": _count_traces(plain), "traces_hook": _count_traces(tracked)}
-    seldom = {NONE: _fits(plain, BLOCK), "default": _ours(tracked, store)}
+    seldom = {NONE: _fits(plain, block), "default": _ours(tracked, store, block)}
     often = {
         NONE: _fits(_model(), _OFTEN),
-        "everything": _ours(_model(), store, everything=True),
+        "everything": _ours(_model(), store, _OFTEN, everything=True),
         "tensorboard": _fits(
             _model(), _OFTEN, keras.callbacks.TensorBoard(folder / "logs", histogram_freq=1)
         ),
     }
     for variant in (*seldom.values(), *often.values()):
-        variant.train(2 * BLOCK)
-    measures = step_costs(seldom, blocks, BLOCK) | cpu_costs(seldom, blocks)
-    measures = step_costs(often, blocks, BLOCK) | cpu_costs(often, blocks) | measures
+        variant.train(2 * block)
+    measures = step_costs(seldom, blocks, block, block) | cpu_costs(seldom, blocks, block)
+    measures = step_costs(often, blocks, block, block) | cpu_costs(often, blocks, block) | measures
     return measures | {name: len(times) for name, times in traces.items()}
 
 
@@ -70,10 +70,10 @@ def _fits(model: Any, epoch: int, *callbacks: Any, flush: Any = None) -> Variant
     return Variant(train, flush) if flush else Variant(train)
 
 
-def _ours(model: Any, store: Path, *, everything: bool = False) -> Variant:
+def _ours(model: Any, store: Path, epoch: int, *, everything: bool = False) -> Variant:
     run = stepscope.init(project="bench", store=store)
     if not everything:
-        return _fits(model, BLOCK, KerasTracker(run), flush=run.flush)
+        return _fits(model, epoch, KerasTracker(run), flush=run.flush)
     tracker = KerasTracker(
         run,
         histogram_every=_OFTEN,
@@ -81,7 +81,7 @@ def _ours(model: Any, store: Path, *, everything: bool = False) -> Variant:
         memory_every=_OFTEN,
         histograms=("weights", "gradients", "activations"),
     )
-    return _fits(model, _OFTEN, tracker, flush=run.flush)
+    return _fits(model, epoch, tracker, flush=run.flush)
 
 
 def _count_traces(model: Any) -> list[float]:

@@ -11,16 +11,15 @@ from torch import nn
 
 import stepscope
 from hooks.others import load
-from hooks.variants import BLOCK, NONE, Variant, cpu_costs, step_costs
+from hooks.variants import NONE, Variant, cpu_costs, step_costs
 from plan import Measures
 from stepscope.trackers.pytorch import TorchTracker
 
-_WARM_UP = BLOCK  # so that each block holds steps 1 to 100 of a hundred
 _OFTEN = 10
 Log = Callable[[torch.Tensor], None]
 
 
-def measure(folder: Path, blocks: int) -> Measures:
+def measure(folder: Path, blocks: int, block: int) -> Measures:
     """Return what each variant costs, and what torch.compile made with the hook and without."""
     torch.set_num_threads(1)
     store = folder / "stepscope.db"
@@ -29,8 +28,8 @@ def measure(folder: Path, blocks: int) -> Measures:
     if wandb is not None:
         variants["wandb"] = _watched(wandb, folder)
     for variant in variants.values():
-        variant.train(_WARM_UP)
-    measures = step_costs(variants, blocks, 1) | cpu_costs(variants, max(1, blocks // 2))
+        variant.train(block)  # a whole one, so that each block holds the same places of a hundred
+    measures = step_costs(variants, blocks, block, 1) | cpu_costs(variants, max(1, blocks // 2), block)
     return measures | _compiled(store)
 
 

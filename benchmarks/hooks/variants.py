@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from plan import Measures
 
-BLOCK = 100
-"""Steps in a block: as many as lie between two histograms at default settings."""
 NONE = "none"
 
 
@@ -31,37 +29,39 @@ class Variant:
     """Returns when all that was recorded is stored."""
 
 
-def step_costs(variants: Mapping[str, Variant], blocks: int, steps: int) -> Measures:
+def step_costs(variants: Mapping[str, Variant], blocks: int, block: int, steps: int) -> Measures:
     """Return what each variant takes more than the one without, a step; `steps` in each turn.
+
+    A block has as many steps as lie between two histograms at default settings, 100.
 
     `<name>_us` is by the clock; `<name>_thread_us` is the processor time of the training thread, which other
     programs on the machine disturb less. Each turn is compared with that of the variant without a tracker
     next to it. Of the turns at one place in their blocks, such as each 100th step, the median counts; the
     mean over all places is the cost: periodic work is in it with its share, a disturbed turn is not.
     """
-    turns = BLOCK // steps
+    turns = block // steps
     took = {name: np.empty((blocks, turns)) for name in variants}
     worked = {name: np.empty((blocks, turns)) for name in variants}
-    for block in range(blocks):
+    for number in range(blocks):
         for turn in range(turns):
-            for name in _rotated(list(variants), turn + block):
+            for name in _rotated(list(variants), turn + number):
                 begun, began = time.perf_counter(), time.thread_time()
                 variants[name].train(steps)
-                worked[name][block, turn] = (time.thread_time() - began) * 1e6 / steps
-                took[name][block, turn] = (time.perf_counter() - begun) * 1e6 / steps
+                worked[name][number, turn] = (time.thread_time() - began) * 1e6 / steps
+                took[name][number, turn] = (time.perf_counter() - begun) * 1e6 / steps
     step = float(np.median(took[NONE]))
     return {"step_us": step, **_more_by_place(took, "us"), **_more_by_place(worked, "thread_us")}
 
 
-def cpu_costs(variants: Mapping[str, Variant], blocks: int) -> Measures:
+def cpu_costs(variants: Mapping[str, Variant], blocks: int, block: int) -> Measures:
     """Return `<name>_cpu_us`: the processor time of all threads that each takes more, a step."""
     took: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(blocks):
         for name, variant in variants.items():
             begun = time.process_time()
-            variant.train(BLOCK)
+            variant.train(block)
             variant.flush()
-            took[name].append((time.process_time() - begun) * 1e6 / BLOCK)
+            took[name].append((time.process_time() - begun) * 1e6 / block)
     return _more(took, "cpu_us")
 
 
