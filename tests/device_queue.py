@@ -65,6 +65,7 @@ class Tensor:
         self.numbers = np.asarray(numbers, dtype=np.float64)
         self.on, self.host = device, host
         self.device = Place("cpu" if host else "cuda")
+        self.is_cpu = host
         self.dtype, self.shape = self.numbers.dtype, self.numbers.shape
         self.used_by: list[Stream] = []
 

@@ -23,6 +23,14 @@ from stored import Stored  # noqa: E402
 from support import wait_until  # noqa: E402
 
 
+@pytest.fixture(autouse=True)
+def with_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let TensorBoard know TensorFlow, which other tests of this process hide from it."""
+    import tensorboard.compat
+
+    monkeypatch.setattr(tensorboard.compat, "tf", tf)
+
+
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("STEPSCOPE_STRICT", "1")
