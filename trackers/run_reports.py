@@ -24,7 +24,7 @@ _TURN_SECONDS = 5.0
 
 
 class Reports:
-    """The part of a Run that reports."""
+    """The part of a Run that reports; surface/run.py has the calls that users make of it."""
 
     id: str
     project: str
@@ -35,17 +35,7 @@ class Reports:
     _rules: Rules
     _finished: bool
 
-    def alert(self, title: str, text: str = "", level: str = "warning", *, step: int | None = None) -> None:
-        """Tell people something about the run: on its page, in the list of runs, and once in the log.
-
-        It is stored as values are, and not lost when the process is killed. Safe to call from any thread.
-
-        Args:
-            title: a few words, at most 200 characters.
-            text: all that is to be said, at most 10,000 characters.
-            level: "info", "warning" or "error".
-            step: which step it is about; left out, the run's last one.
-        """
+    def _give_alert(self, title: str, text: str, level: str, step: int | None) -> None:
         now = time.time()
         with self.guard("alerting"):
             payload = self._alerts.make(title, text, level)
@@ -91,33 +81,14 @@ class Reports:
                 )
             )
 
-    def log_artifact(
+    def _keep_artifact(
         self,
         path: str | os.PathLike[str],
-        name: str | None = None,
-        *,
-        type: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        aliases: Iterable[str] = (),
+        name: str | None,
+        type: str | None,
+        metadata: Mapping[str, Any] | None,
+        aliases: Iterable[str],
     ) -> Artifact:
-        """Keep a file, or a folder with all files in it, with the run: a model, a data set, predictions.
-
-        The files are copied before the call returns, so they may be changed at once. Where the file system
-        can share blocks (btrfs, XFS) that takes no time, elsewhere about a second for each gigabyte. The
-        rest is done in the background: digests, versions, the store.
-
-        Args:
-            path: the file or the folder.
-            name: letters, digits, and _ . - ; left out, the name of the file. In a project, each new content
-                of a name is its next version: v0, v1 ...
-            type: what it is, such as "model" or "dataset".
-            metadata: small facts about it.
-            aliases: names for this version; an alias moves to the version that got it last. "latest" is
-                always the newest version.
-
-        Returns:
-            The artifact; its digest, version and files wait until it is stored.
-        """
         now, what = time.time(), str(name or path)
         with self.guard("logging an artifact"):
             given = artifacts.describe(path, name, type, metadata, aliases)
@@ -129,17 +100,7 @@ class Reports:
             self.guard.drop("the store could not be opened")
         return Artifact(what, _nothing, None)
 
-    def use_artifact(self, artifact: str) -> Artifact:
-        """Return an artifact of the project, and note with this run that it was used.
-
-        Args:
-            artifact: "name:latest", "name:v3" or "name:alias"; the name alone for its latest version;
-                "project/name:v3" for one of another project.
-
-        Raises:
-            BadInput, ArtifactNotFound, StoreError: it cannot be had: a program that needs a file cannot go on
-                without, so this is no matter of the tracker alone.
-        """
+    def _use_stored(self, artifact: str) -> Artifact:
         recorder = self._recorder
         if not isinstance(recorder, Recorder):
             raise StoreError("no artifact can be used: the store could not be opened (see the first warning)")
@@ -152,7 +113,7 @@ class Reports:
     def thread_failed(self, name: str, trace: str) -> None:
         """Alert that an exception ended a thread: the program goes on, with less than it should have."""
         if not self._finished:
-            self.alert(f"an exception ended {name}", trace[-_TRACE_CHARACTERS:], "error")
+            self._give_alert(f"an exception ended {name}", trace[-_TRACE_CHARACTERS:], "error", None)
 
     def _report(self, series: str, payload: Payload, step: int, now: float) -> None:
         with self._recorder.turn(_TURN_SECONDS):

@@ -97,17 +97,13 @@ def number_on_host(value: Any) -> float | None:
     if not (is_torch_tensor(value) and value.is_cpu and value.numel() == 1):
         return None
     number = value.item()
-    return number if type(number) is float else None
+    return None if isinstance(number, complex) else float(number)
 
 
 def _array_or_snapshot(name: str, value: Any) -> float | Payload | Snapshot:
     if isinstance(value, Snapshot):
         return value
-    is_torch = is_torch_tensor(value)
-    if is_torch or is_tf_tensor(value):
-        # What is logged most, a loss: several times faster than by way of numpy.
-        if is_torch and value.device.type == "cpu" and value.numel() == 1 and not value.is_complex():
-            return float(value.item())
+    if is_torch_tensor(value) or is_tf_tensor(value):
         later = snapshot(value)
         if later is not None:
             return later

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ...storage.errors import BadInput
 from ..media import Image
+from ..run import Run
 
 Pixels = NDArray[np.float32]
 
@@ -22,6 +23,8 @@ MOST_TILES = 64
 """Filters or maps in one grid."""
 MOST_SAMPLES = 16
 """Pictures of samples in one call."""
+MOST_LAYERS = 8
+"""Layers whose feature maps are drawn in one call."""
 _SMALLEST_TILE, _WIDEST_GRID = 24, 1024
 _GAP = 1
 
@@ -147,11 +150,15 @@ def saliency_pictures(inputs: NDArray[Any], gradients: NDArray[Any]) -> list[Pix
     return pictures
 
 
-def images(pictures: Iterable[Pixels], captions: Iterable[str]) -> list[Image]:
-    """Wrap pictures with their captions."""
-    return [
-        Image(picture, caption, layout="HWC") for picture, caption in zip(pictures, captions, strict=True)
-    ]
+def log_pictures(
+    run: Run, name: str, drawn: Iterable[Pixels], captions: Iterable[str], step: int | None
+) -> None:
+    """Record pictures with their captions.
+
+    Without a step of their own they belong to the step that was made last, and make none.
+    """
+    images = [Image(pixels, caption, layout="HWC") for pixels, caption in zip(drawn, captions, strict=True)]
+    run.log({name: images}, step=max(run.step, 0) if step is None else step)
 
 
 def _first(shown: int, count: int, word: str) -> str:

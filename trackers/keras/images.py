@@ -23,7 +23,6 @@ from .model import walk_layers
 from .tap import own_call, set_call
 
 _keras: Any = keras  # its types say little
-_MOST_LAYERS = 8
 
 
 def log_filters(run: Run, model: Any, layer: str | None = None, *, step: int | None = None) -> None:
@@ -39,7 +38,7 @@ def log_filters(run: Run, model: Any, layer: str | None = None, *, step: int | N
     with run.guard("drawing filters"):
         path, found = _layer(model, layer)
         picture, caption = pictures.filter_grid(_filters(found))
-        _log(run, f"filters/{path}", [picture], [caption], step)
+        pictures.log_pictures(run, f"filters/{path}", [picture], [caption], step)
 
 
 def log_predictions(
@@ -68,7 +67,7 @@ def log_predictions(
         shown = pictures.as_pictures(_channels_last(inputs[:most]), "inputs")
         right = None if labels is None else to_array(labels[:most], "labels")
         captions = pictures.prediction_captions(to_array(outputs[:most], "outputs"), right, classes)
-        _log(run, "predictions", shown, captions, step)
+        pictures.log_pictures(run, "predictions", shown, captions, step)
 
 
 def log_feature_maps(
@@ -100,7 +99,7 @@ def log_feature_maps(
             )
         for path, maps in found.items():
             picture, caption = pictures.map_grid(maps)
-            _log(run, f"feature_maps/{path}", [picture], [caption], step)
+            pictures.log_pictures(run, f"feature_maps/{path}", [picture], [caption], step)
 
 
 def log_saliency(
@@ -130,12 +129,9 @@ def log_saliency(
         some = target if target is None or np.ndim(target) == 0 else target[:most]
         gradients, explained = _input_gradients(model, given.astype(np.float32), some)
         shown = pictures.saliency_pictures(_channels_last(given), _channels_last(gradients))
-        _log(run, "saliency", shown, [f"what class {number} depends on" for number in explained], step)
-
-
-def _log(run: Run, name: str, drawn: list[Any], captions: list[str], step: int | None) -> None:
-    # Without a step of its own it belongs to the step that was made last, and makes none.
-    run.log({name: pictures.images(drawn, captions)}, step=max(run.step, 0) if step is None else step)
+        pictures.log_pictures(
+            run, "saliency", shown, [f"what class {number} depends on" for number in explained], step
+        )
 
 
 def _layer(model: Any, path: str | None) -> tuple[str, Any]:
@@ -186,7 +182,7 @@ def _outputs_of(model: Any, inputs: Any, layers: Mapping[str, Any]) -> dict[str,
     def noting(path: str, call: Any) -> Callable[..., Any]:
         def noted(*args: Any, **kwargs: Any) -> Any:
             output = call(*args, **kwargs)
-            if getattr(output, "ndim", 0) == 4 and len(found) < _MOST_LAYERS:
+            if getattr(output, "ndim", 0) == 4 and len(found) < pictures.MOST_LAYERS:
                 found[path] = _channels_last(output[:1])[0]
             return output
 

@@ -24,7 +24,6 @@ from .aside import random_kept
 from .paths import module_path
 from .twin import make_twin, named_modules, unwrap
 
-_MOST_LAYERS = 8
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
@@ -42,7 +41,7 @@ def log_filters(run: Run, model: nn.Module, layer: str | None = None, *, step: i
         path, module = _layer(model, layer)
         weight = to_array(module.weight, "a layer's weights")
         picture, caption = pictures.filter_grid(_filters(weight))
-        _log(run, f"filters/{path}", [picture], [caption], step)
+        pictures.log_pictures(run, f"filters/{path}", [picture], [caption], step)
 
 
 def log_predictions(
@@ -71,7 +70,7 @@ def log_predictions(
         shown = pictures.as_pictures(_channels_last(inputs[:most]), "inputs")
         right = None if labels is None else to_array(labels[:most], "labels")
         captions = pictures.prediction_captions(to_array(outputs[:most], "outputs"), right, classes)
-        _log(run, "predictions", shown, captions, step)
+        pictures.log_pictures(run, "predictions", shown, captions, step)
 
 
 def log_feature_maps(
@@ -102,7 +101,7 @@ def log_feature_maps(
             )
         for path, maps in found.items():
             picture, caption = pictures.map_grid(maps)
-            _log(run, f"feature_maps/{path}", [picture], [caption], step)
+            pictures.log_pictures(run, f"feature_maps/{path}", [picture], [caption], step)
 
 
 def log_saliency(
@@ -133,12 +132,7 @@ def log_saliency(
         gradients, explained = _input_gradients(model, (given[:most], *(a[:most] for a in rest)), some)
         shown = pictures.saliency_pictures(_channels_last(given[:most]), _channels_last(gradients))
         captions = [f"what class {number} depends on" for number in explained]
-        _log(run, "saliency", shown, captions, step)
-
-
-def _log(run: Run, name: str, drawn: list[Any], captions: list[str], step: int | None) -> None:
-    # Without a step of its own it belongs to the step that was made last, and makes none.
-    run.log({name: pictures.images(drawn, captions)}, step=max(run.step, 0) if step is None else step)
+        pictures.log_pictures(run, "saliency", shown, captions, step)
 
 
 def _layer(model: nn.Module, path: str | None) -> tuple[str, Any]:
@@ -203,7 +197,7 @@ def _outputs_of(model: nn.Module, args: tuple[Any, ...], wanted: Wanted) -> dict
 
     def note(path: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(_module: nn.Module, _args: Any, output: Any) -> None:
-            if isinstance(output, torch.Tensor) and output.dim() == 4 and len(found) < _MOST_LAYERS:
+            if isinstance(output, torch.Tensor) and output.dim() == 4 and len(found) < pictures.MOST_LAYERS:
                 found[path] = to_array(output[0], "feature maps").transpose(1, 2, 0)
 
         return hook

@@ -146,7 +146,7 @@ class RunSurface(Reports):
         word = str(level).lower() if isinstance(level, str) else level
         with self.guard("alerting"):
             if not wait_duration or self._is_time(str(title), wait_duration):
-                super().alert(title, text, _LEVELS.get(word, word), step=step)
+                self._give_alert(title, text, _LEVELS.get(word, word), step)
 
     def _is_time(self, title: str, wait: float | timedelta) -> bool:
         """Whether the last alert of this title is long enough ago; then this is the last one."""
@@ -186,12 +186,10 @@ class RunSurface(Reports):
             The artifact; its digest, version and files wait until it is stored.
         """
         if not isinstance(path, Artifact):
-            return super().log_artifact(path, name, type=type, metadata=metadata, aliases=aliases)
+            return self._keep_artifact(path, name, type, metadata, aliases)
         facts = {**path.metadata, **(metadata or {})}
         with path.gathered() as folder:
-            stored = super().log_artifact(
-                folder, name or path.name, type=type or path.type, metadata=facts, aliases=aliases
-            )
+            stored = self._keep_artifact(folder, name or path.name, type or path.type, facts, aliases)
         path.is_logged(stored)
         return stored
 
@@ -209,7 +207,7 @@ class RunSurface(Reports):
         """
         if isinstance(artifact, Artifact):
             return artifact.stored
-        found = super().use_artifact(artifact)
+        found = self._use_stored(artifact)
         if type is not None and found.type != type:
             raise BadInput(f"artifact {artifact!r} was asked for as {type!r}, but is of type {found.type!r}.")
         return found
@@ -257,7 +255,7 @@ class RunSurface(Reports):
 
     def _keep_dir(self) -> None:
         if self._dir is not None and any(self._dir.iterdir()):
-            super().log_artifact(self._dir, f"files-{self.id}", type="files")
+            self.log_artifact(self._dir, f"files-{self.id}", type="files")
 
 
 def _several(models: Any) -> list[Any]:
