@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -65,3 +65,14 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Generator[Page]:
         page.screenshot(path=SCREENSHOTS / f"{request.node.name}.png")
     context.close()
     assert not elsewhere, f"the page should load from this machine only, but asked for {elsewhere}"
+
+
+@pytest.fixture
+def shot(page: Page) -> Callable[[str], None]:
+    """Return a way to keep a picture of what the page shows, in the folder that a run of the tests leaves."""
+
+    def keep(name: str) -> None:
+        SCREENSHOTS.mkdir(exist_ok=True)
+        page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+    return keep
