@@ -117,9 +117,27 @@ def used_artifacts(run_id: str) -> list[Mapping[str, Any]]:
     return used_by_run(reader(), run_id)
 
 
-def points(one: Series, most: int = POINTS_A_LINE) -> Points:
-    """Return the numbers of a series in at most `most` buckets. Raises StoreError."""
-    return Points(**_points(reader().url, one.run_id, one.series_id, _state(one), most, one))
+def points(
+    one: Series,
+    most: int = POINTS_A_LINE,
+    first_step: int | None = None,
+    last_step: int | None = None,
+    attempt: int | None = None,
+) -> Points:
+    """Return the numbers of a series in at most `most` buckets.
+
+    Args:
+        one: a series of kind "scalar".
+        most: how many buckets at most.
+        first_step: the smallest step wanted; None for all.
+        last_step: the largest step wanted; None for all.
+        attempt: what this attempt logged, also where a newer one replaces it; None for what counts.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    window = (first_step, last_step, attempt)
+    return Points(**_points(reader().url, one.run_id, one.series_id, _state(one), most, window, one))
 
 
 def histograms(one: Series, most: int = HISTOGRAMS_A_SERIES) -> Histograms:
@@ -162,8 +180,17 @@ def _runs(url: str, file_id: int, version: int, moment: int) -> list[Run]:  # no
 
 
 @st.cache_data(max_entries=2000, show_spinner=False)
-def _points(url: str, run_id: str, series_id: int, state: Any, most: int, _one: Series) -> dict[str, Any]:  # noqa: ARG001
-    found = reader().points(_one, max_points=most)
+def _points(
+    url: str,  # noqa: ARG001
+    run_id: str,  # noqa: ARG001
+    series_id: int,  # noqa: ARG001
+    state: Any,  # noqa: ARG001
+    most: int,
+    window: tuple[int | None, int | None, int | None],
+    _one: Series,
+) -> dict[str, Any]:
+    first, last, attempt = window
+    found = reader().points(_one, first_step=first, last_step=last, max_points=most, attempt=attempt)
     return {name: getattr(found, name) for name in _POINT_FIELDS}
 
 

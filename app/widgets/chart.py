@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,18 +26,40 @@ _SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 _render = components_v2.component("stepscope_chart", js=_SCRIPT, isolate_styles=False)
 
 
-def draw(figure: Figure, *, key: str, alt: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Zoom:
+    """What part of the horizontal axis a viewer looks at, in the units of the figure's x."""
+
+    first: float
+    last: float
+
+
+def draw(
+    figure: Figure, *, key: str, alt: str, cursor: str | None = None, zoomable: bool = False
+) -> Zoom | None:
     """Draw a figure where the page stands now.
 
     Args:
         figure: the picture, numpy arrays in it.
         key: what makes it the same chart in the next run of the page; unique on the page.
         alt: what the chart shows, for screen readers, and the name of the picture when it is saved.
+        cursor: what the horizontal axis counts; charts of one word share a vertical line under the mouse.
+        zoomable: run the page again once the viewer has zoomed, so that finer points can be read.
+
+    Returns:
+        Where the viewer zoomed to; None for the whole, and for charts that are not zoomable.
     """
-    data = pack({"figure": figure, "alt": alt, "library": _library_address()})
+    data = pack({"figure": figure, "alt": alt, "library": _library_address(), "cursor": cursor})
     # Streamlit's own marks, such as "__", may be part of a logged name: the key is made of what it says.
     place = f"chart_{hashlib.sha256(key.encode()).hexdigest()[:16]}"
-    _render(data=data, key=place, width="stretch", height=int(figure["layout"]["height"]))
+    asks: Any = {"on_zoom_change": _nothing} if zoomable else {}
+    seen = _render(data=data, key=place, width="stretch", height=int(figure["layout"]["height"]), **asks)
+    ends: list[float] | None = seen.get("zoom") if zoomable else None
+    return Zoom(float(ends[0]), float(ends[1])) if ends else None
+
+
+def _nothing() -> None:
+    """Only what has a callback is handed to the page; the page runs again by itself."""
 
 
 def pack(value: Any) -> bytes:
