@@ -18,7 +18,7 @@ from starlette.middleware import Middleware
 from ..storage.errors import StepscopeError, StoreNotFound
 from ..storage.location import STORE_VARIABLE, locate
 from ..storage.read import Reader
-from . import store_keeper, visdom_server
+from . import jobs, store_keeper, visdom_server
 from .downloads import downloads
 from .loopback import LoopbackOnly
 from .mounts import mount
@@ -77,10 +77,11 @@ def build_app(store: str) -> st.App:
     keeper = store_keeper.StoreKeeper(store)
     visdom = visdom_server.VisdomServer(store)
     tensorboard = TensorBoardMount(store)
+    work = jobs.Jobs()
 
     @asynccontextmanager
     async def lifespan(_app: st.App) -> AsyncGenerator[None]:
-        with store_keeper.serving(keeper), visdom_server.serving(visdom), tensorboard:
+        with store_keeper.serving(keeper), visdom_server.serving(visdom), tensorboard, jobs.serving(work):
             yield
 
     return st.App(
@@ -88,6 +89,7 @@ def build_app(store: str) -> st.App:
         lifespan=lifespan,
         routes=[
             downloads(store),
+            jobs.results(work),
             *mount("/tensorboard", tensorboard),
             *mount(visdom_server.BASE_URL, VisdomProxy(visdom)),
         ],

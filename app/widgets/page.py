@@ -8,16 +8,17 @@ from typing import TypeVar
 from ...storage.errors import StepscopeError
 from ...storage.model import Run
 from .. import queries, url_state
-from . import brand, live, notices, run_picker, welcome
+from . import brand, jobs, live, notices, run_picker, welcome
 from .run_picker import Choice
 
 Options = TypeVar("Options")
 
 
 def frame() -> None:
-    """Begin a page: its style, and the choice of runs put back into the address."""
+    """Begin a page: its style, the choice of runs put back into the address, the jobs under way."""
     brand.show()
     url_state.restore()
+    jobs.show()
 
 
 def begin() -> Sequence[Run]:
