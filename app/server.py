@@ -21,6 +21,7 @@ from ..storage.read import Reader
 from . import jobs, store_keeper, visdom_server
 from .downloads import downloads
 from .loopback import LoopbackOnly
+from .media_files import media_files
 from .mounts import mount
 from .streamlit_settings import apply_settings
 from .tensorboard_mount import TensorBoardMount
@@ -89,6 +90,7 @@ def build_app(store: str) -> st.App:
         lifespan=lifespan,
         routes=[
             downloads(store),
+            media_files(store),
             jobs.results(work),
             *mount("/tensorboard", tensorboard),
             *mount(visdom_server.BASE_URL, VisdomProxy(visdom)),
