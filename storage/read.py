@@ -239,11 +239,12 @@ class Reader:
         first_step: int | None = None,
         last_step: int | None = None,
         max_records: int | None = None,
+        max_steps: int | None = None,
     ) -> list[Record]:
         """Return the records of a series, sorted by step; more than `max_records` are thinned out.
 
-        Thinning takes an even sample that keeps the first and the last. Values are not loaded: see
-        `load`.
+        Thinning takes an even sample that keeps the first and the last. With `max_steps`, it is one of the
+        steps, each with all of its records. Values are not loaded: see `load`.
         """
         columns = records.c
         ours = (columns.run_id == series.run_id) & (columns.series_id == series.series_id)
@@ -267,6 +268,9 @@ class Reader:
                 for row in connection.execute(query)
                 if (limit := limits[row.attempt]) is None or row.step < limit
             ]
+            if max_steps is not None:
+                kept = set(_thinned(list(dict.fromkeys(row.step for row in rows)), max_steps))
+                rows = [row for row in rows if row.step in kept]
             return _load_records(connection, series, _thinned(rows, max_records))
 
         return self.ask(work)

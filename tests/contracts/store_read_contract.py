@@ -349,6 +349,20 @@ class StoreReadContract(StoreContract):
         assert [r.step for r in reader.records(series, first_step=5, last_step=22, max_records=2)] == [5, 22]
         assert (series.count, reader.count_records(series)) == (20, 20)
 
+    @pytest.mark.parametrize(
+        ("most", "kept"), [(None, [0, 1, 2, 3]), (9, [0, 1, 2, 3]), (2, [0, 3]), (1, [3])]
+    )
+    def test_steps_are_thinned_with_all_that_they_have(
+        self, writer: Writer, reader: Reader, run_id: str, most: int | None, kept: list[int]
+    ) -> None:
+        feed = Feed(writer, run_id)
+        for step in range(4):
+            for word in ("a", "b", "c"):
+                feed.value("words", step, Text(word))
+        feed.end()
+        found = reader.records(series_of(reader, run_id, "words"), max_steps=most)
+        assert [record.step for record in found] == [step for step in kept for _ in range(3)]
+
     def test_several_records_of_one_step_stay_in_order(
         self, writer: Writer, reader: Reader, run_id: str
     ) -> None:
