@@ -20,15 +20,18 @@ from ..storage.errors import StepscopeError
 from ..storage.events import Alert, alerts_of, count_alerts
 from ..storage.kinds.histogram import HistogramData
 from ..storage.location import locate
-from ..storage.model import Attempt, LastValues, Points, Record, Run, Series
+from ..storage.model import SYSTEM_PREFIX, Attempt, LastValues, Points, Record, Run, Series
 from ..storage.name_rules import Naming
 from ..storage.read import Reader
+from .media_steps import Clock, Frames
 from .views.histogram import Histograms
 
 POINTS_A_LINE = 1000
 """More than a chart has pixels to show; lines on a chart of many runs get half of it."""
 HISTOGRAMS_A_SERIES = 100
 RECORDS_A_SERIES = 200
+STEPS_A_SERIES = 500
+"""Steps of a series that the Media page's slider reaches."""
 STATE_SECONDS = 10.0
 """How long the state of a silent run may be out of date."""
 
@@ -140,9 +143,32 @@ def points(
     return Points(**_points(reader().url, one.run_id, one.series_id, _state(one), most, window, one))
 
 
-def histograms(one: Series, most: int = HISTOGRAMS_A_SERIES) -> Histograms:
-    """Return at most `most` histograms of a series, evenly chosen. Raises StoreError."""
-    return Histograms(**_histograms(reader().url, one.run_id, one.series_id, _state(one), most, one))
+def histograms(
+    one: Series,
+    most: int = HISTOGRAMS_A_SERIES,
+    first_step: int | None = None,
+    last_step: int | None = None,
+) -> Histograms:
+    """Return at most `most` histograms of a series between two steps, evenly chosen. Raises StoreError."""
+    window = (first_step, last_step)
+    return Histograms(**_histograms(reader().url, one.run_id, one.series_id, _state(one), most, window, one))
+
+
+def frames(one: Series, most: int = STEPS_A_SERIES) -> Frames:
+    """Return what a series has to show at `most` of its steps, evenly chosen. Raises StoreError."""
+    return Frames(**_frames(reader().url, one.run_id, one.series_id, _state(one), most, one))
+
+
+def clock(found: Sequence[Series]) -> Clock:
+    """Return what a run knows of its own time, from all of its series. Raises StoreError."""
+    names = naming()
+    told = [one for one in found if one.kind == "scalar" and names.parse(one.name).metric == "epoch"]
+    known = points(max(told, key=lambda one: one.count)) if told else None
+    return Clock(
+        max((one.last_step or 0 for one in found if not one.name.startswith(SYSTEM_PREFIX)), default=0),
+        known.step if known else np.empty(0, np.int64),
+        known.last if known else np.empty(0),
+    )
 
 
 def records(
@@ -195,9 +221,18 @@ def _points(
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _histograms(url: str, run_id: str, series_id: int, state: Any, most: int, _one: Series) -> dict[str, Any]:  # noqa: ARG001
+def _histograms(
+    url: str,  # noqa: ARG001
+    run_id: str,  # noqa: ARG001
+    series_id: int,  # noqa: ARG001
+    state: Any,  # noqa: ARG001
+    most: int,
+    window: tuple[int | None, int | None],
+    _one: Series,
+) -> dict[str, Any]:
     opened = reader()
-    chosen = opened.records(_one, max_records=most)
+    first, last = window
+    chosen = opened.records(_one, first_step=first, last_step=last, max_records=most)
     values: list[HistogramData] = [opened.load(_one, record) for record in chosen]
     return {
         "steps": np.array([record.step for record in chosen], dtype=np.int64),
@@ -206,3 +241,11 @@ def _histograms(url: str, run_id: str, series_id: int, state: Any, most: int, _o
         "total": _one.count,
         "odd": sum(value.nan_count + value.posinf_count + value.neginf_count for value in values),
     }
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _frames(url: str, run_id: str, series_id: int, state: Any, most: int, _one: Series) -> dict[str, Any]:  # noqa: ARG001
+    steps: dict[int, list[dict[str, Any]]] = {}
+    for record in reader().records(_one, max_steps=most):
+        steps.setdefault(record.step, []).append({**record.meta, "digest": record.digest})
+    return {"steps": np.array(list(steps), dtype=np.int64), "values": list(steps.values())}
