@@ -121,6 +121,40 @@ def export_visdom(
     return export_runs(reader, chosen, sink, progress)
 
 
+def export_csv(
+    reader: Reader, runs: Sequence[str], folder: str | Path, progress: Progress | None = None
+) -> Exported:
+    """Write runs as a dataset of CSV files: see trackers/sinks/dataset.py for its folders and columns.
+
+    Exporting a run again replaces what it wrote before. Numbers are written to their last digit.
+
+    Args:
+        reader: the store.
+        runs: ids, beginnings of ids, or names.
+        folder: made when it is not there.
+        progress: called after each piece.
+
+    Raises:
+        RunNotFound: no run, or several, fit one of the texts.
+        BadInput: no runs were named.
+        ExportRefused: the folder cannot be written to.
+    """
+    chosen = [reader.find_run(text) for text in runs]
+    from .sinks.csv_dataset import CsvSink  # noqa: PLC0415 - only when it is used
+
+    return export_runs(reader, chosen, CsvSink(folder), progress)
+
+
+def export_parquet(
+    reader: Reader, runs: Sequence[str], folder: str | Path, progress: Progress | None = None
+) -> Exported:
+    """Write runs as a dataset of Parquet files; arguments and errors are those of `export_csv`."""
+    chosen = [reader.find_run(text) for text in runs]
+    from .sinks.parquet import ParquetSink  # noqa: PLC0415 - loads pyarrow
+
+    return export_runs(reader, chosen, ParquetSink(folder), progress)
+
+
 class _Transfer:
     """One transfer under way, with its counts."""
 

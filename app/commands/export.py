@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...storage.read import Reader
@@ -20,6 +21,8 @@ def add_to(commands: Commands) -> None:
     targets = parser.add_subparsers(title="targets", metavar="TARGET", required=True)
     _add_tensorboard(targets)
     _add_visdom(targets)
+    _add_dataset(targets, "csv", "CSV", export_csv)
+    _add_dataset(targets, "parquet", "Parquet", export_parquet)
 
 
 def _add_tensorboard(targets: Commands) -> None:
@@ -38,6 +41,14 @@ def _add_visdom(targets: Commands) -> None:
     place.add_argument("--server", metavar="URL", help="address of a running Visdom server")
     place.add_argument("--to", metavar="DIR", help="folder to write environment files into")
     parser.set_defaults(run=export_visdom)
+
+
+def _add_dataset(targets: Commands, word: str, name: str, run: Callable[[argparse.Namespace], None]) -> None:
+    text = f"write {name} files, in folders by project and run"
+    parser = targets.add_parser(word, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    _add_common(parser)
+    parser.add_argument("--to", required=True, metavar="DIR", help="folder to write into")
+    parser.set_defaults(run=run)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +75,18 @@ def export_visdom(options: argparse.Namespace) -> None:
                 reader, options.runs, server=options.server, folder=options.to, progress=_show_progress
             )
         )
+
+
+def export_csv(options: argparse.Namespace) -> None:
+    """Write CSV files, in folders by project and run."""
+    with Reader.open(options.store) as reader:
+        _report(transfer.export_csv(reader, options.runs, options.to, _show_progress))
+
+
+def export_parquet(options: argparse.Namespace) -> None:
+    """Write Parquet files, in folders by project and run."""
+    with Reader.open(options.store) as reader:
+        _report(transfer.export_parquet(reader, options.runs, options.to, _show_progress))
 
 
 def _show_progress(done: int, total: int) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ...storage.errors import ExportRefused
@@ -59,6 +60,16 @@ class AtomicFile:
             self._stream.close()
         with suppress(OSError):
             self._part.unlink(missing_ok=True)
+
+
+@contextmanager
+def discarded_on_failure(file: AtomicFile) -> Generator[None]:
+    """Discard a file whose beginning could not be written: nobody else knows of it yet."""
+    try:
+        yield
+    except BaseException:
+        file.discard()
+        raise
 
 
 def safe_name(text: str) -> str:
