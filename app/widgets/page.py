@@ -8,7 +8,7 @@ from typing import TypeVar
 from ...storage.errors import StepscopeError
 from ...storage.model import Run
 from .. import queries, url_state
-from . import brand, jobs, live, notices, run_picker, welcome
+from . import address, brand, jobs, live, notices, run_picker, welcome
 from .run_picker import Choice
 
 Options = TypeVar("Options")
@@ -17,6 +17,7 @@ Options = TypeVar("Options")
 def frame() -> None:
     """Begin a page: its style, the choice of runs put back into the address, the jobs under way."""
     brand.show()
+    address.keep_history()
     url_state.restore()
     jobs.show()
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import streamlit as st
 
 from ...storage.model import Run, RunState
-from .. import url_state
+from .. import grouping, url_state
 from ..views.figures import run_colours
 from ..views.words import LONGEST_NAME, brief, count, plain
 
 SHOWN_AT_FIRST = 10
 """As long as nobody chose, the newest runs of the newest run's project are shown."""
 LISTED = 40
+FIND = "find"
+GROUP_BY = "group_by"
 
 STATE_MARKS = {
     RunState.RUNNING: ":green[:material/play_circle:]",
@@ -34,6 +36,10 @@ class Choice:
     """run_id -> `#RRGGBB`, the same on every page."""
     names: Mapping[str, str]
     """run_id -> name, with a piece of the id where several runs share one."""
+    group_key: str | None = None
+    """By what the viewer groups the runs (see grouping.py); None for not at all."""
+    group_colours: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Value of the key -> `#RRGGBB`, for the values of all runs of the store."""
 
     @property
     def run_ids(self) -> list[str]:
@@ -58,7 +64,9 @@ def choice_of(everything: Sequence[Run]) -> Choice:
     else:
         chosen = [run for run in everything if run.run_id in wanted]
     colours = run_colours([run.run_id for run in reversed(everything)])
-    return Choice(tuple(chosen), colours, _names(everything))
+    key = group_key()
+    values = list(grouping.groups(everything, key)) if key else []
+    return Choice(tuple(chosen), colours, _names(everything), key, run_colours(values))
 
 
 def choose(everything: Sequence[Run]) -> None:
@@ -66,6 +74,7 @@ def choose(everything: Sequence[Run]) -> None:
     chosen = choice_of(everything)
     with st.sidebar:
         text = search_box()
+        group_box(everything)
         found = [run for run in everything if matches(run, text)]
         with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
             st.caption(f"{count(len(chosen.runs))} of {count(len(everything))} shown", width="stretch")
@@ -89,16 +98,54 @@ def choose(everything: Sequence[Run]) -> None:
 
 def search_box() -> str:
     """Draw the search for runs, the same on every page, and return what is looked for."""
-    text = st.text_input(
+    wanted = url_state.text(FIND)
+    # Not when they agree: what is typed meanwhile would be taken away.
+    if st.session_state.get(FIND) != wanted:
+        st.session_state[FIND] = wanted
+    st.text_input(
         "Find runs",
-        key="find",
-        bind="query-params",
+        key=FIND,
+        on_change=_find,
         type="search",
         placeholder="Find runs by name, project, tag",
         label_visibility="collapsed",
         live=True,
     )
-    return text or ""
+    return wanted
+
+
+def group_key() -> str | None:
+    """Return by what the viewer groups the runs, the same on every page; None for not at all."""
+    return url_state.text(GROUP_BY) or None
+
+
+def group_box(everything: Sequence[Run]) -> None:
+    """Draw the choice of what runs are grouped by, where anything tells them apart."""
+    wanted = group_key()
+    offered = grouping.keys(everything)
+    if wanted is not None and wanted not in offered:
+        offered = [wanted, *offered]
+    if not offered:
+        return
+    if st.session_state.get(GROUP_BY) != wanted:
+        st.session_state[GROUP_BY] = wanted
+    st.selectbox(
+        "Group by",
+        offered,
+        index=None,
+        key=GROUP_BY,
+        on_change=_group,
+        placeholder="Group by …",
+        label_visibility="collapsed",
+    )
+
+
+def _group() -> None:
+    url_state.set_text(GROUP_BY, str(st.session_state[GROUP_BY] or ""))
+
+
+def _find() -> None:
+    url_state.set_text(FIND, str(st.session_state[FIND] or ""))
 
 
 def choose_one(chosen: Choice) -> Run:
