@@ -6,7 +6,7 @@ import streamlit as st
 
 from .. import jobs
 from ..jobs import Job, JobState
-from ..views.words import LONGEST_NAME, count, plain
+from ..views.words import LONGEST_NAME, plain
 
 LOOK_SECONDS = 1.0
 _SHOWN = 5
@@ -59,4 +59,4 @@ def _draw(known: jobs.Jobs, job: Job) -> None:
 def _how_far(job: Job) -> str:
     if job.cancelled.is_set():
         return "Ending"
-    return f"{count(job.done)} of {count(job.total)}" if job.total else "Starting"
+    return f"{100 * job.done // job.total} %" if job.total else "Starting"

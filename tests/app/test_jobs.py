@@ -154,7 +154,7 @@ def test_every_page_lists_them(store_url: str, monkeypatch: pytest.MonkeyPatch) 
     test = AppTest.from_string(code, default_timeout=60).run()
     assert not test.exception
     assert any(one.value.endswith(r"Export \<b\>3\<\/b\> runs".replace(r"\/", "/")) for one in test.markdown)
-    assert [(one.proto.value, one.proto.text) for one in test.get("progress")] == [(50, "5 of 10")]
+    assert [(one.proto.value, one.proto.text) for one in test.get("progress")] == [(50, "50 %")]
     go_on.set()
     ended(job)
     test.run()
