@@ -7,7 +7,7 @@ import select
 import subprocess
 import sys
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -48,14 +48,17 @@ def _child(order: dict[str, Any]) -> Generator[subprocess.Popen[str]]:
     )
     assert process.stdin is not None  # noqa: S101 - a pipe, as asked for above
     try:
-        process.stdin.write(json.dumps(order) + "\n")
-        process.stdin.flush()
+        # One that is gone already is told by the end of its answer.
+        with suppress(BrokenPipeError):
+            process.stdin.write(json.dumps(order) + "\n")
+            process.stdin.flush()
         yield process
     finally:
         # Whatever it has written lies in the job's folder, which goes with the job.
         process.kill()
         process.wait()
-        process.stdin.close()
+        with suppress(BrokenPipeError):
+            process.stdin.close()
 
 
 def _follow(process: subprocess.Popen[str], progress: Progress) -> Path:
