@@ -154,7 +154,7 @@ class SeriesName:
 
 @dataclass(frozen=True)
 class LastValues:
-    """The value that was logged last, of every scalar of some runs; entries are ordered by run."""
+    """The value that was logged last, and the extremes, of every scalar of some runs; ordered by run."""
 
     run_ids: tuple[str, ...]
     """The runs that were asked for, shape (r,)."""
@@ -166,6 +166,10 @@ class LastValues:
     """Index into names, shape (n,)."""
     value: NDArray[np.float64]
     """Shape (n,); may be NaN or infinite."""
+    min: NDArray[np.float64]
+    """The smallest finite value of all that were logged, shape (n,); NaN without any."""
+    max: NDArray[np.float64]
+    """The largest one, likewise."""
 
     @cached_property
     def labels(self) -> list[str]:

@@ -116,6 +116,8 @@ def load_last_values(
         run[kept],
         name[kept],
         totals["last_value"][kept],
+        totals["min_value"][kept],
+        totals["max_value"][kept],
     )
 
 
