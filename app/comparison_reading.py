@@ -1,0 +1,166 @@
+"""Reads what a comparison needs, in bounded queries: from a store, or through the dashboard's cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..storage.errors import StepscopeError
+from ..storage.kinds.graph import GraphData
+from ..storage.model import Points, Record, Run, Series
+from ..storage.name_rules import Naming
+from ..storage.read import Reader
+from .comparison import RunFacts
+from .comparison_costs import EPOCH, READ
+from .comparison_metrics import Key, SeriesId, chosen_members, id_of, is_result
+from .metric_groups import Member
+
+POINTS = 1000
+MOST_METRICS = 24
+"""Metrics whose curves are read; of more, the summaries of the series tell the values."""
+
+
+class Source(Protocol):
+    """What is asked; app/queries.py is one as it stands."""
+
+    def environment(self, run_id: str, /) -> dict[str, Any]:
+        """Return what was captured of a run's machine and code."""
+        ...
+
+    def series(self, run_ids: Sequence[str], kind: str | None = None, /) -> list[Series]:
+        """Return the series of some runs."""
+        ...
+
+    def naming(self) -> Naming:
+        """Return how names are understood in the store."""
+        ...
+
+    def points(
+        self, one: Series, most: int, first_step: int | None = None, last_step: int | None = None, /
+    ) -> Points:
+        """Return the numbers of a series in at most `most` buckets."""
+        ...
+
+    def records(self, one: Series, /, *, most: int) -> list[Record]:
+        """Return at most `most` records of a series."""
+        ...
+
+    def load(self, one: Series, record: Record, /) -> Any:
+        """Return the value of a record."""
+        ...
+
+
+class StoreSource:
+    """A source over a Reader, for the command line."""
+
+    def __init__(self, reader: Reader) -> None:
+        """Ask this reader."""
+        self._reader = reader
+        self.environment, self.naming, self.load = reader.environment, reader.naming, reader.load
+
+    def series(self, run_ids: Sequence[str], kind: str | None = None, /) -> list[Series]:
+        """Return the series of some runs."""
+        return self._reader.series(run_ids, kind=kind)
+
+    def points(
+        self, one: Series, most: int, first_step: int | None = None, last_step: int | None = None, /
+    ) -> Points:
+        """Return the numbers of a series in at most `most` buckets."""
+        return self._reader.points(one, first_step=first_step, last_step=last_step, max_points=most)
+
+    def records(self, one: Series, /, *, most: int) -> list[Record]:
+        """Return at most `most` records of a series."""
+        return self._reader.records(one, max_records=most)
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """All that a comparison is made of."""
+
+    runs: tuple[RunFacts, ...]
+    rows: Mapping[Key, tuple[Member | None, ...]]
+    points: Mapping[SeriesId, Points]
+    troubles: tuple[str, ...]
+    """What could not be read, in sentences; the comparison goes without it."""
+
+
+def read(source: Source, runs: Sequence[Run], names: Mapping[str, str]) -> Material:
+    """Read what is compared of some runs.
+
+    Args:
+        source: where to ask.
+        runs: the baseline first.
+        names: run_id -> how the run is called.
+
+    Raises:
+        StoreError: the store cannot be read at all.
+    """
+    troubles: list[str] = []
+    naming, ids = source.naming(), [run.run_id for run in runs]
+    scalars, graphs = source.series(ids, "scalar"), source.series(ids, "graph")
+    members = {
+        run.run_id: tuple(
+            Member(run, one, naming.parse(one.name, one.context))
+            for one in scalars
+            if one.run_id == run.run_id
+        )
+        for run in runs
+    }
+    rows = chosen_members([members[run.run_id] for run in runs])
+    points: dict[SeriesId, Points] = {}
+
+    def attempt(what: str, work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        except StepscopeError as error:
+            troubles.append(f"{what} cannot be read: {error}")
+            return None
+
+    for member in _wanted(members, rows):
+        what = f"Series {member.series.name} of run {names[member.run.run_id]}"
+        found = attempt(what, lambda member=member: source.points(member.series, POINTS))
+        if found is not None:
+            points[id_of(member)] = found
+    facts: list[RunFacts] = []
+    for run in runs:
+        name = names[run.run_id]
+        environment = attempt(
+            f"The environment of run {name}", lambda run=run: source.environment(run.run_id)
+        )
+        graph = attempt(f"The graph of run {name}", lambda run=run: _graph(source, run, graphs))
+        first = attempt(
+            f"The first step of run {name}", lambda run=run: _first_time(source, members[run.run_id], points)
+        )
+        facts.append(RunFacts(run, name, members[run.run_id], environment or {}, graph, first))
+    return Material(tuple(facts), rows, points, tuple(troubles))
+
+
+def _wanted(
+    members: Mapping[str, Sequence[Member]], rows: Mapping[Key, Sequence[Member | None]]
+) -> list[Member]:
+    """Return the series whose points are read: the first metrics, those of the costs, and epochs."""
+    results = [key for key in rows if is_result(key[0])][:MOST_METRICS]
+    found = [one for key in results for one in rows[key] if one]
+    also = {*READ, EPOCH}
+    return found + [one for each in members.values() for one in each if one.name.metric in also]
+
+
+def _graph(source: Source, run: Run, graphs: Sequence[Series]) -> GraphData | None:
+    for one in graphs:
+        if one.run_id == run.run_id:
+            return source.load(one, source.records(one, most=1)[-1])
+    return None
+
+
+def _first_time(source: Source, members: Sequence[Member], points: Mapping[SeriesId, Points]) -> float | None:
+    """Return when the first value was logged, of the series that were read."""
+    times: list[float] = []
+    for member in members:
+        found = points.get(id_of(member))
+        if found is None or not len(found):
+            continue
+        if found.count[0] > 1:  # of a bucket, the time is that of its last point
+            found = source.points(member.series, 1, None, int(found.first_step[0]))
+        times.append(float(found.time[0]))
+    return min(times, default=None)
