@@ -24,6 +24,9 @@ SETTINGS = frozenset({"learning_rate", "epoch"})
 """What is set and not measured: there is no noise in it to smooth away."""
 FIRST, LAST = ("metrics", "training"), ("system",)
 """The sections at the beginning and at the end of the page."""
+_COUNTER = re.compile(
+    r"(?:^|[_/])(?:epoch|global_step|(?:samples|examples|images|tokens)(?:_seen|_processed|_total)?)$"
+)
 _FIRST_METRICS = ("loss", "accuracy")
 
 
@@ -106,6 +109,16 @@ def fitting(metrics: Mapping[str, list[Member]], wanted: str) -> dict[str, list[
     }
 
 
+def fault_of(wanted: str) -> str:
+    """Return what is wrong with a regular expression and where, as a sentence; "" when it is one."""
+    try:
+        re.compile(wanted)
+    except re.error as error:
+        where = "" if error.pos is None else f" at character {error.pos + 1}"
+        return f"No regular expression: {error.msg}{where}. What contains the text as it stands is shown."
+    return ""
+
+
 def sections(metrics: Iterable[str]) -> dict[str, list[str]]:
     """Group metrics by prefix: those without one first, the machine's own last."""
     found: dict[str, list[str]] = {}
@@ -121,6 +134,11 @@ def section_of(metric: str) -> str:
     if prefix in ABOUT_TRAINING:
         return "training"
     return prefix if slash else "metrics"
+
+
+def is_counter(metric: str) -> bool:
+    """Return whether a metric counts how far the training is: epochs, samples, tokens ..."""
+    return bool(_COUNTER.search(metric))
 
 
 def _order(metric: str) -> tuple[int, str]:

@@ -20,10 +20,13 @@ from ..storage.errors import StepscopeError
 from ..storage.events import Alert, alerts_of, count_alerts
 from ..storage.kinds.histogram import HistogramData
 from ..storage.location import locate
+from ..storage.metric_definitions import MetricDefinition, definitions_of
 from ..storage.model import SYSTEM_PREFIX, Attempt, LastValues, Points, Record, Run, Series
 from ..storage.name_rules import Naming
 from ..storage.read import Reader
+from .happenings import Happening, happenings
 from .media_steps import Clock, Frames
+from .metric_groups import Member, by_metric
 from .views.histogram import Histograms
 
 POINTS_A_LINE = 1000
@@ -249,3 +252,60 @@ def _frames(url: str, run_id: str, series_id: int, state: Any, most: int, _one: 
     for record in reader().records(_one, max_steps=most):
         steps.setdefault(record.step, []).append({**record.meta, "digest": record.digest})
     return {"steps": np.array(list(steps), dtype=np.int64), "values": list(steps.values())}
+
+
+def metrics(shown: Sequence[Run]) -> dict[str, list[Member]]:
+    """Return metric -> the scalar series of some runs that belong on its chart; not to be changed.
+
+    Raises:
+        StoreError: the store cannot be read.
+        BadInput: the file with the rules of names is wrong.
+    """
+    # With the store's version: what has been logged since is another answer.
+    key = tuple(run.run_id for run in shown)
+    return _metrics(*_place(), reader().version(), key, repr(naming()), shown)
+
+
+def definitions(run_ids: Sequence[str]) -> dict[str, dict[str, MetricDefinition]]:
+    """Return run -> what it said of its metrics (see metric_definitions.py). Raises StoreError."""
+    return _definitions(*_place(), reader().version(), tuple(run_ids))
+
+
+def happened(run_ids: Sequence[str]) -> list[Happening]:
+    """Return the alerts of some runs and the texts that they logged as "notes". Raises StoreError."""
+    return _happened(*_place(), reader().version(), tuple(run_ids))
+
+
+# By reference, as the runs: nobody changes what these return.
+
+
+@st.cache_resource(max_entries=20, show_spinner=False)
+def _metrics(
+    url: str,  # noqa: ARG001
+    file_id: int,  # noqa: ARG001
+    version: int,  # noqa: ARG001
+    run_ids: tuple[str, ...],
+    rules: str,  # noqa: ARG001
+    _shown: Sequence[Run],
+) -> dict[str, list[Member]]:
+    return by_metric(_shown, series(run_ids, "scalar"), naming())
+
+
+@st.cache_resource(max_entries=20, show_spinner=False)
+def _definitions(
+    url: str,  # noqa: ARG001
+    file_id: int,  # noqa: ARG001
+    version: int,  # noqa: ARG001
+    run_ids: tuple[str, ...],
+) -> dict[str, dict[str, MetricDefinition]]:
+    return definitions_of(reader(), run_ids)
+
+
+@st.cache_resource(max_entries=20, show_spinner=False)
+def _happened(
+    url: str,  # noqa: ARG001
+    file_id: int,  # noqa: ARG001
+    version: int,  # noqa: ARG001
+    run_ids: tuple[str, ...],
+) -> list[Happening]:
+    return happenings(reader(), run_ids)

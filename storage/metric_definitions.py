@@ -6,6 +6,7 @@ Kept as events, one for each call; of two about one name or pattern, the later o
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -40,8 +41,16 @@ class MetricDefinition:
 
 def metric_definitions(reader: Reader, run_id: str) -> dict[str, MetricDefinition]:
     """Return the definitions of a run by name or pattern, in the order they came. Raises StoreError."""
-    events = events_of(reader, [run_id], METRICS)
-    return {made.name: made for made in (_definition(event.text) for event in events)}
+    return definitions_of(reader, [run_id]).get(run_id, {})
+
+
+def definitions_of(reader: Reader, run_ids: Sequence[str]) -> dict[str, dict[str, MetricDefinition]]:
+    """Return run -> its definitions (see metric_definitions), of runs that have any. Raises StoreError."""
+    found: dict[str, dict[str, MetricDefinition]] = {}
+    for event in events_of(reader, run_ids, METRICS):
+        made = _definition(event.text)
+        found.setdefault(event.run_id, {})[made.name] = made
+    return found
 
 
 def _definition(text: str) -> MetricDefinition:

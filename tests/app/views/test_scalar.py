@@ -7,7 +7,9 @@ import plotly.graph_objects as go
 import pytest
 from plotly.basedatatypes import BaseFigure
 
-from stepscope.app.views.scalar import FEW_POINTS, Line, Look, XAxis, figure
+from stepscope.app.views.axes import Axis, XAxis, in_units_of, place
+from stepscope.app.views.outliers import Outliers
+from stepscope.app.views.scalar import FEW_POINTS, Line, Look, figure
 from stepscope.storage.downsample import bucket, smooth
 from stepscope.storage.model import Points
 
@@ -22,14 +24,21 @@ def points(values: np.ndarray, most: int = 10_000) -> Points:
 
 def line(values: np.ndarray | None = None, most: int = 10_000, **changed: object) -> Line:
     values = np.sin(np.arange(STEPS)) if values is None else values
-    return replace(Line("run", "#0072B2", points(values, most), START), **changed)
+    found = points(values, most)
+    return replace(Line("run", "#0072B2", found, place(found, Axis(), START)), **changed)
+
+
+def along(axis: Axis, one: Line) -> Line:
+    return replace(one, x=place(one.points, axis, START))
 
 
 def test_a_figure_is_one_that_plotly_knows() -> None:
     noisy = np.random.default_rng(0).normal(size=5000)
     noisy[7], noisy[70] = np.nan, np.inf
-    for axis in XAxis:
-        drawn = figure("loss", [line(noisy, 500), line(split="validation")], Look(x=axis, log_y=True))
+    for kind in XAxis:
+        axis = Axis(kind, "epoch")
+        lines = [along(axis, line(noisy, 500)), along(axis, line(split="validation"))]
+        drawn = figure("loss", lines, Look(axis, log_y=True, outliers=Outliers.IGNORED))
         assert isinstance(go.Figure(drawn), BaseFigure)
 
 
@@ -103,7 +112,8 @@ def test_nothing_but_nan_is_marked_at_zero() -> None:
     ],
 )
 def test_the_horizontal_axis(axis: XAxis, last: float, title: str) -> None:
-    drawn = figure("loss", [line()], Look(x=axis, utc_offset=3600.0))
+    along_it = Axis(axis, utc_offset=3600.0)
+    drawn = figure("loss", [along(along_it, line())], Look(along_it))
     assert drawn["data"][-1]["x"][-1] == pytest.approx(last)
     assert drawn["layout"]["xaxis"]["title"]["text"] == title
     assert (drawn["layout"]["xaxis"].get("type") == "date") == (axis is XAxis.WALL)
@@ -111,7 +121,8 @@ def test_the_horizontal_axis(axis: XAxis, last: float, title: str) -> None:
 
 def test_relative_time_is_in_the_unit_that_people_would_say() -> None:
     long = bucket([0, 1], [START, START + 3 * 3600], [1.0, 2.0], 10)
-    drawn = figure("loss", [line(points=long)], Look(x=XAxis.RELATIVE))
+    axis = in_units_of(Axis(XAxis.RELATIVE), 3 * 3600)
+    drawn = figure("loss", [along(axis, line(points=long))], Look(axis))
     assert drawn["layout"]["xaxis"]["title"]["text"] == "hours since start"
     assert drawn["data"][0]["x"].tolist() == [0.0, 3.0]
 
@@ -121,7 +132,7 @@ def test_new_points_keep_the_zoom_and_another_axis_does_not() -> None:
         return figure("loss", [line(np.ones(count))], look)["layout"]["uirevision"]
 
     assert revision(10, Look()) == revision(99, Look(smoothing=0.1))
-    assert revision(10, Look()) != revision(10, Look(x=XAxis.WALL))
+    assert revision(10, Look()) != revision(10, Look(Axis(XAxis.WALL)))
     assert revision(10, Look()) != revision(10, Look(log_y=True))
 
 
@@ -132,7 +143,7 @@ def test_names_stay_text() -> None:
 
 
 def test_no_lines_make_an_empty_figure() -> None:
-    assert figure("loss", [], Look(x=XAxis.RELATIVE))["data"] == []
+    assert figure("loss", [], Look(Axis(XAxis.RELATIVE)))["data"] == []
     assert figure("loss", [line(np.array([]))], Look())["data"] == []
 
 

@@ -1,0 +1,81 @@
+"""What happened beside the numbers, as small marks at the upper edge of a chart: alerts and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .figures import label
+from .words import brief
+
+MOST_MARKS = 200
+"""Of one chart; of more, so many that are evenly chosen."""
+AXIS: dict[str, Any] = {"overlaying": "y", "range": [0, 1], "fixedrange": True, "visible": False}
+"""A second vertical axis, which no zoom changes: marks stay at the edge."""
+SYMBOLS = {
+    "error": "triangle-down",
+    "warning": "triangle-down",
+    "info": "triangle-down-open",
+    "note": "circle",
+}
+
+_LONGEST = 300
+_LINE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One event of a run."""
+
+    x: float
+    """Where it lies on the horizontal axis; NaN if that is not known."""
+    kind: str
+    """One of SYMBOLS."""
+    colour: str
+    """`#RRGGBB`, the run's."""
+    text: str
+    """What is told under the mouse: run, title, text."""
+
+
+def traces(marks: Sequence[Mark]) -> list[dict[str, Any]]:
+    """Return what plotly draws for marks, at most one trace."""
+    known = [mark for mark in marks if np.isfinite(mark.x)]
+    if len(known) > MOST_MARKS:
+        known = known[:: -(-len(known) // MOST_MARKS)]
+    if not known:
+        return []
+    edges = {"error": "#C00000", "warning": "#E08A00"}
+    return [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "yaxis": "y2",
+            "x": np.array([mark.x for mark in known]),
+            "y": np.full(len(known), 0.97),
+            "marker": {
+                "symbol": [SYMBOLS[mark.kind] for mark in known],
+                "size": 9,
+                "color": [mark.colour for mark in known],
+                "line": {"width": 1.5, "color": [edges.get(mark.kind, mark.colour) for mark in known]},
+            },
+            "text": [wrapped(mark.text) for mark in known],
+            "hovertemplate": "%{text}<extra></extra>",
+            "showlegend": False,
+            "meta": {"mark": True},
+        }
+    ]
+
+
+def wrapped(text: str) -> str:
+    """Return text in short lines as plotly shows it literally under the mouse."""
+    lines, line = list[str](), ""
+    for word in brief(text, _LONGEST).split(" "):
+        if line and len(line) + len(word) >= _LINE:
+            lines.append(line)
+            line = word
+        else:
+            line = f"{line} {word}".strip()
+    return "<br>".join(label(one) for one in [*lines, line])
