@@ -170,6 +170,8 @@ class LastValues:
     """The smallest finite value of all that were logged, shape (n,); NaN without any."""
     max: NDArray[np.float64]
     """The largest one, likewise."""
+    step: NDArray[np.int64]
+    """The step that was logged last, shape (n,)."""
 
     @cached_property
     def labels(self) -> list[str]:

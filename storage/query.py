@@ -23,10 +23,11 @@ from .artifacts import Artifact, artifacts_of, find_artifact, open_artifact
 from .errors import BadInput
 from .frames import Table, column_of, html_table, objects
 from .location import StoreArgument
-from .model import LastValues, Run
+from .model import Run
 from .nested import flatten
 from .read import Reader
 from .run_filter import RunFilter, parse_filter
+from .run_metrics import RunMetrics
 from .stored_run import StoredRun
 
 if TYPE_CHECKING:
@@ -73,13 +74,14 @@ class Store:
         Args:
             project: only those of this project.
             filter: only those that pass: an expression over the fields of a run, such as
-                `config.lr < 0.01 and last["val/loss"] < 0.3 and "baseline" in tags`, or a function that
-                is given the run. In an expression, what a run does not have is None, and what cannot be
-                ordered or searched makes a comparison false.
+                `lr < 0.01 and val/loss.min < 0.3 and "baseline" in tags` (see run_filter.py), or a function
+                that is given the run. In an expression, what a run does not have is None, and what cannot
+                be ordered or searched makes a comparison false.
             archived: those that were archived too.
 
         Raises:
-            BadInput: the filter is no expression of this form; the message names the place.
+            BadInput: the filter is no expression of this form, or names what no run of the store has; the
+                message names the place.
         """
         wanted = _as_filter(filter)
         chosen = wanted.project if project is None else check_text("a project", project)
@@ -87,7 +89,11 @@ class Store:
             return Runs([])
         states = None if wanted.state is None else (wanted.state,)
         found = self._reader.runs(project=chosen, states=states, archived=archived)
-        return Runs([run for run in _with_last_values(self._reader, found) if wanted.matches(run)])
+        stored, _ = with_metrics(self._reader, found)
+        if wanted.missing(stored):
+            # Runs of another project may have what is looked for: then it is no mistake.
+            check_names(wanted, *with_metrics(self._reader, self._reader.runs(archived=True)))
+        return Runs([run for run in stored if wanted.matches(run)])
 
     def run(self, run: str) -> StoredRun:
         """Return one run by its id, the beginning of its id, or its name.
@@ -95,7 +101,7 @@ class Store:
         Raises:
             RunNotFound: none or several fit; the message names those that do, or near names.
         """
-        return _with_last_values(self._reader, [self._reader.find_run(run)])[0]
+        return with_metrics(self._reader, [self._reader.find_run(run)])[0][0]
 
     def artifacts(self, project: str | None = None, name: str | None = None) -> list[Artifact]:
         """Return all versions of all artifacts, ordered by project, name and version.
@@ -202,15 +208,27 @@ def _as_filter(given: object) -> RunFilter:
     )
 
 
-def _with_last_values(reader: Reader, found: Sequence[Run]) -> list[StoredRun]:
+def with_metrics(reader: Reader, found: Sequence[Run]) -> tuple[list[StoredRun], Callable[[], RunMetrics]]:
     """Give each run a way to its last values, which are read for all of them at once when one is asked."""
     ids = [run.run_id for run in found]
 
     @lru_cache(maxsize=1)
-    def values() -> LastValues:
-        return reader.last_values(ids)
+    def metrics() -> RunMetrics:
+        return RunMetrics(reader.last_values(ids), reader.naming())
 
-    return [StoredRun(reader, run, lambda place=place: values().of(place)) for place, run in enumerate(found)]
+    return [StoredRun(reader, run, metrics, place) for place, run in enumerate(found)], metrics
+
+
+def check_names(wanted: RunFilter, runs: Sequence[StoredRun], metrics: Callable[[], RunMetrics]) -> None:
+    """Refuse a filter with a name that none of some runs has; without any run, nothing is known.
+
+    Raises:
+        FilterMistake: with the place, and with near names of what the runs have.
+    """
+    missing = wanted.missing(runs) if runs else []
+    if missing:
+        entries = {key for run in runs for part in (run.config, run.summary) for key in flatten(part)}
+        raise wanted.mistake(missing[0], entries.union(metrics().names))
 
 
 def _facts(runs: Sequence[StoredRun]) -> dict[str, NDArray[Any]]:

@@ -118,6 +118,7 @@ def load_last_values(
         totals["last_value"][kept],
         totals["min_value"][kept],
         totals["max_value"][kept],
+        totals["last_step"][kept],
     )
 
 

@@ -18,6 +18,8 @@ from .names import MetricName
 from .near import near_names
 from .point_tables import as_buckets, as_values, long_form, side_by_side
 from .read import Reader
+from .run_filter import OF_METRIC
+from .run_metrics import RunMetrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,12 @@ class StoredRun:
     read anew each time.
     """
 
-    def __init__(self, reader: Reader, run: Run, last_values: Callable[[], dict[str, float]]) -> None:
+    def __init__(self, reader: Reader, run: Run, metrics: Callable[[], RunMetrics], place: int) -> None:
         """Use `Store.run` or `Store.runs` instead."""
         self._reader = reader
         self._run = run
-        self._last_values = last_values
+        self._metrics = metrics
+        self._place = place
 
     @property
     def id(self) -> str:
@@ -162,7 +165,21 @@ class StoredRun:
     @cached_property
     def last(self) -> Mapping[str, float]:
         """The last value of each scalar, by its label: `loss`, or `loss [rank=1]` with a context."""
-        return self._last_values()
+        return self._metrics().values.of(self._place)
+
+    def metric(self, name: str, which: str = "last") -> float | None:
+        """Return one value of a scalar without reading its points; None when the run has none.
+
+        Args:
+            name: as it was logged or is understood: "val/loss" finds `val_loss` of Keras.
+            which: "last", "min" or "max"; extremes are of finite values.
+
+        Raises:
+            BadInput: there is no such value of a scalar.
+        """
+        if which not in OF_METRIC:
+            raise BadInput(f"of a metric there is {', '.join(OF_METRIC)}, but {which!r} was asked for.")
+        return self._metrics().of(self._place, check_text("a name", name), which)
 
     @cached_property
     def environment(self) -> Mapping[str, Any]:

@@ -26,7 +26,7 @@ def add_to(commands: Commands) -> None:
     """Describe the subcommand to argparse."""
     parser = add_command(commands, "runs", "list the runs, the newest first", run)
     parser.add_argument("--project", metavar="NAME", help="only the runs of this project")
-    text = """only runs for which this is true, such as 'config.lr < 0.01 and last["val/loss"] < 0.3'"""
+    text = """only runs for which this is true, such as 'lr < 0.01 and val/loss.min < 0.3'"""
     parser.add_argument("--filter", metavar="EXPRESSION", help=text)
     parser.add_argument("--all", action="store_true", help="archived runs, too")
 

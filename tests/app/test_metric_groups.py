@@ -67,8 +67,11 @@ def test_last_values_are_those_of_the_metrics_that_most_runs_have() -> None:
         value=np.array([0.5, 9.0, np.inf, 7.0, 8.0, 0.25, 0.75, 6.0]),
         min=np.zeros(8),
         max=np.ones(8),
+        step=np.zeros(8, np.int64),
     )
     every = {"accuracy": [np.inf, 0.75, None], "loss · train": [0.5, None, None], "rare": [None, 6.0, None]}
     assert last_values(found, 10) | every == last_values(found, 10)
     assert list(last_values(found, 1)) == ["accuracy"]
-    assert last_values(LastValues((), (), *(np.array([], np.int64),) * 2, *(np.array([]),) * 3), 5) == {}
+    values, whole = np.array([]), np.array([], np.int64)
+    nothing = LastValues((), (), whole, whole, values, values, values, whole)
+    assert last_values(nothing, 5) == {}

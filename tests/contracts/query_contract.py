@@ -80,6 +80,31 @@ class QueryContract(StoreContract):
         assert [run.id for run in store.runs(project=project, archived=True)] == ids
         assert store.run(ids[1]).archived_at is not None
 
+    def test_names_alone_are_entries_of_configs_or_metrics(
+        self, writer: Writer, store: Store, project: str
+    ) -> None:
+        new_run(writer, project=project, config={"lr": 0.5})
+        run_id = self.logged(writer, project, config={"lr": 0.001, "optimizer": {"name": "adam"}})
+        for text in (
+            'lr < 0.01 and optimizer.name == "adam"',
+            "loss.min == 1 and loss.max == 4 and loss.last == 1",
+            "validation/loss.min == 9 and val/loss == val_loss and acc.max < 1",
+        ):
+            assert [run.id for run in store.runs(project=project, filter=text)] == [run_id]
+        assert store.run(run_id).metric("val_loss", "min") == 9
+        with pytest.raises(BadInput, match="of a metric there is min, max, last, but 'mean' was asked for"):
+            store.run(run_id).metric("loss", "mean")
+
+    def test_a_name_that_no_run_of_the_store_has_is_a_mistake(
+        self, writer: Writer, store: Store, project: str
+    ) -> None:
+        name = f"width_{project.rpartition(' ')[2]}"
+        self.logged(writer, project, config={name: 8})
+        told = rf"column 1: there is no field, config entry or metric 'x{name}'.*'{name}'"
+        with pytest.raises(BadInput, match=told):
+            store.runs(project=project, filter=f"x{name} > 3")
+        assert len(store.runs(project="nothing here", filter=f"{name} > 3")) == 0
+
     def test_a_silent_run_is_found_as_killed(self, writer: Writer, store: Store, project: str) -> None:
         silent = new_run(writer, project=project, updated_at=time.time() - 3600).run_id
         assert [run.id for run in store.runs(project=project, filter='state == "killed"')] == [silent]
