@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 import threading
@@ -15,46 +14,46 @@ import streamlit as st
 import uvicorn
 from starlette.middleware import Middleware
 
-from ..storage.errors import StepscopeError, StoreNotFound
+from ..storage.errors import StoreNotFound
 from ..storage.location import STORE_VARIABLE, locate
 from ..storage.read import Reader
-from . import jobs, store_keeper, visdom_server
+from . import browser_files, jobs, store_keeper, visdom_server
+from .access import Access, AccessCheck
 from .downloads import downloads
-from .loopback import LoopbackOnly
+from .entrance import Entrance
 from .media_files import media_files
 from .mounts import mount
 from .streamlit_settings import apply_settings
 from .tensorboard_mount import TensorBoardMount
 from .visdom_proxy import VisdomProxy
 
-HOST = "127.0.0.1"
 MAIN_SCRIPT = Path(__file__).with_name("main.py")
+PRIVATE = Entrance()
 SHUTDOWN_SECONDS = 3
 """How long requests that are under way may take once the dashboard is asked to stop."""
 
 
-class PortTaken(StepscopeError):
-    """Another program listens on the port."""
-
-
-def serve(store: str | None, port: int, *, open_browser: bool = False) -> None:
+def serve(store: str | None, port: int, *, entrance: Entrance = PRIVATE, open_browser: bool = False) -> None:
     """Run the dashboard until Ctrl-C or SIGTERM, and print its address once it answers.
 
     Args:
         store: path or URL; None stands for STEPSCOPE_STORE or the default.
-        port: a port of 127.0.0.1; 0 takes any free one.
+        port: where to listen; 0 takes any free port.
+        entrance: on which address, and who may come in.
         open_browser: also open a browser there.
 
     Raises:
         PortTaken: another program listens there.
+        AccessRefused, BadInput, MissingExtra: see Entrance.access and Entrance.listen.
         StoreError: the store is there but cannot be read. One that is not there yet may come.
     """
     location = locate(store)
     # Streamlit runs the pages in this process, but hands them no arguments.
     os.environ[STORE_VARIABLE] = location.url
-    with _listen(port) as listener:
+    with entrance.listen(port) as listener:
         port = listener.getsockname()[1]
-        address = f"http://{HOST}:{port}"
+        access = entrance.access(port)
+        address = entrance.address(port)
         hint = _look_at(location.url)
 
         def announce() -> None:
@@ -65,7 +64,7 @@ def serve(store: str | None, port: int, *, open_browser: bool = False) -> None:
 
         apply_settings(port)
         config = uvicorn.Config(
-            build_app(location.url),
+            build_app(location.url, access),
             log_level="warning",
             lifespan="on",
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
@@ -73,7 +72,7 @@ def serve(store: str | None, port: int, *, open_browser: bool = False) -> None:
         _Server(config, announce).run(sockets=[listener])
 
 
-def build_app(store: str) -> st.App:
+def build_app(store: str, access: Access) -> st.App:
     """Put the pages and the two mounts together. TensorBoard and Visdom start when first asked for."""
     keeper = store_keeper.StoreKeeper(store)
     visdom = visdom_server.VisdomServer(store)
@@ -89,13 +88,14 @@ def build_app(store: str) -> st.App:
         MAIN_SCRIPT,
         lifespan=lifespan,
         routes=[
+            browser_files.route(),
             downloads(store),
             media_files(store),
             jobs.results(work),
             *mount("/tensorboard", tensorboard),
             *mount(visdom_server.BASE_URL, VisdomProxy(visdom)),
         ],
-        middleware=[Middleware(LoopbackOnly)],
+        middleware=[Middleware(AccessCheck, access=access)],
     )
 
 
@@ -110,26 +110,6 @@ class _Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         if self.started:
             self._announce()
-
-
-def _listen(port: int) -> socket.socket:
-    """Take the port before anything else: whether it is free decides whether there is a dashboard."""
-    listener = socket.socket()
-    # Otherwise a dashboard that is started again has to wait for the last one's connections to expire.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-        # Not only bound: until a socket listens, Linux lets a second dashboard bind the same port.
-        listener.listen()
-    except OSError as error:
-        listener.close()
-        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-            raise
-        reason = "is taken" if error.errno == errno.EADDRINUSE else "is for administrators only"
-        raise PortTaken(
-            f"port {port} of {HOST} {reason}. Choose another one: stepscope ui --port {max(port + 1, 8501)}"
-        ) from None
-    return listener
 
 
 def _look_at(store: str) -> str:
