@@ -1,8 +1,9 @@
 """A chart that is updated in place: zoom, pan and the legend's choices survive new data.
 
 Streamlit's own `st.plotly_chart` is made anew whenever its data change (its identity contains them), so a
-live chart would flicker and lose its zoom twice a second. This component hands the figure to chart.js,
-which lets plotly.js compute the difference. The library is the file that comes with the plotly package.
+live chart would flicker and lose its zoom twice a second. This component hands the figure to
+browser/chart.js, which lets plotly.js compute the difference, draws what is near the screen only, and adds
+a menu, a cursor through all charts of the page and a zoom that the address keeps.
 """
 
 from __future__ import annotations
@@ -10,32 +11,46 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
-import plotly
-import streamlit.components.v1 as components_v1
+import streamlit as st
 import streamlit.components.v2 as components_v2
 from numpy.typing import NDArray
 
+from .. import browser_files, url_state
 from ..views.figures import Figure
 
-_SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
-_render = components_v2.component("stepscope_chart", js=_SCRIPT, isolate_styles=False)
+ZOOMS = "zoom"
+"""Where the address keeps the zooms of all charts."""
+
+_render = components_v2.component(
+    "stepscope_chart", js=browser_files.starts("chart.js"), isolate_styles=False
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Zoom:
-    """What part of the horizontal axis a viewer looks at, in the units of the figure's x."""
+    """What part of a chart a viewer looks at, as values of its axes: dates are milliseconds."""
 
     first: float
     last: float
+    low: float | None = None
+    high: float | None = None
+    """The vertical part; None where the whole is shown."""
 
 
 def draw(
-    figure: Figure, *, key: str, alt: str, cursor: str | None = None, zoomable: bool = False
+    figure: Figure,
+    *,
+    key: str,
+    alt: str,
+    cursor: str | None = None,
+    zoomable: bool = False,
+    clickable: bool = False,
 ) -> Zoom | None:
     """Draw a figure where the page stands now.
 
@@ -45,21 +60,36 @@ def draw(
         alt: what the chart shows, for screen readers, and the name of the picture when it is saved.
         cursor: what the horizontal axis counts; charts of one word share a vertical line under the mouse.
         zoomable: run the page again once the viewer has zoomed, so that finer points can be read.
+        clickable: run the page again once the viewer has clicked a point.
 
     Returns:
         Where the viewer zoomed to; None for the whole, and for charts that are not zoomable.
     """
-    data = pack({"figure": figure, "alt": alt, "library": _library_address(), "cursor": cursor})
-    # Streamlit's own marks, such as "__", may be part of a logged name: the key is made of what it says.
-    place = f"chart_{hashlib.sha256(key.encode()).hexdigest()[:16]}"
-    asks: Any = {"on_zoom_change": _nothing} if zoomable else {}
-    seen = _render(data=data, key=place, width="stretch", height=int(figure["layout"]["height"]), **asks)
-    ends: list[float] | None = seen.get("zoom") if zoomable else None
-    return Zoom(float(ends[0]), float(ends[1])) if ends else None
+    place = _place(key)
+    ends = _ends(key, cursor) if zoomable else None
+    told = {
+        **{"alt": alt, "cursor": cursor, "zoomable": zoomable, "zoom": ends, "clickable": clickable},
+        **{"library": browser_files.address_of(browser_files.PLOTLY), "figure": figure},
+    }
+    asks: Any = {"on_zoom_change": partial(_keep, key, cursor)} if zoomable else {}
+    if clickable:
+        asks["on_clicked_change"] = _nothing
+    _render(data=pack(told), key=place, width="stretch", height=int(figure["layout"]["height"]), **asks)
+    return zoomed(key, cursor) if zoomable else None
 
 
-def _nothing() -> None:
-    """Only what has a callback is handed to the page; the page runs again by itself."""
+def zoomed(key: str, cursor: str | None = None) -> Zoom | None:
+    """Return where the viewer of a chart zoomed to, also before it is drawn; None for the whole width."""
+    ends = _ends(key, cursor)
+    if ends is None or ends[0] is None or ends[1] is None:
+        return None
+    return Zoom(ends[0], ends[1], ends[2], ends[3])
+
+
+def clicked(key: str) -> float | None:
+    """Return the x of the point of a clickable chart that was clicked last; None when none was."""
+    state: Any = st.session_state.get(_place(key)) or {}
+    return cast("float | None", state.get("clicked"))
 
 
 def pack(value: Any) -> bytes:
@@ -81,12 +111,43 @@ def _packed(value: object) -> object:
     return spec if array.ndim == 1 else {**spec, "shape": ",".join(map(str, array.shape))}
 
 
-def _library_address() -> str:
-    """Return the path under which Streamlit serves plotly.min.js.
+def _place(key: str) -> str:
+    # Streamlit's own marks, such as "__", may be part of a logged name: the key is made of what it says.
+    return f"chart_{_digest(key)}"
 
-    Declaring a component of the first generation is Streamlit's public way to serve a folder. It is done
-    for each page run because the runtime that serves it may be another one than at import (as in tests).
-    """
-    folder = Path(plotly.__file__).parent / "package_data"
-    component = components_v1.declare_component("plotly", path=folder)
-    return f"/component/{component.name}/plotly.min.js"
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _nothing() -> None:
+    """Only what has a callback is handed to the page; the page runs again by itself."""
+
+
+def _keep(key: str, cursor: str | None) -> None:
+    """Keep in the address what a viewer zoomed to."""
+    state: Any = st.session_state.get(_place(key)) or {}
+    ends: list[float | None] | None = state.get("zoom")
+    name = _name(key, cursor)
+    others = [text for text in url_state.texts(ZOOMS) if not text.startswith(name)]
+    ours = [name + ":".join("" if end is None else f"{end:.10g}" for end in ends)] if ends else []
+    url_state.set_texts(ZOOMS, [*ours, *others])
+
+
+def _ends(key: str, cursor: str | None) -> list[float | None] | None:
+    """Return what the address says of a chart: first, last, low and high; None for nothing."""
+    name = _name(key, cursor)
+    found = next((text for text in url_state.texts(ZOOMS) if text.startswith(name)), None)
+    if found is None:
+        return None
+    try:
+        ends = [float(part) if part else None for part in found[len(name) :].split(":")]
+    except ValueError:
+        return None
+    sound = len(ends) == 4 and all(end is None or math.isfinite(end) for end in ends)
+    return ends if sound else None
+
+
+def _name(key: str, cursor: str | None) -> str:
+    # On another axis the same numbers would be another part.
+    return f"{_digest(f'{key} {cursor}')[:8]}:"

@@ -1,0 +1,77 @@
+"""What pages load beside Streamlit's own files: our scripts, and plotly.js out of its package.
+
+Each lies under an address that names its content, so that a browser asks for it once and keeps it, with
+what it compiled of it, until it changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+PREFIX = "/assets"
+PLOTLY = "plotly.min.js"
+_OURS = Path(__file__).parent / "widgets" / "browser"
+_HEADERS = {
+    "Cache-Control": "public, max-age=31536000, immutable",
+    "X-Content-Type-Options": "nosniff",
+    # Streamlit would compress it anew for each request, which takes longer than sending it to this machine.
+    "Content-Encoding": "identity",
+}
+
+
+def route() -> Route:
+    """Return the route that serves the files. Raises nothing: what is not one of them is not found."""
+
+    async def answer(request: Request) -> Response:
+        name = request.path_params["name"]
+        path = _files().get(name)
+        if path is None or address_of(name) != request.url.path:
+            return PlainTextResponse("There is no such file. Reload the page.", status_code=404)
+        return FileResponse(path, media_type=mimetypes.guess_type(name)[0], headers=_HEADERS)
+
+    return Route(f"{PREFIX}/{{version}}/{{name}}", answer)
+
+
+def address_of(name: str) -> str:
+    """Return the path under which a file is served. Raises KeyError: there is none of that name."""
+    return f"{PREFIX}/{_version(name)}/{_files()[name].name}"
+
+
+def starts(name: str) -> str:
+    """Return a script for a component of Streamlit's that hands all it is given to a script of ours."""
+    return (
+        f"const script = import(location.origin + {address_of(name)!r});\n"
+        "export default async (given) => (await script).default(given);\n"
+    )
+
+
+@cache
+def _files() -> dict[str, Path]:
+    # Found without importing plotly, which takes its time.
+    import importlib.util  # noqa: PLC0415
+
+    package = importlib.util.find_spec("plotly")
+    found = {path.name: path for path in _OURS.iterdir() if path.suffix == ".js"}
+    if package is not None and package.origin is not None:
+        found[PLOTLY] = Path(package.origin).parent / "package_data" / PLOTLY
+    return found
+
+
+@cache
+def _version(name: str) -> str:
+    """Return what changes with the file. Our scripts import one another: one version stands for all."""
+    if name == PLOTLY:
+        return version("plotly")
+    content = b"".join(path.read_bytes() for path in sorted(_OURS.iterdir()) if path.suffix == ".js")
+    return hashlib.sha256(content).hexdigest()[:12]

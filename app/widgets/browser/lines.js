@@ -1,0 +1,50 @@
+// What a figure shows, as lines of numbers: for the cursor's table and for CSV.
+
+/** Return the lines of a chart: their name, colour, x and y, and the raw line and the band behind each. */
+export function linesOf(box) {
+  const traces = (box._fullData ?? []).filter((trace) => trace.type === "scatter" && trace.visible === true);
+  const named = traces.filter((trace) => hasLine(trace) && !isBehind(trace));
+  return named.map((trace) => {
+    const behind = traces.filter((other) => other !== trace && other.legendgroup === trace.legendgroup);
+    const raw = behind.find((other) => hasLine(other) && isBehind(other) && !isBand(other) && other.x.length === trace.x.length);
+    const band = behind.find((other) => isBand(other) && nearly(other.x.length, 2 * trace.x.length));
+    return {
+      name: plain(trace.name),
+      colour: trace.line?.color ?? trace.marker?.color,
+      x: trace.x,
+      y: trace.y,
+      raw: raw?.y,
+      band: band && upAndDown(band),
+      xaxis: trace.xaxis,
+    };
+  });
+}
+
+/** Return where in sorted numbers the one nearest to x is. */
+export function nearest(sorted, x) {
+  let low = 0;
+  let high = sorted.length - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (Number(sorted[middle]) < x) low = middle + 1;
+    else high = middle;
+  }
+  return low > 0 && x - Number(sorted[low - 1]) <= Number(sorted[low]) - x ? low - 1 : low;
+}
+
+const hasLine = (trace) => trace.mode?.includes("lines") && !trace.meta?.mark;
+const isBand = (trace) => trace.meta?.band || trace.fill === "toself";
+const isBehind = (trace) => isBand(trace) || trace.meta?.raw || trace.showlegend === false;
+const nearly = (many, expected) => many > 0 && many <= expected;
+
+/** Return a band as [x, low, high]: it is drawn along its upper edge, and back along the lower one. */
+function upAndDown(band) {
+  const many = band.x.length / 2;
+  const y = Array.from(band.y);
+  return { x: band.x.slice(0, many), high: y.slice(0, many), low: y.slice(many).reverse() };
+}
+
+/** Return the text that a label of plotly's shows; logged names were escaped for it. */
+function plain(label) {
+  return new DOMParser().parseFromString(label ?? "", "text/html").documentElement.textContent;
+}
