@@ -21,6 +21,16 @@ CHARTS_A_PAGE = 24
 """Of a section with more, the viewer turns pages."""
 PINS = "pins"
 """Under which name the address holds the pinned metrics."""
+_STYLE = """<style>
+.st-key-chart_more { padding-top: 1.75rem; }
+/* The pin lies beside the menu of its chart, and its words are for screen readers alone. */
+.stVerticalBlock:has(> [class*="st-key-pin-"]) { position: relative; }
+[class*="st-key-pin-"] { position: absolute; top: 0.1rem; right: 1.6rem; z-index: 2; width: auto; }
+[class*="st-key-pin-"] { opacity: 0.35; }
+[class*="st-key-pin-"]:is(:hover, :focus-within) { opacity: 1; }
+[class*="st-key-pin-"] button { min-height: 1.4rem; padding: 0.1rem; }
+[class*="st-key-pin-"] button p { position: absolute; width: 1px; height: 1px; clip-path: inset(50%); }
+</style>"""
 
 
 def show() -> None:
@@ -55,6 +65,7 @@ def _ranked(metrics: Mapping[str, Sequence[Member]]) -> bool:
 
 
 def _draw(chosen: Choice, options: Options) -> None:
+    st.html(_STYLE)
     metrics = queries.metrics(chosen.runs)
     if not metrics:
         notices.nothing("The chosen runs have logged no numbers yet.")
@@ -122,7 +133,7 @@ def _section(
 
 def _pin(metric: str, *, pinned: bool) -> None:
     st.button(
-        "Unpin" if pinned else "Pin",
+        f"{'Unpin' if pinned else 'Pin'} {plain(metric)}",
         key=f"pin {metric}",
         icon=":material/keep_off:" if pinned else ":material/keep:",
         type="tertiary",
@@ -150,7 +161,7 @@ def _legend(metrics: Mapping[str, Sequence[Member]], shown: Shown) -> str:
         told.append("● one value for each epoch")
     if any(one.name.granularity == "batch" and one.run.framework == "keras" for one in members):
         told.append("Keras' values per batch are its running means over the epoch")
-    return "  ·  ".join([*told, "drag to zoom, double click to see all"])
+    return "  ·  ".join(told or ["drag to zoom, double click to see all"])
 
 
 def _about_groups(shown: Shown) -> str:

@@ -101,19 +101,18 @@ def figure(metric: str, lines: Sequence[Line], look: Look, happened: Sequence[Ma
         traces += _beyond(line, seen, ends, log=look.log_y)
     above = marks.traces(happened)
     told = [note(shown, look), _unplaced(lines, look), _beyond_words(shown, views, ends)]
-    return {
-        "data": traces + above,
-        "layout": layout(
-            metric,
-            "  \u00b7  ".join(part for part in told if part),
-            hovermode="x unified" if len(shown) <= 8 else "closest",
-            xaxis={"title": {"text": label(look.axis.title)}, **look.axis.style},
-            yaxis=_y_axis(shown, ends, log=look.log_y),
-            yaxis2=marks.AXIS if above else None,
-            # Another axis or scale is another picture: there an old zoom would show nothing.
-            uirevision=f"{look.axis.word}-{look.axis.log}-{look.log_y}-{look.outliers}",
-        ),
-    }
+    drawn = layout(
+        metric,
+        "  \u00b7  ".join(part for part in told if part),
+        hovermode="x unified" if len(shown) <= 8 else "closest",
+        xaxis={"title": {"text": label(look.axis.title)}, **look.axis.style},
+        yaxis=_y_axis(shown, ends, log=look.log_y),
+        # Another axis or scale is another picture: there an old zoom would show nothing.
+        uirevision=f"{look.axis.word}-{look.axis.log}-{look.log_y}-{look.outliers}",
+    )
+    if above:
+        drawn["yaxis2"] = marks.AXIS
+    return {"data": traces + above, "layout": drawn}
 
 
 def _views(lines: Sequence[Line], look: Look) -> list[NDArray[np.bool_]]:
