@@ -40,7 +40,7 @@ def _controls() -> Options:
     with st.container(horizontal=True):
         wanted = st.text_input(
             "Series",
-            key="series",
+            key="layers",
             bind="query-params",
             type="search",
             placeholder="Filter: conv",

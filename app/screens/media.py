@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
-from ...storage.model import Record, Series
+from ...storage.model import Series
 from .. import queries
-from ..views.words import count, one_of, plain
-from ..widgets import grid, media, notices, page
-from ..widgets.run_picker import Choice, swatch
+from ..media_steps import Clock, Scale, label_of, places_of, positions
+from ..views.words import plain
+from ..widgets import grid, media_section, notices, page, step_slider
+from ..widgets.media_board import Wipe
+from ..widgets.media_section import BEFORE, RUNS_A_SECTION, Shown, View
+from ..widgets.run_picker import Choice
 
-KINDS = tuple(media.DRAWN)
-NEWEST = "newest"
-AT_ONE_STEP = 24
-"""Values of one series and step that are shown."""
-SIZES: dict[str, int | None] = {"small": 96, "medium": 160, "large": 320, "original": None}
+KINDS = ("image", "video", "figure", "audio", "text", "table", "pr_curve", "embedding", "mesh", "hparams")
+"""In the order of the page."""
+SECTIONS = 30
+OPEN_CARDS = 60
+"""Sections are open at first until so many cards are drawn."""
+SIZES: dict[str, int | None] = {"small": 96, "medium": 160, "large": 320, "1:1": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +31,8 @@ class Options:
     wanted: str
     size: int | None
     """Pixels of the width of images and videos; None for their own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What one series shows at the chosen step."""
-
-    series: Series
-    records: Sequence[Record]
+    scale: Scale
+    wipe: Wipe
 
 
 def show() -> None:
@@ -46,90 +44,104 @@ def _controls() -> Options:
     with st.container(horizontal=True):
         wanted = st.text_input(
             "Series",
-            key="series",
+            key="media",
             bind="query-params",
             type="search",
-            placeholder="Filter: samples",
-            width=210,
+            placeholder="samples",
+            width=150,
             live=True,
         )
-        size = st.segmented_control(
-            "Pictures", list(SIZES), default="medium", required=True, key="size", bind="query-params"
-        )
-    return Options(wanted or "", SIZES[size or "medium"])
+        size = _choice("Pictures", list(SIZES), "medium", "size")
+        scale = _choice("Steps by", list(Scale), Scale.STEP, "by", _SCALE_HELP)
+        wipe = _choice("Wipe", list(Wipe), Wipe.OFF, "wipe", _WIPE_HELP)
+    return Options(wanted or "", SIZES[size], Scale(scale), Wipe(wipe))
+
+
+_SCALE_HELP = (
+    "What the slider counts. Runs whose steps are of different length meet by epoch, where they logged one, "
+    "or by progress: per cent of the last step that each has logged."
+)
+_WIPE_HELP = (
+    "Two pictures on top of each other with a divider to drag: the first chosen run and each other one, or "
+    "two steps of each run."
+)
+
+
+def _choice(label: str, words: Sequence[str], first: str, key: str, help_text: str | None = None) -> str:
+    names = [str(word) for word in words]
+    picked = st.segmented_control(
+        label, names, default=str(first), required=True, key=key, bind="query-params", help=help_text
+    )
+    return picked or str(first)
 
 
 def _draw(chosen: Choice, options: Options) -> None:
-    found = [one for one in queries.series(chosen.run_ids) if one.kind in KINDS]
+    everything = queries.series(chosen.run_ids)
+    found = [one for one in everything if one.kind in KINDS]
     if not found:
         notices.nothing(
             "The chosen runs have logged nothing to look at or listen to yet: images, sounds, texts, tables "
             "or the like."
         )
         return
-    age = {run_id: place for place, run_id in enumerate(reversed(chosen.run_ids))}
     fitting = [one for one in found if options.wanted.casefold() in one.name.casefold()]
+    if not fitting:
+        notices.nothing(f"No name contains **{plain(options.wanted)}**.")
+        return
+    age = {run_id: place for place, run_id in enumerate(reversed(chosen.run_ids))}
     fitting.sort(key=lambda one: (KINDS.index(one.kind), one.name, age[one.run_id]))
-    step = _step_slider(fitting)
-    for kind, name in dict.fromkeys((one.kind, one.name) for one in fitting):
-        members = [one for one in fitting if (one.kind, one.name) == (kind, name)]
-        head = grid.section(name, len(members), opened=True, kind=f"{kind} ")
-        with head:
-            _section(members if head.open else [], step, chosen, options)
+    shown = _placed(fitting, everything, chosen, options.scale)
+    view = View(chosen, options.size, options.wipe, str(options.scale), _slider(shown, options))
+    _sections(shown, view)
 
 
-def _step_slider(found: Sequence[Series]) -> int | None:
-    """Let the viewer choose a step of any of the series; None stands for each one's newest."""
-    steps: set[int] = set()
-    for one in found:
-        with notices.guarded(f"series {one.name}"):
-            steps.update(record.step for record in queries.records(one))
-    if len(steps) < 2:
-        return None
-    # The newest is a place of its own: whoever does not choose follows a run that still trains.
-    places: list[int | str] = [*sorted(steps)[:-1], NEWEST]
-    picked = st.select_slider("Step", places, NEWEST, key="step", bind="query-params")
-    return picked if isinstance(picked, int) else None
-
-
-def _section(members: Sequence[Series], step: int | None, chosen: Choice, options: Options) -> None:
-    """Draw one series of several runs: side by side, or a row for each run that shows several values."""
+def _placed(
+    fitting: Sequence[Series], everything: Sequence[Series], chosen: Choice, scale: Scale
+) -> list[Shown]:
+    clocks: dict[str, Clock] = {}
+    for run_id in chosen.run_ids:
+        with notices.guarded(f"The epochs of run {chosen.names[run_id]}"):
+            clocks[run_id] = queries.clock([one for one in everything if one.run_id == run_id])
     shown: list[Shown] = []
-    for one in members:
+    for one in fitting:
         with notices.guarded(f"{one.kind} {one.name} of run {chosen.names[one.run_id]}"):
-            shown.append(Shown(one, at_step(one, step)))
-    rows = [shown] if all(len(one.records) <= 1 for one in shown) else [[one] for one in shown]
-    for row in rows:
-        if len(rows) > 1 and row[0].records:
-            st.markdown(_head(row[0].series, row[0].records[0], chosen))
-        with st.container(horizontal=True, gap="medium"):
-            for one in row:
-                for record in one.records:
-                    _card(one.series, record, chosen, options, headed=len(rows) == 1)
-        if len(row[0].records) == AT_ONE_STEP:
-            st.caption(f"The first {one_of(AT_ONE_STEP, 'value')} of this step.")
+            frames = queries.frames(one)
+            shown.append(Shown(one, frames, positions(frames.steps, scale, clocks[one.run_id])))
+    if scale is Scale.EPOCH:
+        _say_without_epochs(clocks, chosen)
+    return [one for one in shown if len(one.frames)]
 
 
-def at_step(one: Series, step: int | None) -> list[Record]:
-    """Return what a series shows at a step: all of the newest step that is not later."""
-    newest = queries.records(one, last_step=step, most=1)
-    if not newest:
-        return []
-    last = newest[-1].step
-    return queries.records(one, first_step=last, last_step=last, most=AT_ONE_STEP)
+def _say_without_epochs(clocks: Mapping[str, Clock], chosen: Choice) -> None:
+    without = [chosen.names[run_id] for run_id, clock in clocks.items() if not len(clock.epochs)]
+    if without:
+        names = plain(", ".join(without))
+        st.caption(f"Without a logged `epoch`, and so always at their newest step: {names}.")
 
 
-def _head(one: Series, record: Record, chosen: Choice) -> str:
-    name = plain(chosen.names[one.run_id])
-    return f"{swatch(chosen.colours[one.run_id])} :small[{name} · step {count(record.step)}]"
+def _slider(shown: Sequence[Shown], options: Options) -> float | None:
+    """Let the viewer choose a step of any of the series; None stands for each one's newest."""
+    places = places_of([one.places for one in shown])
+    if len(places) < 2:
+        return None
+    labels = [label_of(place, options.scale) for place in places]
+    name = str(options.scale)
+    at = step_slider.draw(places, labels, name=name, parameter=name)
+    if options.wipe is Wipe.STEPS:
+        step_slider.draw(places, labels, name="left of the divider", parameter=BEFORE, follows=False)
+    if any(len(one.frames) >= queries.STEPS_A_SERIES for one in shown):
+        st.caption(f"Of a longer series, {queries.STEPS_A_SERIES} evenly chosen steps are offered.")
+    return at
 
 
-def _card(one: Series, record: Record, chosen: Choice, options: Options, *, headed: bool) -> None:
-    what = f"{one.kind} {one.name} of run {chosen.names[one.run_id]} at step {record.step}"
-    width = media.WIDTHS.get(one.kind, options.size)
-    with st.container(width=width or "content", gap="xsmall"), notices.guarded(what):
-        if headed:
-            st.markdown(_head(one, record, chosen))
-        place = f"{one.run_id} {one.series_id} {record.attempt} {record.seq}"
-        card = media.Card(place, what, chosen.colours[one.run_id], options.size)
-        media.DRAWN[one.kind](queries.load(one, record), card)
+def _sections(shown: Sequence[Shown], view: View) -> None:
+    sections: dict[tuple[str, str], list[Shown]] = {}
+    for one in shown:
+        sections.setdefault((one.series.kind, one.series.name), []).append(one)
+    cards = 0
+    for (kind, name), members in grid.page_of(list(sections.items()), SECTIONS, key="page of media"):
+        opened = cards < OPEN_CARDS
+        cards += sum(max(map(len, one.frames.values)) for one in members[:RUNS_A_SECTION])
+        with grid.section(name, len(members), opened=opened, kind=f"{kind} ") as head:
+            if head.open:
+                media_section.draw(kind, name, members, view)

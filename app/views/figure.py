@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from ...storage.kinds.figure import FigureData
+from . import image
 from .figures import COLOURS, Figure
 from .words import one_of
 
 HEIGHT = 420
 """Pixels of a figure that does not say."""
 _SHORTEST, _TALLEST = 100, 2000
-_SCALE = 2
+SCALE = 2
 """Pixels of a stored picture for each on the page."""
 
 
@@ -40,9 +42,13 @@ def figure(data: FigureData) -> Figure | None:
     return {"data": spec["data"], "layout": layout}
 
 
-def width(data: FigureData) -> int | None:
-    """Return how many pixels of the page a picture takes; None for a plotly figure."""
-    return None if data.width is None else max(1, data.width // _SCALE)
+def picture(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a card needs of a figure that is a picture: digest, width, height, caption, media_type.
+
+    Args:
+        facts: the meta of the record and the digest of its bytes, a PNG.
+    """
+    return image.figure(facts)
 
 
 def _height(height: Any) -> int:

@@ -12,15 +12,13 @@ from ...storage.kinds.audio import AudioData
 from ...storage.kinds.embedding import EmbeddingData
 from ...storage.kinds.figure import FigureData
 from ...storage.kinds.hparams import HParamsData
-from ...storage.kinds.image import ImageData
 from ...storage.kinds.mesh import MeshData
 from ...storage.kinds.pr_curve import PrCurveData
 from ...storage.kinds.table import TableData
 from ...storage.kinds.text import TextData
-from ...storage.kinds.video import VideoData
-from ..views import audio, embedding, figure, hparams, image, mesh, pr_curve, text, video
+from ..views import audio, embedding, figure, hparams, mesh, pr_curve, text
 from ..views import table as table_view
-from ..views.words import LONGEST_CAPTION, TIMES, count, plain
+from ..views.words import TIMES, brief, count, plain
 from . import chart, table
 
 
@@ -34,48 +32,33 @@ class Card:
     """Names the value, for screen readers."""
     colour: str
     """The run's, `#RRGGBB`."""
-    size: int | None
-    """Pixels of the width of pictures; None for their own."""
-
-
-def _image(value: ImageData, card: Card) -> None:
-    picture = image.figure(value, card.size)
-    st.image(picture.data, caption=plain(picture.caption), width=picture.width, alt=card.what)
-
-
-def _video(value: VideoData, card: Card) -> None:
-    clip = video.figure(value, card.size)
-    with st.container(width=clip.width, gap="xsmall"):
-        if clip.media_type == "image/gif":
-            # At any other width Streamlit would draw it anew, as its first frame.
-            st.image(clip.data, width="stretch", alt=card.what)
-        else:
-            st.video(clip.data, format=clip.media_type, loop=True, muted=True)
-        if clip.caption:
-            st.caption(plain(clip.caption))
+    height: int | None = None
+    """Pixels of what has no height of its own, the same for all beside it."""
 
 
 def _audio(value: AudioData, card: Card) -> None:
-    chart.draw(
-        audio.figure(value.caption or "", value, card.colour), key=f"audio {card.place}", alt=card.what
-    )
+    chart.draw(audio.figure("", value, card.colour), key=f"audio {card.place}", alt=card.what)
     if value.seconds < audio.SHORTEST:
         st.caption("Too short to be played.")
     else:
         st.audio(value.data, format=value.media_type, alt=card.what)
+    _caption(value.caption)
+
+
+def _caption(caption: str | None) -> None:
+    """Draw one line, so that cards stay level; all of it is told on a touch."""
+    if caption:
+        short = brief(caption, _LINE)
+        st.caption(plain(short), help=plain(caption) if short != caption else None)
 
 
 def _figure(value: FigureData, card: Card) -> None:
     drawn = figure.figure(value)
     if drawn is None:
-        with st.container(width=figure.width(value) or "stretch"):
-            # Wider than it is shown, for sharp screens: given a width, Streamlit would make it smaller.
-            st.image(value.data, width="stretch", alt=card.what)
+        st.image(value.data, width="stretch", alt=card.what)
     else:
-        with st.container(width=_FIGURE_WIDTH):
-            chart.draw(drawn, key=f"figure {card.place}", alt=card.what)
-    if value.caption:
-        st.caption(plain(value.caption, LONGEST_CAPTION))
+        chart.draw(drawn, key=f"figure {card.place}", alt=card.what)
+    _caption(value.caption)
 
 
 def _table(value: TableData, card: Card) -> None:
@@ -93,7 +76,7 @@ def _hparams(value: HParamsData, card: Card) -> None:
 
 
 def _text(value: TextData, card: Card) -> None:
-    with st.container(border=True, key=f"text {card.place}"):
+    with st.container(border=True, key=f"text {card.place}", height=card.height or "content"):
         st.markdown(text.figure(value))
 
 
@@ -109,22 +92,20 @@ def _mesh(value: MeshData, card: Card) -> None:
     chart.draw(mesh.figure("", value, card.colour), key=f"mesh {card.place}", alt=card.what)
 
 
-_FIGURE_WIDTH = 560
-WIDTHS: Mapping[str, int | None] = {
-    "audio": 400,
-    "video": None,
-    "figure": None,
+_LINE = 48
+"""Characters of a caption that surely stand on one line."""
+WIDTHS: Mapping[str, int] = {
+    "audio": 272,
+    "figure": 416,
     "pr_curve": 400,
-    "embedding": 480,
+    "embedding": 416,
     "mesh": 400,
-    "table": 560,
+    "table": 416,
     "hparams": 400,
-    "text": 560,
+    "text": 416,
 }
-"""Pixels of a card; None where the value has a width of its own."""
+"""Pixels of a card."""
 DRAWN: Mapping[str, Callable[[Any, Card], None]] = {
-    "image": _image,
-    "video": _video,
     "audio": _audio,
     "figure": _figure,
     "pr_curve": _pr_curve,
@@ -134,4 +115,4 @@ DRAWN: Mapping[str, Callable[[Any, Card], None]] = {
     "hparams": _hparams,
     "text": _text,
 }
-"""Kind -> what puts it on the page, in the order of the page."""
+"""Kind -> what puts it on the page. Images and videos are drawn by media_board.py."""

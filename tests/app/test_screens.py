@@ -3,60 +3,37 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
 
 import stepscope
 from contracts.filled_store import fill
 from feed import new_run
+from pages import change, charts, opened, said
 from stepscope.app.screens import tb
 from stepscope.app.widgets import run_table
 from stepscope.app.widgets.live import IDLE_SECONDS, LIVE_SECONDS
 from stepscope.storage.model import RunState
 from stepscope.storage.read import Reader
 from stepscope.storage.write import Writer
-from support import ROOT
+
+if TYPE_CHECKING:
+    from streamlit.testing.v1 import AppTest
 
 PAGES = ("runs", "charts", "distributions", "media", "graph", "run", "tb", "vd")
-
-
-def opened(page: str, **query: str) -> AppTest:
-    """Return a page after its first run: the first one through main.py, the others by themselves."""
-    if page == "runs":
-        test = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
-    else:
-        code = f"from stepscope.app.screens import {page}; {page}.show()"
-        test = AppTest.from_string(code, default_timeout=60)
-    for name, value in query.items():
-        test.query_params[name] = value
-    return test.run()
-
-
-def charts(test: AppTest) -> dict[str, dict[str, Any]]:
-    """Return what the page draws: description -> plotly figure."""
-    drawn = [json.loads(element.proto.bytes) for element in test.get("bidi_component")]
-    return {one["alt"]: one["figure"] for one in drawn}
 
 
 def button(test: AppTest, label: str) -> Any:
     """Return the button of a label, which must be the only one."""
     (found,) = [one for one in test.button if one.label == label]
     return found
-
-
-def said(test: AppTest) -> str:
-    """Return all sentences of a page."""
-    kinds = ("markdown", "caption", "info", "warning", "error", "subheader")
-    return "\n".join(str(element.value) for kind in kinds for element in test.get(kind))
 
 
 @pytest.fixture
@@ -70,12 +47,6 @@ def small(store: str) -> str:
     fill(store, "baseline")
     fill(store, "wider", seed=1)
     return store
-
-
-def change(store: str, statement: str) -> None:
-    """Change a store behind everyone's back."""
-    with closing(sqlite3.connect(store)) as connection, connection:
-        assert connection.execute(statement).rowcount
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -245,39 +216,6 @@ def test_runs_are_found_by_any_word_of_theirs() -> None:
     assert test.dataframe[0].value["Run"].tolist() == ["wider"]
     test.text_input(key="find").set_value("nothing like it").run()
     assert "0 runs" in said(test)
-
-
-@pytest.mark.usefixtures("small")
-def test_media_of_one_step() -> None:
-    test = opened("media", step="2")
-    assert said(test).count("· step 2") == 6
-    assert "· step 7" not in said(test)
-    assert "<script>" in said(test)
-
-
-@pytest.mark.usefixtures("store")
-def test_media_of_two_kinds_in_one_name() -> None:
-    with stepscope.init(project="two kinds") as run:
-        run.log({"sample": [stepscope.Image(np.zeros((4, 4))), stepscope.Text("dark")]})
-    test = opened("media", runs=run.id)
-    assert not test.exception
-    assert [one.label for one in test.expander] == ["**Sample** :gray[1]"] * 2
-
-
-@pytest.mark.usefixtures("small")
-def test_media_of_every_kind() -> None:
-    test = opened("media", runs=run_id_of("baseline"))
-    assert not test.exception
-    assert not test.warning
-    drawn = charts(test)
-    assert {one.split()[0] for one in drawn} == {"audio", "figure", "pr_curve", "embedding", "mesh"}
-    tables = [frame.value.to_numpy().ravel().tolist() for frame in test.dataframe]
-    assert any("<script>alert('x')</script>" in cells for cells in tables)
-    assert any("best (metric)" in cells for cells in tables)
-    assert len(test.get("video")) == 1
-    [figure] = [figure for alt, figure in drawn.items() if alt.startswith("figure")]
-    assert figure["data"][0]["y"] == [1, 2]
-    assert "two bars" in said(test)
 
 
 def run_id_of(name: str) -> str:
