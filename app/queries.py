@@ -6,6 +6,7 @@ line that did not grow is never read twice. What is cached as data holds arrays 
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from ..storage.artifacts import ArtifactInfo, artifacts_of_run, used_by_run
 from ..storage.console import Printed, console_of
@@ -24,9 +26,13 @@ from ..storage.metric_definitions import MetricDefinition, definitions_of
 from ..storage.model import SYSTEM_PREFIX, Attempt, LastValues, Points, Record, Run, Series
 from ..storage.name_rules import Naming
 from ..storage.read import Reader
+from ..storage.read_hparams import hparams_of
+from . import importance
 from .happenings import Happening, happenings
+from .importance import Ranking
 from .media_steps import Clock, Frames
 from .metric_groups import Member, by_metric
+from .trials import Column, Trials, trials_of
 from .views.histogram import Histograms
 
 POINTS_A_LINE = 1000
@@ -309,3 +315,39 @@ def _happened(
     run_ids: tuple[str, ...],
 ) -> list[Happening]:
     return happenings(reader(), run_ids)
+
+
+def trials(shown: Sequence[Run]) -> Trials:
+    """Return the settings and metrics of some runs as columns; not to be changed.
+
+    Raises:
+        StoreError: the store cannot be read.
+        BadInput: the file with the rules of names is wrong.
+    """
+    key = tuple(run.run_id for run in shown)
+    return _trials(*_place(), reader().version(), key, repr(naming()), shown)
+
+
+def ranking(columns: Sequence[Column], metric: NDArray[np.float64]) -> Ranking | None:
+    """Return how much each setting matters for a metric (see importance.py); the same data are asked once."""
+    digest = hashlib.sha256(metric.tobytes())
+    for column in columns:
+        digest.update(f"\0{column.name}\0".encode(errors="replace") + column.numbers.tobytes())
+    return _ranking(digest.hexdigest(), columns, metric)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _trials(
+    url: str,  # noqa: ARG001
+    file_id: int,  # noqa: ARG001
+    version: int,  # noqa: ARG001
+    run_ids: tuple[str, ...],
+    rules: str,  # noqa: ARG001
+    _shown: Sequence[Run],
+) -> Trials:
+    return trials_of(_shown, last_values(run_ids), hparams_of(reader(), run_ids), naming())
+
+
+@st.cache_resource(max_entries=50, show_spinner=False)
+def _ranking(digest: str, _columns: Sequence[Column], _metric: NDArray[np.float64]) -> Ranking | None:  # noqa: ARG001
+    return importance.ranking(_columns, _metric)
