@@ -42,7 +42,7 @@ def columns(
         alerts: run -> how many, of those that have any.
     """
     return {
-        "": [_swatch(chosen.colours[run.run_id]) for run in runs],
+        "": [swatch(chosen.colours[run.run_id]) for run in runs],
         "Run": [chosen.names[run.run_id] for run in runs],
         "State": [STATE_WORDS[run.state] for run in runs],
         **_alerts(runs, alerts),
@@ -113,7 +113,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, float) or (isinstance(value, int) and abs(value) <= EXACT)
 
 
-def _swatch(colour: str) -> str:
+def swatch(colour: str) -> str:
     """Return a picture of the colour; a cell of a table cannot have one otherwise."""
     square = f'<rect x="3" y="3" width="14" height="14" rx="3" fill="{colour}"/>'
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20">{square}</svg>'
