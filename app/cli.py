@@ -10,10 +10,23 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from ..storage.errors import StepscopeError
-from .commands import artifacts, backup, change, compact, export, runs, show, sync, ui, upgrade, verify
+from .commands import (
+    artifacts,
+    backup,
+    change,
+    compact,
+    compare,
+    export,
+    runs,
+    show,
+    sync,
+    ui,
+    upgrade,
+    verify,
+)
 
 GROUPS = {
-    "look": (ui, runs, show, artifacts),
+    "look": (ui, runs, show, compare, artifacts),
     "change runs": (change,),
     "hand on": (export, sync, backup),
     "care for the store": (verify, compact, upgrade),

@@ -92,6 +92,17 @@ class Comparison:
     troubles: tuple[str, ...]
     """What could not be read, in sentences."""
 
+    @property
+    def facts(self) -> dict[str, tuple[Fact, ...]]:
+        """Title -> what is known of the runs beside their numbers."""
+        return {
+            "Config": self.config,
+            "Summary": self.summary,
+            "Environment": self.environment,
+            "Packages": self.packages,
+            "Repository": self.repository,
+        }
+
 
 def compare(
     runs: Sequence[RunFacts],
@@ -179,6 +190,14 @@ def spreads(found: Comparison, groups: Mapping[str, Sequence[str]]) -> tuple[Spr
             if len(known) > 1:
                 made.append(Spread(row, group, tuple(known)))
     return tuple(made)
+
+
+def repeated(found: Comparison) -> dict[str, list[str]]:
+    """Return name -> run_ids of runs that share their name: one training, repeated with other seeds."""
+    named: dict[str, list[str]] = {}
+    for one in found.runs:
+        named.setdefault(one.run.name, []).append(one.run.run_id)
+    return {name: run_ids for name, run_ids in named.items() if len(run_ids) > 1}
 
 
 def _epochs(one: RunFacts, points: Mapping[SeriesId, Points]) -> Points | None:

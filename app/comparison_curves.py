@@ -30,6 +30,11 @@ class Axis(StrEnum):
     RELATIVE = "seconds"
     """Since the run began."""
 
+    @property
+    def words(self) -> str:
+        """The title of such an axis."""
+        return "seconds since the run began" if self is Axis.RELATIVE else self.value
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:

@@ -148,6 +148,20 @@ def metric_row(
     return MetricRow(key, tuple(cells))
 
 
+def leading(rows: Sequence[MetricRow]) -> MetricRow | None:
+    """Return the metric that is looked at first: an accuracy on validation data, where there is one.
+
+    It is one of which curves are known, of two runs if possible.
+    """
+
+    def rank(row: MetricRow) -> tuple[bool, bool, bool]:
+        drawn = sum(cell is not None and cell.curve is not None and len(cell.curve) > 1 for cell in row.cells)
+        metric, split = row.key
+        return drawn > 1, drawn > 0 and metric.startswith("accuracy"), split == "validation"
+
+    return max(rows, key=rank, default=None)
+
+
 def default_target(row: MetricRow) -> float | None:
     """Return a value that all runs which have the metric reach: SHARE_OF_BEST of the worst run's best."""
     best = [one.value for one in row.best if one is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -134,6 +135,14 @@ def read(source: Source, runs: Sequence[Run], names: Mapping[str, str]) -> Mater
         )
         facts.append(RunFacts(run, name, members[run.run_id], environment or {}, graph, first))
     return Material(tuple(facts), rows, points, tuple(troubles))
+
+
+def distinct_names(runs: Sequence[Run]) -> dict[str, str]:
+    """Return run_id -> name, with the beginning of the id where several runs share one."""
+    often = Counter(run.name for run in runs)
+    return {
+        run.run_id: run.name if often[run.name] == 1 else f"{run.name} ({run.run_id[:4]})" for run in runs
+    }
 
 
 def _wanted(
