@@ -1,117 +1,118 @@
-"""Graph: the model of a run, by module, with shapes and parameter counts."""
+"""Graph: the model of a run, by module, and beside that of another run, layer by layer."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from ...storage.kinds.graph import GraphData
-from ...storage.model import Series
-from .. import queries
-from ..views import graph
-from ..views.words import count, one_of, plain
-from ..widgets import chart, notices, page, table
+from ...storage.model import Run, Series
+from .. import graph_queries, queries, url_state
+from ..views.graph_tree import Tree
+from ..views.words import plain
+from ..widgets import beside, model_view, notices, page
 from ..widgets.run_picker import Choice, choose_one
+
+BESIDE = "beside"
+"""The run whose graph stands beside, in the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the viewer set."""
+
+    wanted: str
 
 
 def show() -> None:
     """Draw the page."""
-    page.of_runs(_draw, lambda: None)
+    page.of_runs(_draw, _controls)
 
 
-def _draw(chosen: Choice, _: None) -> None:
-    graphs = queries.series(chosen.run_ids, "graph")
-    having = {one.run_id for one in graphs}
+def _controls() -> Options:
+    wanted = st.text_input(
+        "Layers",
+        key="find_layer",
+        bind="query-params",
+        type="search",
+        placeholder="Find layers by name or type: conv",
+        width=360,
+        label_visibility="collapsed",
+        live=True,
+    )
+    return Options(wanted or "")
+
+
+def _draw(chosen: Choice, options: Options) -> None:
+    found = queries.series(chosen.run_ids, "graph")
+    having = {one.run_id for one in found}
     if not having:
         notices.nothing(
             "The chosen runs have logged no graph. The hooks log one; see also `stepscope.Graph`."
         )
         return
-    run = choose_one(replace(chosen, runs=tuple(run for run in chosen.runs if run.run_id in having)))
-    found = [one for one in graphs if one.run_id == run.run_id]
-    one = found[0] if len(found) == 1 else _one_of_several(found)
+    shown = replace(chosen, runs=tuple(run for run in chosen.runs if run.run_id in having))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        run = choose_one(shown)
+        one = _graph_of(run, found, "graph")
+        other_run = _other_run(shown, run)
+        other = _graph_of(other_run, found, "graph_beside") if other_run else None
+    tree = _tree(one, run)
+    other_tree = _tree(other, other_run) if other and other_run else None
+    if other and other_run and tree and other_tree:
+        beside.show((one, other), (run, other_run), chosen, options.wanted)
+    elif tree:
+        model_view.show(tree, one, run, chosen, options.wanted)
+    elif other and other_run and other_tree:
+        model_view.show(other_tree, other, other_run, chosen, options.wanted)
+
+
+def _tree(one: Series, run: Run) -> Tree | None:
+    """Return a run's graph; None after a word about why it cannot be shown."""
     with notices.guarded(f"graph {one.name} of run {run.name}"):
-        newest = queries.records(one, most=1)[-1]
-        _graph(queries.load(one, newest), one)
+        return graph_queries.tree(one)
+    return None
 
 
-def _one_of_several(found: list[Series]) -> Series:
-    names = [one.name for one in found]
-    return found[names.index(st.selectbox("Graph", names, width=360))]
+def _graph_of(run: Run, found: Sequence[Series], key: str) -> Series:
+    """Return the run's graph; the viewer picks where it logged several."""
+    own = [one for one in found if one.run_id == run.run_id]
+    if len(own) == 1:
+        return own[0]
+    names = [one.name for one in own]
+    kept = url_state.text(key)
+    st.session_state[f"{key}_control"] = kept if kept in names else names[0]
+    picked = st.selectbox(
+        f"Graph of {plain(run.name)}",
+        names,
+        key=f"{key}_control",
+        on_change=_keep,
+        args=(key,),
+        width=220,
+    )
+    return own[names.index(picked)]
 
 
-def _graph(data: GraphData, one: Series) -> None:
-    facts = [
-        one_of(data.parameters, "parameter"),
-        one_of(len(data.layers), "layer"),
-        one_of(len(data.nodes), "operation"),
-        f"from {data.source}",
-    ]
-    st.markdown(f"**{plain(data.name)}**  ·  {plain(data.framework)}  ·  {plain('  ·  '.join(facts))}")
-    drawn, told = st.columns([3, 5], gap="medium")
-    with drawn, notices.guarded(f"the drawing of graph {one.name}"):
-        _drawing(data, one)
-    with told, notices.guarded(f"the layers of graph {one.name}"):
-        _layers(data, one)
+def _other_run(chosen: Choice, run: Run) -> Run | None:
+    """Let the viewer pick a second run, and return it."""
+    others = {one.run_id: one for one in chosen.runs if one.run_id != run.run_id}
+    if not others:
+        return None
+    kept = url_state.text(BESIDE)
+    st.session_state[f"{BESIDE}_control"] = kept if kept in others else ""
+    picked = st.selectbox(
+        "Beside",
+        ["", *others],
+        key=f"{BESIDE}_control",
+        format_func=lambda run_id: f"beside {chosen.names[run_id]}" if run_id else "compare with …",
+        on_change=_keep,
+        args=(BESIDE,),
+        label_visibility="collapsed",
+        width=300,
+    )
+    return others.get(picked or "")
 
 
-def _drawing(data: GraphData, one: Series) -> None:
-    deepest = graph.depths(data)
-    depth = 0
-    if deepest:
-        depth = st.slider(
-            "Levels of modules that are opened", 0, deepest, 0, key="depth", bind="query-params"
-        )
-    boxes, _ = graph.boxes_of(data, depth)
-    if len(boxes) > graph.MOST_BOXES:
-        st.caption(
-            f"The first {graph.MOST_BOXES} of {count(len(boxes))} boxes. Open fewer levels to see the whole."
-        )
-    dark = st.context.theme.type == "dark"
-    with st.container(border=True, horizontal_alignment="center"):
-        dot = graph.drawing(data, depth, dark=dark)
-        # Its type names the optional package graphviz; a DOT string needs neither that nor a binary.
-        st.graphviz_chart(dot, alt=f"The modules of graph {one.name}")  # pyright: ignore[reportUnknownMemberType]
-
-
-def _layers(data: GraphData, one: Series) -> None:
-    rows = graph.rows(data)
-    if not rows:
-        notices.nothing("This graph tells operations only, no layers.")
-        return
-    layers = {
-        "Layer": [
-            "\u2003" * row.path.count("/") + (row.path.rpartition("/")[2] or data.name) for row in rows
-        ],
-        "Type": [row.type for row in rows],
-        "Output": [row.output for row in rows],
-        "Parameters": [row.parameters for row in rows],
-        "FLOPs": [row.flops for row in rows],
-        "Memory": [row.memory for row in rows],
-        "Share": [row.share for row in rows],
-        # Of a model of which nothing is frozen it would say the same as the parameters.
-        "Trainable": [row.trainable if rows[0].trainable < rows[0].parameters else None for row in rows],
-    }
-    # A tree of modules alone knows no costs.
-    layers = {title: column for title, column in layers.items() if any(cell is not None for cell in column)}
-    config = {
-        "Parameters": st.column_config.NumberColumn(format="localized"),
-        "Trainable": st.column_config.NumberColumn(format="localized"),
-        "Share": st.column_config.ProgressColumn(
-            width="small", format="percent", min_value=0.0, max_value=1.0
-        ),
-        "FLOPs": st.column_config.NumberColumn(
-            format="compact",
-            help="Of a forward of one sample: products of matrices, convolutions and attention, a "
-            "multiply-add counted as two",
-        ),
-        "Memory": st.column_config.NumberColumn(
-            format="bytes", help="Of the parameters, and of what the layers return for one sample"
-        ),
-    }
-    table.draw(layers, alt=f"The layers of graph {one.name}", config=config)
-    if data.parameters:
-        chart.draw(
-            graph.figure(data), key=f"treemap {one.run_id} {one.series_id}", alt=f"Parameters of {data.name}"
-        )
+def _keep(name: str) -> None:
+    url_state.set_text(name, str(st.session_state[f"{name}_control"]))

@@ -1,0 +1,112 @@
+"""Two models side by side: their layers in pairs, what differs, and both drawings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from ...storage.model import Run, Series
+from .. import graph_queries
+from ..graph_alignment import Alignment, Pair
+from ..views import graph_comparison
+from ..views.figures import faint
+from ..views.graph_details import details
+from ..views.graph_tree import Tree
+from ..views.words import plain
+from . import layer_details, model_view, notices, table
+from .graph_choice import BESIDE, HERE
+from .run_picker import Choice
+
+MOST_ROWS = 2000
+
+
+def show(found: tuple[Series, Series], runs: tuple[Run, Run], chosen: Choice, wanted: str) -> None:
+    """Draw two models.
+
+    Args:
+        found: the series of their graphs.
+        runs: whose they are.
+        chosen: the names and colours of runs.
+        wanted: what the viewer looks for in them.
+    """
+    trees = graph_queries.tree(found[0]), graph_queries.tree(found[1])
+    names = chosen.names[runs[0].run_id], chosen.names[runs[1].run_id]
+    aligned = graph_queries.alignment(*found)
+    _verdict(trees, aligned, names)
+    with notices.guarded("the layers side by side"):
+        _pairs(trees, aligned, names, wanted)
+    _details(trees, runs, chosen)
+    sides = (HERE, BESIDE)
+    for place, (column, tree) in enumerate(zip(st.columns(2, gap="medium"), trees, strict=True)):
+        with column, notices.guarded(f"the drawing of graph {found[place].name}"):
+            st.markdown(f"**{plain(names[place])}**  ·  {plain(tree.data.framework)}")
+            marked = graph_comparison.differing_paths(aligned, first=place == 0)
+            model_view.draw(tree, found[place], sides[place], names[place], wanted, marked)
+
+
+def _verdict(trees: tuple[Tree, Tree], aligned: Alignment, names: tuple[str, str]) -> None:
+    said = plain(graph_comparison.verdict(aligned, names))
+    (st.success if aligned.same and aligned.rows else st.warning)(
+        said, icon=":material/check:" if aligned.same and aligned.rows else ":material/difference:"
+    )
+    for note in aligned.notes:
+        st.caption(plain(note))
+    with st.expander("Totals", expanded=False, key="graph totals"):
+        table.draw(
+            graph_comparison.totals(trees[0].data, trees[1].data, names), alt="What the models hold and cost"
+        )
+
+
+def _pairs(trees: tuple[Tree, Tree], aligned: Alignment, names: tuple[str, str], wanted: str) -> None:
+    only = st.toggle("Only what differs", key="only_differing", bind="query-params")
+    rows = [row for row in aligned.rows if (row.matters or not only) and _fits(row, wanted)]
+    if not rows:
+        notices.nothing("No row fits." if aligned.rows else "There are no layers to compare.")
+        return
+    key = "aligned_layers"
+    shown = rows[:MOST_ROWS]
+
+    def picked() -> None:
+        ticked: list[int] = st.session_state[key]["selection"]["rows"]
+        row = shown[ticked[0]] if ticked and ticked[0] < len(shown) else None
+        for side, tree, unit in ((HERE, trees[0], row and row.a), (BESIDE, trees[1], row and row.b)):
+            side.choose(unit.path if unit else "")
+            side.reveal(tree, unit.path if unit else "")
+
+    st.session_state[key] = {"selection": {"rows": _ticked(shown, trees), "columns": [], "cells": []}}
+    table.draw(
+        graph_comparison.table(shown, names),
+        alt=f"The layers of {names[0]} and {names[1]} side by side",
+        tints=[faint(colour, 0.22) if (colour := graph_comparison.colour(row)) else None for row in shown],
+        most_rows=14,
+        key=key,
+        on_select=picked,
+        one_row=True,
+    )
+
+
+def _ticked(shown: Sequence[Pair], trees: tuple[Tree, Tree]) -> list[int]:
+    here, there = HERE.chosen(trees[0]), BESIDE.chosen(trees[1])
+    for place, row in enumerate(shown):
+        if (here and row.a and row.a.path == here) or (there and row.b and row.b.path == there):
+            return [place]
+    return []
+
+
+def _fits(row: Pair, wanted: str) -> bool:
+    known = " ".join(f"{unit.path} {unit.type}" for unit in (row.a, row.b) if unit).casefold()
+    return all(word in known for word in wanted.casefold().split())
+
+
+def _details(trees: tuple[Tree, Tree], runs: tuple[Run, Run], chosen: Choice) -> None:
+    told = details(trees[0], HERE.chosen(trees[0])), details(trees[1], BESIDE.chosen(trees[1]))
+    if not any(told):
+        return
+    with st.container(border=True):
+        for column, one, run in zip(st.columns(2, gap="medium"), told, runs, strict=True):
+            with column, notices.guarded(f"the chosen layer of run {run.name}"):
+                if one is None:
+                    st.caption(f"{plain(chosen.names[run.run_id])} has no partner of this layer.")
+                else:
+                    layer_details.show(one, run, chosen, columns=1)
