@@ -124,7 +124,7 @@ def test_the_other_pages_show_what_was_logged(page: Page, dashboard: str, store_
     page.goto(f"{dashboard}/{name}")
     shown = {
         "media": page.get_by_role("img", name="image digit of run first at step 7"),
-        "graph": page.locator(".stGraphVizChart svg .node").first,
+        "graph": page.locator(".stepscope-graph .box").first,
         "run": page.get_by_role("heading", name="first"),
     }
     expect(shown[name]).to_be_visible(timeout=PATIENCE_MS)
