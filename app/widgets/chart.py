@@ -86,6 +86,14 @@ def zoomed(key: str, cursor: str | None = None) -> Zoom | None:
     return Zoom(ends[0], ends[1], ends[2], ends[3])
 
 
+def zoomed_height(key: str, cursor: str | None = None) -> tuple[float, float] | None:
+    """Return what part of the vertical axis the viewer of a chart zoomed to; None for the whole height."""
+    ends = _ends(key, cursor)
+    if ends is None or ends[2] is None or ends[3] is None:
+        return None
+    return ends[2], ends[3]
+
+
 def clicked(key: str) -> float | None:
     """Return the x of the point of a clickable chart that was clicked last; None when none was."""
     state: Any = st.session_state.get(_place(key)) or {}
