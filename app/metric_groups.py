@@ -27,6 +27,7 @@ FIRST, LAST = ("metrics", "training"), ("system",)
 _COUNTER = re.compile(
     r"(?:^|[_/])(?:epoch|global_step|(?:samples|examples|images|tokens)(?:_seen|_processed|_total)?)$"
 )
+_NUMBERS = re.compile(r"(\d{1,15})", re.ASCII)
 _FIRST_METRICS = ("loss", "accuracy")
 
 
@@ -141,9 +142,12 @@ def is_counter(metric: str) -> bool:
     return bool(_COUNTER.search(metric))
 
 
-def _order(metric: str) -> tuple[int, str]:
+def _order(metric: str) -> tuple[int, list[tuple[int, str]]]:
+    """Return what metrics are sorted by: layer 2 comes before layer 10."""
     head = metric.partition("/")[0]
-    return (_FIRST_METRICS.index(head) if head in _FIRST_METRICS else len(_FIRST_METRICS), metric)
+    # At odd places of the list, there are digits; so numbers are compared with numbers.
+    parts = [(int(part), "") if part.isdecimal() else (0, part) for part in _NUMBERS.split(metric)]
+    return (_FIRST_METRICS.index(head) if head in _FIRST_METRICS else len(_FIRST_METRICS), parts)
 
 
 def last_values(found: LastValues, most: int, naming: Naming | None = None) -> dict[str, list[float | None]]:

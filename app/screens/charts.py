@@ -128,7 +128,16 @@ def _section(
             for metric, cell in grid.cells(some, shown.options.columns):
                 with cell, notices.guarded(f"metric {metric}"):
                     _pin(metric, pinned=name == "pinned")
-                    metric_chart.draw(metric, metrics[metric], shown)
+                    _chart(metric, metrics[metric], shown)
+
+
+def _chart(metric: str, members: Sequence[Member], shown: Shown) -> None:
+    def draw() -> None:
+        with notices.guarded(f"metric {metric}"):
+            metric_chart.draw(metric, members, shown)
+
+    # Each by itself: who zooms into one does not wait for the others.
+    st.fragment(draw, key=f"chart of {metric}")()
 
 
 def _pin(metric: str, *, pinned: bool) -> None:

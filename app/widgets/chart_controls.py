@@ -1,4 +1,4 @@
-"""What a viewer of the Charts page can set: the commonest in one row, the rest behind "More"."""
+"""What a viewer of the Charts page can set: the commonest in one row, the rest behind "Options"."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _more(*, ranked: bool, grouped: bool, resumed: bool) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with (
         st.container(gap="xxsmall", width="content", key="chart_more"),
-        st.popover("More", icon=":material/tune:"),
+        st.popover("Options", icon=":material/tune:"),
     ):
         found["log_y"] = _one_of("Vertical axis", [_LINEAR, _LOG], key="scale") == _LOG
         found["log_x"] = (

@@ -164,7 +164,8 @@ def _read(
     x = _placed(points, group[0], shown, axis)
     window = axes.steps_of_view(points, x, *view) if view and points.bucketed else None
     if window:
-        points = axes.refined(points, _points(group, most, *window))
+        # Half of them are in its margin.
+        points = axes.refined(points, _points(group, 2 * most, *window))
         x = _placed(points, group[0], shown, axis)
     return points, x
 
