@@ -7,7 +7,8 @@ Pages, websockets, TensorBoard, Visdom, pictures, artifacts and results of jobs 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Protocol
@@ -153,3 +154,23 @@ class _WhileKnown:
         if not self._ended:
             self._ended = True
             await self._send({"type": "websocket.close", "code": _REFUSED, "reason": "Log in again."})
+
+
+# Streamlit runs the pages in this process, but hands them nothing.
+_asks = False
+
+
+@contextmanager
+def serving(access: Access) -> Generator[None]:
+    """Let the pages know whether their viewer has logged in, for as long as the dashboard runs."""
+    global _asks
+    _asks = access.login is not None
+    try:
+        yield
+    finally:
+        _asks = False
+
+
+def asks_who() -> bool:
+    """Return whether viewers log in, so that a page can show the way out."""
+    return _asks

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from stepscope.app.screens import charts, distributions, graph, media, run, runs, tb, vd
+from stepscope.app.screens import charts, distributions, graph, hyperparameters, media, run, runs, tb, vd
+from stepscope.app.widgets import account
 from stepscope.app.widgets.brand import MARK
 
 st.set_page_config(page_title="Stepscope", page_icon=MARK, layout="wide")
@@ -19,9 +20,12 @@ st.navigation(
         st.Page(distributions.show, title="Distributions", url_path="distributions"),
         st.Page(media.show, title="Media", url_path="media"),
         st.Page(graph.show, title="Graph", url_path="graph"),
+        st.Page(hyperparameters.show, title="Hyperparameters", url_path="hyperparameters"),
         st.Page(run.show, title="Run", url_path="run"),
         st.Page(tb.show, title="TensorBoard", url_path="tb"),
         st.Page(vd.show, title="Visdom", url_path="vd"),
     ],
     position="top",
 ).run()
+
+account.show()
