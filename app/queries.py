@@ -7,9 +7,11 @@ line that did not grow is never read twice. What is cached as data holds arrays 
 from __future__ import annotations
 
 import hashlib
+import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,12 +23,13 @@ from ..storage.console import Printed, console_of
 from ..storage.errors import StepscopeError
 from ..storage.events import Alert, alerts_of, count_alerts
 from ..storage.kinds.histogram import HistogramData
-from ..storage.location import locate
+from ..storage.location import STORE_VARIABLE, StoreLocation, locate
 from ..storage.metric_definitions import MetricDefinition, definitions_of
 from ..storage.model import SYSTEM_PREFIX, Attempt, LastValues, Points, Record, Run, Series
 from ..storage.name_rules import Naming
 from ..storage.read import Reader
 from ..storage.read_hparams import hparams_of
+from ..storage.read_marks import mark_of
 from . import importance
 from .happenings import Happening, happenings
 from .importance import Ranking
@@ -58,23 +61,43 @@ def reader() -> Reader:
 
 def _place() -> tuple[str, int]:
     """Return the store's URL and its file's identity: a file that was replaced needs another reader."""
-    location = locate()
+    location = _located(os.environ.get(STORE_VARIABLE), os.getcwd())
     try:
         return location.url, location.path.stat().st_ino if location.path else 0
     except OSError:
         return location.url, 0
 
 
+@cache
+def _located(store: str | None, folder: str) -> StoreLocation:
+    # What lies where is looked up in tables of the machine: too slow for each of a hundred lines.
+    del folder
+    return locate(store)
+
+
 def fingerprint() -> int:
     """Return a number that changes when a run comes, goes or changes its state, or the store its health."""
     try:
-        return hash(tuple((run.run_id, run.state, run.name) for run in runs()))
+        return hash(tuple((run.run_id, run.state, run.name, run.archived_at) for run in all_runs()))
     except StepscopeError as error:
         return hash(str(error))
 
 
+def mark(follow: Collection[str] = ()) -> str:
+    """Return a text that changes when the list of runs does, when a run of `follow` logs, or the health."""
+    try:
+        return mark_of(reader(), follow)
+    except StepscopeError as error:
+        return hashlib.sha256(str(error).encode()).hexdigest()[:16]
+
+
 def runs() -> list[Run]:
     """Return all runs that are not archived, newest first. Raises StoreError."""
+    return [run for run in all_runs() if run.archived_at is None]
+
+
+def all_runs() -> list[Run]:
+    """Return all runs, archived ones too, newest first. Raises StoreError."""
     # A run whose process is gone is seen to be so without a change of the store, after a while.
     return _runs(*_place(), reader().version(), int(time.time() / STATE_SECONDS))
 
@@ -208,7 +231,7 @@ def _open(url: str, file_id: int) -> Reader:  # noqa: ARG001
 # By reference: copying 2,000 runs would cost more than reading them. Nobody changes a Run.
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _runs(url: str, file_id: int, version: int, moment: int) -> list[Run]:  # noqa: ARG001
-    return reader().runs()
+    return reader().runs(archived=True)
 
 
 # The arguments before the last one are the cache's key; Streamlit does not hash names that begin with "_".

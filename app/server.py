@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 from ..storage.errors import StoreNotFound
 from ..storage.location import STORE_VARIABLE, locate
 from ..storage.read import Reader
-from . import browser_files, jobs, store_keeper, visdom_server
+from . import browser_files, changes, jobs, store_keeper, visdom_server
 from .access import Access, AccessCheck
 from .downloads import downloads
 from .entrance import Entrance
@@ -63,16 +63,19 @@ def serve(store: str | None, port: int, *, entrance: Entrance = PRIVATE, open_br
                 threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
         apply_settings(port)
+        news = changes.Changes()
         config = uvicorn.Config(
-            build_app(location.url, access),
+            build_app(location.url, access, news),
             log_level="warning",
             lifespan="on",
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            # On this machine, or through a tunnel that compresses itself, it only takes time.
+            ws_per_message_deflate=False,
         )
-        _Server(config, announce).run(sockets=[listener])
+        _Server(config, announce, news.stop).run(sockets=[listener])
 
 
-def build_app(store: str, access: Access) -> st.App:
+def build_app(store: str, access: Access, news: changes.Changes) -> st.App:
     """Put the pages and the two mounts together. TensorBoard and Visdom start when first asked for."""
     keeper = store_keeper.StoreKeeper(store)
     visdom = visdom_server.VisdomServer(store)
@@ -89,6 +92,7 @@ def build_app(store: str, access: Access) -> st.App:
         lifespan=lifespan,
         routes=[
             browser_files.route(),
+            news.route(),
             downloads(store),
             media_files(store),
             jobs.results(work),
@@ -100,16 +104,23 @@ def build_app(store: str, access: Access) -> st.App:
 
 
 class _Server(uvicorn.Server):
-    """Says where it answers, once it does."""
+    """Says where it answers, once it does, and that it is to stop, before it waits for open connections."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, announce: Callable[[], None], on_stop: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._announce = announce
+        self._on_stop = on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self.started:
             self._announce()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()
+        await super().shutdown(sockets=sockets)
 
 
 def _look_at(store: str) -> str:

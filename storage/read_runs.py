@@ -37,7 +37,7 @@ def select_runs(
     if project is not None:
         query = query.where(runs.c.project == project)
     if states is not None:
-        # A run that is stored as running may have been killed (see _state_now).
+        # A run that is stored as running may have been killed (see state_now).
         stored = {RunState.RUNNING if state is RunState.KILLED else state for state in states}
         query = query.where(runs.c.state.in_([*stored, *states]))
     return query if archived else query.where(runs.c.archived_at.is_(None))
@@ -58,7 +58,7 @@ def load_runs(connection: sa.Connection, query: sa.Select[Any]) -> list[Run]:
     mappings = iter(_mappings([fields[name] for fields in found for name in ("config", "summary")]))
     for fields in found:
         fields |= {"config": next(mappings), "summary": next(mappings)}
-        fields["state"] = _state_now(_state(fields["state"]), fields["updated_at"])
+        fields["state"] = state_now(fields["state"], fields["updated_at"])
         fields["tags"] = tuple(sorted(tags.get(fields["run_id"], ())))
         fields["dropped"] = dropped.get(fields["run_id"], {})
     return [Run(**fields) for fields in found]
@@ -81,7 +81,9 @@ def _state(text: str) -> RunState:
         return RunState.KILLED  # damaged, which `verify` names: one run must not hide the others
 
 
-def _state_now(state: RunState, updated_at: float) -> RunState:
+def state_now(stored: str, updated_at: float) -> RunState:
+    """Return how a run stands, from what is stored of it."""
+    state = _state(stored)
     # Recovery writes the state within seconds on the run's own machine. Elsewhere nobody can see
     # the process: a run that gave no sign of life for six heartbeats is not running.
     silent = time.time() - updated_at > SILENT_SECONDS

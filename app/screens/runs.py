@@ -25,7 +25,7 @@ def show() -> None:
     if not everything:
         return
     keep = _filters(everything)
-    live.keep_current(partial(_draw, *keep), live=any(run.state is RunState.RUNNING for run in everything))
+    live.keep_current(partial(_draw, *keep), follow=live.EVERY_RUN)
 
 
 def _filters(everything: Sequence[Run]) -> tuple[str, str | None, list[str]]:

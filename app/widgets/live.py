@@ -1,46 +1,51 @@
-"""Pages that keep themselves current: drawn again while a chosen run trains, and only then."""
+"""Pages that keep themselves current: drawn again when the store says so, and only then."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import streamlit as st
+import streamlit.components.v2 as components_v2
 
-from .. import queries
+from ...storage.read_marks import ALL
+from .. import browser_files, changes, queries
 
-LIVE_SECONDS = 2.0
-IDLE_SECONDS = 5.0
-"""How often a page on which nothing trains looks whether a run has come, gone or changed its state."""
+EVERY_RUN = (ALL,)
+
+_listen = components_v2.component("stepscope_live", js=browser_files.starts("live.js"), isolate_styles=False)
 
 
-def keep_current(draw: Callable[[], None], *, live: bool) -> None:
-    """Draw a part of the page; every LIVE_SECONDS again while `live`, else when the list of runs changes.
+def keep_current(draw: Callable[[], None], *, follow: Collection[str] = ()) -> None:
+    """Draw a part of the page; again when a run of `follow` logs, or when the list of runs changes.
 
-    Only this part is drawn again. Charts update in place and unchanged lines come from the cache, so that
-    a drawing without news costs next to nothing.
+    Only this part is drawn again, unless the list of runs is another one. Charts update in place and
+    unchanged lines come from the cache, so that a drawing with little news costs little.
 
     Args:
         draw: draws the part, and reads what it shows itself.
-        live: whether a run that it shows is still running.
+        follow: ids of the runs that it shows and that still run; EVERY_RUN for all.
     """
     known = queries.fingerprint()
 
     def body() -> None:
-        if live and queries.fingerprint() != known:
+        if queries.fingerprint() != known:
             st.rerun()
+        # Before what is drawn is read: what comes between is news.
+        mark = queries.mark(follow)
         draw()
+        _listen(
+            data={"follow": ",".join(sorted(follow)), "mark": mark, "address": changes.PREFIX},
+            key="live",
+            on_changed_change=_nothing,
+        )
 
-    st.fragment(body, run_every=LIVE_SECONDS if live else None)()
-    if not live:
-        watch(known)
+    st.fragment(body)()
 
 
-def watch(known: int | None = None, *, every: float = IDLE_SECONDS) -> None:
+def watch() -> None:
     """Draw the whole page again once the list of runs, or the health of the store, is another one."""
-    before = queries.fingerprint() if known is None else known
+    keep_current(_nothing)
 
-    def look() -> None:
-        if queries.fingerprint() != before:
-            st.rerun()
 
-    st.fragment(look, run_every=every)()
+def _nothing() -> None:
+    """Only what has a callback is handed to the page; the page runs again by itself."""

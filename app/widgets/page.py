@@ -33,7 +33,7 @@ def begin() -> Sequence[Run]:
     except StepscopeError as error:
         notices.store_problem(error)
     if not everything:
-        live.watch(every=live.LIVE_SECONDS)
+        live.watch()
     return everything
 
 
@@ -52,7 +52,8 @@ def of_runs(draw: Callable[[Choice, Options], None], controls: Callable[[], Opti
         return
     run_picker.choose(everything)
     options = controls()
-    live.keep_current(lambda: _draw(draw, options), live=run_picker.choice_of(everything).live)
+    chosen = run_picker.choice_of(everything)
+    live.keep_current(lambda: _draw(draw, options), follow=chosen.running)
 
 
 def _draw(draw: Callable[[Choice, Options], None], options: Options) -> None:

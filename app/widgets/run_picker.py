@@ -47,9 +47,9 @@ class Choice:
         return [run.run_id for run in self.runs]
 
     @property
-    def live(self) -> bool:
-        """Whether any of them is still running."""
-        return any(run.state is RunState.RUNNING for run in self.runs)
+    def running(self) -> list[str]:
+        """The ids of those that still run."""
+        return [run.run_id for run in self.runs if run.state is RunState.RUNNING]
 
 
 def choice_of(everything: Sequence[Run]) -> Choice:

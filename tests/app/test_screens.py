@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import streamlit as st
 
 import stepscope
 from contracts.filled_store import fill
@@ -19,7 +18,6 @@ from feed import new_run
 from pages import change, charts, opened, said
 from stepscope.app.screens import tb
 from stepscope.app.widgets import run_table
-from stepscope.app.widgets.live import IDLE_SECONDS, LIVE_SECONDS
 from stepscope.storage.model import RunState
 from stepscope.storage.read import Reader
 from stepscope.storage.write import Writer
@@ -286,25 +284,22 @@ def test_what_is_endless_broken_or_of_no_size_is_shown_in_part(store: str) -> No
             assert "half ?" in said(test)
 
 
-def test_a_page_is_drawn_again_while_a_run_trains_and_only_then(
-    store: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[float | None] = []
-    fragment = st.fragment
+def test_a_page_follows_the_chosen_runs_that_train_and_no_others(store: str) -> None:
+    def listening(test: AppTest) -> dict[str, str]:
+        [ear] = [
+            one.proto for one in test.get("bidi_component") if one.proto.component_name == "stepscope_live"
+        ]
+        return json.loads(ear.json)
 
-    def spy(draw: Callable[[], None], *, run_every: float | None) -> Callable[[], None]:
-        asked.append(run_every)
-        return fragment(draw, run_every=run_every)
-
-    monkeypatch.setattr(st, "fragment", spy)
     with Writer.open(store) as writer:
         run = new_run(writer)
-        opened("charts")
-        assert asked == [LIVE_SECONDS]
+        before = listening(opened("charts"))
+        assert before["follow"] == run.run_id
+        assert listening(opened("charts"))["mark"] == before["mark"]
         writer.update_run(run.run_id, {"state": "finished", "finished_at": time.time()})
-    asked.clear()
-    opened("charts")
-    assert asked == [None, IDLE_SECONDS]
+    after = listening(opened("charts"))
+    assert after["follow"] == ""
+    assert after["mark"] != before["mark"]
 
 
 @pytest.mark.usefixtures("small")
