@@ -24,6 +24,8 @@ from .views.words import brief
 MOST_WORDS = 30
 """A setting with more different words than these, such as a folder, tells runs apart but explains nothing."""
 LONGEST_WORD = 60
+FEW = 8
+"""Up to so many different numbers, each has a mark of its own on an axis."""
 DECADES = 2
 """Positive numbers that span so many powers of ten lie on a logarithmic axis."""
 
@@ -42,11 +44,12 @@ class Column:
 
     @property
     def log(self) -> bool:
-        """Whether the numbers are best seen on a logarithmic axis."""
-        known = self.numbers[np.isfinite(self.numbers)]
-        if self.words or not len(known) or known.min() <= 0:
+        """Whether the numbers are best seen on a logarithmic axis: 0.1 to 0.001, or 16, 32, 64."""
+        known = np.unique(self.numbers[np.isfinite(self.numbers)])
+        if self.words or not len(known) or known[0] <= 0:
             return False
-        return bool(math.log10(known.max()) - math.log10(known.min()) >= DECADES)
+        doubled = 3 <= len(known) <= FEW and bool((known[1:] >= 1.9 * known[:-1]).all())
+        return doubled or bool(known[-1] >= 10.0**DECADES * known[0])
 
     @property
     def places(self) -> _Floats:
