@@ -170,7 +170,7 @@ def _metrics(
             if math.isnan(metric.last[row]):
                 metric.last[row] = metric.min[row] = metric.max[row] = _number(value)
     order = sorted(found, key=lambda name: _order(found[name]))
-    return {name: found[name] for name in order if np.isfinite(found[name].last).any()}
+    return {name: found[name] for name in order if np.isfinite([found[name].last, found[name].min]).any()}
 
 
 def _is_number(value: object) -> bool:

@@ -25,7 +25,7 @@ from stepscope.storage.write import Writer
 if TYPE_CHECKING:
     from streamlit.testing.v1 import AppTest
 
-PAGES = ("runs", "charts", "distributions", "media", "graph", "run", "tb", "vd")
+PAGES = ("runs", "charts", "distributions", "media", "graph", "hyperparameters", "run", "tb", "vd")
 
 
 def button(test: AppTest, label: str) -> Any:
