@@ -96,13 +96,11 @@ def by_metric(
 def fitting(metrics: Mapping[str, list[Member]], wanted: str) -> dict[str, list[Member]]:
     """Return the metrics that a regular expression finds, in the metric or in a name as it was logged.
 
-    Without a capital letter, both cases fit. Text that is no expression is looked for as it stands.
+    Without a capital letter, both cases fit. Text that is no expression finds all (see `fault_of`): half of
+    one, while it is typed, should not empty the page.
     """
     flags = re.NOFLAG if any(letter.isupper() for letter in wanted) else re.IGNORECASE
-    try:
-        pattern = re.compile(wanted, flags)
-    except re.error:
-        pattern = re.compile(re.escape(wanted), flags)
+    pattern = re.compile("" if fault_of(wanted) else wanted, flags)
     return {
         metric: members
         for metric, members in metrics.items()
@@ -116,7 +114,7 @@ def fault_of(wanted: str) -> str:
         re.compile(wanted)
     except re.error as error:
         where = "" if error.pos is None else f" at character {error.pos + 1}"
-        return f"No regular expression: {error.msg}{where}. What contains the text as it stands is shown."
+        return f"No regular expression: {error.msg}{where}. All are shown."
     return ""
 
 

@@ -11,6 +11,7 @@ from .. import grouping, metric_groups, queries, url_state
 from ..metric_groups import Member
 from ..views import axes
 from ..views.axes import Axis
+from ..views.bands import Band
 from ..views.words import plain
 from ..widgets import chart_controls, grid, metric_chart, notices, page, run_picker
 from ..widgets.chart_controls import Options
@@ -174,9 +175,6 @@ def _legend(metrics: Mapping[str, Sequence[Member]], shown: Shown) -> str:
 
 
 def _about_groups(shown: Shown) -> str:
-    key, options = plain(shown.chosen.group_key or ""), shown.options
-    band = "" if options.band == "none" else f", in a band of {options.band}"
-    return (
-        f"each line is the {options.centre} of the runs of one **{key}**{band}: compared at each place where "
-        "any of them has a value, with straight lines between a run's own, from its first to its last"
-    )
+    options = shown.options
+    band = "" if options.band is Band.NONE else f", in a band of {options.band}"
+    return f"{options.centre} of the runs of one **{plain(shown.chosen.group_key or '')}**{band}"

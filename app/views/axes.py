@@ -38,6 +38,8 @@ class Axis:
     kind: XAxis = XAxis.STEP
     metric: str = ""
     """Which metric, where it is one."""
+    counts: bool = False
+    """Whether that metric counts how far the training is, as an epoch does."""
     log: bool = False
     seconds: float = 1.0
     """How long one unit of relative time is."""
@@ -110,42 +112,45 @@ def place_of(
         return steps
     if other is None:
         return np.full(len(steps), np.nan)
-    return joined(time, other.time, other.last) if by_time else joined(steps, other.step, other.last)
+    at, places = (time, other.time) if by_time else (steps, other.step.astype(np.float64))
+    return joined(at, places, other.last, counts=axis.counts)
 
 
-def joined(at: _Floats, places: NDArray[Any], values: _Floats) -> _Floats:
-    """Return the value that another metric of the run had at some places.
+def joined(at: _Floats, places: _Floats, values: _Floats, *, counts: bool = False) -> _Floats:
+    """Return the value that another metric of the run had at some places: there, or else before.
 
-    What never falls is a counter, such as the epoch: between two of its values it is taken to run evenly,
-    and before the first and after the last as fast as beside them. Of any other metric it is the value at the
-    place, or else the last one before.
+    A counter is taken to run evenly from one place at which it changes to the next, and before the first and
+    after the last as fast as beside them: whether a loop logs `epoch` at each step or once an epoch, a step
+    in the middle of it lies in the middle.
 
     Args:
         at: steps or times, shape (n,).
         places: where the other metric was logged, ascending, shape (k,).
         values: what was logged there; what is no number is left out.
+        counts: whether it is a counter; one that falls is none.
 
     Returns:
         Shape (n,); NaN where there is no value yet, and where a counter would fall below zero.
     """
     known = np.isfinite(values)
-    places, first = np.unique(places[known].astype(np.float64), return_index=True)
-    values = values[known][first]
+    places, values = places[known], values[known]
+    changes = np.append(True, np.diff(values) > 0) if len(values) else np.zeros(0, np.bool_)
+    if counts and changes.sum() > 1 and bool((np.diff(values) >= 0).all()):
+        return _counted(at, places[changes], values[changes])
+    found = np.searchsorted(places, at, side="right") - 1
     if not len(values):
         return np.full(len(at), np.nan)
-    if len(values) > 1 and bool((np.diff(values) >= 0).all()):
-        return _counted(at, places, values)
-    found = np.searchsorted(places, at, side="right") - 1
     return np.where(found >= 0, values[np.maximum(found, 0)], np.nan)
 
 
 def _counted(at: _Floats, places: _Floats, values: _Floats) -> _Floats:
     found = np.interp(at, places, values)
     before, after = at < places[0], at > places[-1]
-    pace = np.diff(values) / np.diff(places)
+    pace = np.diff(values) / np.maximum(np.diff(places), 1e-9)
     found[before] = values[0] - pace[0] * (places[0] - at[before])
     found[after] = values[-1] + pace[-1] * (at[after] - places[-1])
-    return np.where(before & (found < -1e-9) & (values[0] >= 0), np.nan, found)
+    # A counter does not begin below zero: what it counted there is not known.
+    return np.where(before & (found < -1e-9), np.nan, found)
 
 
 def steps_of_view(points: Points, x: _Floats, first: float, last: float) -> tuple[int, int] | None:

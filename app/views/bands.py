@@ -80,17 +80,24 @@ def across(
 
 
 def _sorted(x: _Floats, points: Points) -> tuple[_Floats, Points]:
-    """Return the entries whose place is known, in the order of the axis."""
+    """Return the entries whose place is known, in the order of the axis, those of one place as one."""
     known = np.flatnonzero(np.isfinite(x))
     order = known[np.argsort(x[known], kind="stable")]
-    if len(order) == len(x) and bool((order[1:] > order[:-1]).all()):
+    if len(order) == len(x) and bool((x[1:] > x[:-1]).all()):
         return x, points
-    return x[order], _taken(points, order)
-
-
-def _taken(points: Points, order: NDArray[np.intp]) -> Points:
-    columns = ("step", "first_step", "time", "min", "max", "mean", "last", "count")
-    return replace(points, **{name: getattr(points, name)[order] for name in columns})
+    ordered, starts = x[order], np.flatnonzero(np.append(True, np.diff(x[order]) > 0))
+    if not len(order):
+        return ordered, points
+    mean, there = points.mean[order], np.isfinite(points.mean[order])
+    with np.errstate(invalid="ignore"):
+        mean = np.add.reduceat(np.where(there, mean, 0.0), starts) / np.add.reduceat(there * 1.0, starts)
+    low, high = np.fmin.reduceat(points.min[order], starts), np.fmax.reduceat(points.max[order], starts)
+    step, time = points.step[order][starts], points.time[order][starts]
+    # A value that is no number marks its place.
+    last = np.where(np.add.reduceat(~np.isfinite(points.last[order]) * 1, starts) > 0, np.nan, mean)
+    count = np.add.reduceat(points.count[order], starts)
+    one = replace(points, step=step, first_step=step, time=time, min=low, max=high, mean=mean)
+    return ordered[starts], replace(one, last=last, count=count)
 
 
 def _thinned(grid: _Floats, most: int) -> _Floats:

@@ -54,7 +54,7 @@ def traces(marks: Sequence[Mark]) -> list[dict[str, Any]]:
             "mode": "markers",
             "yaxis": "y2",
             "x": np.array([mark.x for mark in known]),
-            "y": np.full(len(known), 0.98),
+            "y": np.full(len(known), 0.96),
             "marker": {
                 "symbol": [SYMBOLS[mark.kind] for mark in known],
                 "size": 7,

@@ -104,7 +104,7 @@ def _axis(metrics: Iterable[str], *, defined: bool) -> str:
         key="x",
         bind="query-params",
         help="Steps, time since the start, time of day, or any metric: values are joined by step.",
-        width=150,
+        width=130,
     )
     return chosen or XAxis.STEP
 
@@ -128,7 +128,13 @@ def _more(*, ranked: bool, grouped: bool, resumed: bool) -> dict[str, Any]:
             "beyond the axis. A double click on a chart shows all.",
         )
         if grouped:
-            found["centre"] = _one_of("Line of a group", list(Centre), key="average")
+            found["centre"] = _one_of(
+                "Line of a group",
+                list(Centre),
+                key="average",
+                help="Runs are compared wherever any of them has a value. Between two values of its own one "
+                "counts with the straight line between them, before its first and after its last not at all.",
+            )
             found["band"] = _one_of("Band of a group", list(Band), key="band")
         if ranked:
             found["ranks"] = _one_of(

@@ -74,7 +74,7 @@ def _axis(metric: str, members: Sequence[Member], shown: Shown) -> Axis:
         if axis.kind is XAxis.STEP and metric.startswith(SYSTEM_PREFIX):
             return replace(axis, steps="seconds since start")
         return axis
-    return replace(shown.axis, kind=XAxis.METRIC, metric=wanted)
+    return replace(shown.axis, kind=XAxis.METRIC, metric=wanted, counts=metric_groups.is_counter(wanted))
 
 
 def _defined(one: Member, shown: Shown) -> str | None:
