@@ -41,6 +41,15 @@ class Sheet:
         return Sheet(self.title, self.head, tuple(row for row in self.rows if row.differs), self.note)
 
     @property
+    def columns(self) -> dict[str, list[str]]:
+        """The cells by column; of two columns with one title, the second one has its number in it."""
+        found: dict[str, list[str]] = {}
+        for place, title in enumerate(self.head):
+            name = title if title not in found else f"{title} ({place + 1})"
+            found[name] = [row.cells[place] for row in self.rows]
+        return found
+
+    @property
     def equal(self) -> int:
         """How many rows are equal for all runs."""
         return sum(not row.differs for row in self.rows)
@@ -212,7 +221,7 @@ def _measures(cost: Cost) -> list[str]:
         told = [text.removesuffix(f" {BEST}") for text in told]
     base = cost.values[0]
     return [
-        f"{text} ({value / base:.2f} {TIMES})" if at and base and value not in (None, base) else text
+        f"{text} ({value / base:.2f}\u00a0{TIMES})" if at and base and value not in (None, base) else text
         for at, (text, value) in enumerate(zip(told, cost.values, strict=True))
     ]
 

@@ -41,22 +41,21 @@ def in_short(
 
 
 def _setting(found: Comparison) -> Iterator[str]:
-    named = {
-        "config": found.config,
-        "packages": found.packages,
-        "machine and settings": found.environment,
-    }
-    counts = {name: sum(fact.differs for fact in facts) for name, facts in named.items()}
-    told = [f"{many} of {name}" for name, many in counts.items() if many]
-    code = sum(not one.same for one in found.code)
-    if code:
-        told.append("the code")
-    same = [name for name, many in counts.items() if not many and named[name]]
-    if told:
-        rest = f" The same: {', '.join(same)}." if same else ""
-        yield f"Different: {', '.join(told)}.{rest}"
-    else:
-        yield "Config, packages, machine and code are the same, as far as they were captured."
+    titles = {"Config": "config", "Environment": "machine and settings", "Packages": "packages"}
+    told, same = list[str](), list[str]()
+    for title, words_of_it in titles.items():
+        many = sum(fact.differs for fact in found.facts[title])
+        if many:
+            told.append(f"{count(many)} of {words_of_it}")
+        elif found.facts[title]:
+            same.append(words_of_it)
+    code = [one.same for one in found.code]
+    (same if all(code) else told).append("code")
+    parts = [
+        f"Different: {', '.join(told)}." if told else "",
+        f"The same: {', '.join(same)}." if same else "",
+    ]
+    yield " ".join(part for part in parts if part)
 
 
 def _reached(found: Comparison, row: MetricRow) -> str:
@@ -75,7 +74,7 @@ def _took(found: Comparison, row: MetricRow, target: float) -> str:
         for run, one, cell in zip(found.runs, when, row.cells, strict=True)
         if cell is not None
     ]
-    return f"{row.name} {'≥' if row.higher_is_better else '≤'} {number(target)}: {', '.join(parts)}."
+    return f"Time to {row.name} {'≥' if row.higher_is_better else '≤'} {number(target)}: {', '.join(parts)}."
 
 
 def _when(one: Arrival | None) -> str:
@@ -102,7 +101,7 @@ def _spent(found: Comparison) -> Iterator[str]:
         if cost.name not in _TOLD_COSTS or not first:
             continue
         others = [
-            f"{run.name} {words(value, cost.unit)} ({value / first:.2f} {TIMES})"
+            f"{run.name} {words(value, cost.unit)} ({value / first:.2f}\u00a0{TIMES})"
             for run, value in zip(found.runs[1:], cost.values[1:], strict=True)
             if value is not None
         ]

@@ -7,7 +7,18 @@ from __future__ import annotations
 
 import streamlit as st
 
-from stepscope.app.screens import charts, distributions, graph, hyperparameters, media, run, runs, tb, vd
+from stepscope.app.screens import (
+    charts,
+    compare,
+    distributions,
+    graph,
+    hyperparameters,
+    media,
+    run,
+    runs,
+    tb,
+    vd,
+)
 from stepscope.app.widgets import account
 from stepscope.app.widgets.brand import MARK
 
@@ -21,6 +32,7 @@ st.navigation(
         st.Page(media.show, title="Media", url_path="media"),
         st.Page(graph.show, title="Graph", url_path="graph"),
         st.Page(hyperparameters.show, title="Hyperparameters", url_path="hyperparameters"),
+        st.Page(compare.show, title="Compare", url_path="compare"),
         st.Page(run.show, title="Run", url_path="run"),
         st.Page(tb.show, title="TensorBoard", url_path="tb"),
         st.Page(vd.show, title="Visdom", url_path="vd"),

@@ -16,17 +16,15 @@ from pathlib import Path
 
 from . import comparison_tables as tables
 from . import report_chart
-from .comparison import Comparison, Parted, curve_on, partings, spreads
+from .comparison import Comparison, Parted, partings, spreads
 from .comparison_curves import Axis
 from .comparison_metrics import MetricRow
+from .comparison_strokes import dash_of, marks_of, strokes_of
 from .comparison_tables import Sheet
 from .comparison_words import headline, in_short
-from .report_chart import DASHES, Mark, Stroke
-from .views.words import LONGEST_NAME, NOTHING, brief, count, duration, one_of, valid
+from .views.words import LONGEST_NAME, brief, count, one_of, valid
 
 MOST_CHARTS = 8
-MOST_MARKS = 3
-"""Partings that one chart points out: those of more runs are in the table."""
 _STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'none'; base-uri 'none'"
@@ -101,25 +99,28 @@ def _short(found: Comparison, shown: Shown, parted: Sequence[Parted]) -> Iterato
 
 def _runs(found: Comparison, shown: Shown) -> Iterator[str]:
     yield "<h2>Runs</h2>"
-    head = ("", "Run", "Id", "Project", "Framework", "State", "Started", "Duration", "Tags", "Notes")
-    yield '<div class="wide"><table><thead><tr>'
-    yield "".join(f'<th scope="col">{word}</th>' for word in head) + "</tr></thead><tbody>"
-    for place, one in enumerate(found.runs):
-        run = one.run
-        name = f"{one.name} (baseline)" if place == 0 else one.name
-        cells = (
-            *(name, run.run_id, run.project, run.framework or NOTHING, run.state.value),
-            *(_moment(run.created_at), duration(run.duration), ", ".join(run.tags) or NOTHING),
-            brief(run.notes, 400) or NOTHING,
-        )
-        told = "".join(f"<td>{_safe(cell)}</td>" for cell in cells)
-        yield f"<tr><td>{_swatch(found, shown, place)}</td>{told}</tr>"
+    columns = {
+        "Run": [f"{one.name} (baseline)" if at == 0 else one.name for at, one in enumerate(found.runs)],
+        "Id": [one.run.run_id for one in found.runs],
+        "Project": [one.run.project for one in found.runs],
+        "Framework": [one.run.framework or "" for one in found.runs],
+        "State": [one.run.state.value for one in found.runs],
+        "Started": [_moment(one.run.created_at) for one in found.runs],
+        "Tags": [", ".join(one.run.tags) for one in found.runs],
+        "Notes": [brief(one.run.notes, 400) for one in found.runs],
+    }
+    told = {title: cells for title, cells in columns.items() if any(cells)}
+    head = "".join(f'<th scope="col">{word}</th>' for word in ("", *told))
+    yield f'<div class="wide"><table class="whole"><thead><tr>{head}</tr></thead><tbody>'
+    for place in range(len(found.runs)):
+        cells = "".join(f"<td>{_safe(column[place])}</td>" for column in told.values())
+        yield f"<tr><td>{_swatch(found, shown, place)}</td>{cells}</tr>"
     yield "</tbody></table></div>"
 
 
 def _results(found: Comparison, shown: Shown) -> Iterator[str]:
     yield "<h2>Results</h2>"
-    yield _table(tables.metrics(found, found.metrics), "Neither run has logged a metric.")
+    yield _table(tables.metrics(found, found.metrics), "None of these runs has logged a metric.")
     if shown.row is not None and shown.target is not None:
         yield _section(tables.times_to(found, shown.row, shown.target))
     if repeated := spreads(found, shown.groups):
@@ -142,32 +143,18 @@ def _charts(found: Comparison, shown: Shown, parted: Sequence[Parted]) -> Iterat
 
 
 def _chart(found: Comparison, shown: Shown, row: MetricRow, parted: Sequence[Parted]) -> str:
-    strokes: list[Stroke] = []
-    legend = ""
-    for place, cell in enumerate(row.cells):
-        curve = curve_on(found, place, cell, shown.axis)
-        if curve is None or len(curve) < 2:
-            continue
-        run = found.runs[place]
-        dash = DASHES[place % len(DASHES)]
-        strokes.append(Stroke(run.name, shown.colours[run.run.run_id], dash, curve))
-        legend += f'<span class="key">{_swatch(found, shown, place)}{_safe(_name(run.name))}</span>'
+    strokes = strokes_of(found, row, shown.axis, shown.colours)
     if not strokes:
         return ""
-    here = [one for one in parted if one.row.key == row.key and one.parting.at is not None]
-    marks = [
-        Mark(one.parting.at, _parts(found, one)) for one in here[:MOST_MARKS] if one.parting.at is not None
-    ]
     target = shown.target if shown.row is not None and shown.row.key == row.key else None
     title = f"{row.name} of {', '.join(stroke.name for stroke in strokes)} over {shown.axis.words}"
-    words = f"<b>{_safe(row.name)}</b><br>{legend}"
+    marks = marks_of(found, row, parted)
     picture = report_chart.drawing(title, strokes, shown.axis.words, marks=marks, target=target)
-    return f"<figure><figcaption>{words}</figcaption>{picture}</figure>"
-
-
-def _parts(found: Comparison, one: Parted) -> str:
-    at = tables.place(one.parting.at or 0.0, one.axis)
-    return f"part at {at}" if len(found.runs) == 2 else f"{_name(found.runs[one.run].name)}: {at}"
+    legend = "".join(
+        f'<span class="key">{_swatch(found, shown, one.run)}{_safe(_name(one.name))}</span>'
+        for one in strokes
+    )
+    return f"<figure><figcaption><b>{_safe(row.name)}</b><br>{legend}</figcaption>{picture}</figure>"
 
 
 def _models(found: Comparison) -> Iterator[str]:
@@ -226,7 +213,7 @@ def _diff(text: str) -> str:
 
 def _swatch(found: Comparison, shown: Shown, place: int) -> str:
     colour = shown.colours[found.runs[place].run.run_id]
-    return report_chart.swatch(colour, DASHES[place % len(DASHES)])
+    return report_chart.swatch(colour, dash_of(place))
 
 
 def _name(text: str) -> str:

@@ -9,37 +9,14 @@ from html import escape
 
 import numpy as np
 
-from .comparison_curves import Curve
+from .comparison_strokes import Mark, Stroke
+from .views.compared import is_wide
 from .views.words import valid
 
 WIDTH, HEIGHT = 560, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 12, 40
-DASHES = ("", "7 4", "2 3", "9 3 2 3", "12 4", "5 2 1 2", "1 4", "14 3 4 3")
-"""One for each run, so that lines can be told apart without their colours."""
-WIDE = 30.0
-"""Positive values of which the largest is so many times the smallest are drawn on a logarithmic axis."""
 FEW_POINTS = 40
 """Up to here, points are marked and tell their value to a mouse."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stroke:
-    """One line of a chart."""
-
-    name: str
-    colour: str
-    """`#RRGGBB`."""
-    dash: str
-    """As SVG's stroke-dasharray; "" for none."""
-    curve: Curve
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A vertical line with a word."""
-
-    at: float
-    word: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +30,8 @@ class _Scale:
 
     def at(self, value: float) -> float:
         if self.log:
-            part = math.log(value / self.low) / math.log(self.high / self.low)
+            low = math.log(self.low)
+            part = (math.log(value) - low) / (math.log(self.high) - low)
             return self.first + part * (self.last - self.first)
         return self.first + (value - self.low) / (self.high - self.low) * (self.last - self.first)
 
@@ -128,7 +106,7 @@ def _scales(strokes: Sequence[Stroke], target: float | None) -> tuple[_Scale, _S
     ys = np.concatenate([stroke.curve.y for stroke in strokes])
     values = ys if target is None else np.append(ys, target)
     low, high = float(values.min()), float(values.max())
-    log = low > 0 and high > WIDE * low
+    log = is_wide(strokes)
     ends = (low * 0.9, high * 1.1) if log else _ends(low, high, 0.05)
     return (
         _Scale(*_ends(float(xs.min()), float(xs.max()), 0.0), _LEFT, WIDTH - _RIGHT),

@@ -102,20 +102,11 @@ def _print(found: Comparison, shown: report.Shown) -> None:
     for sheet in sheets:
         if sheet.rows:
             print(f"\n{output.visible(sheet.title)}")
-            output.print_table(_columns(sheet))
+            output.print_table(sheet.columns)
     for code in found.code:
         print(f"\n{output.visible(code.said)}")
     for trouble in found.troubles:
         print(f"\n{output.visible(trouble)}")
-
-
-def _columns(sheet: tables.Sheet) -> dict[str, list[str]]:
-    """Return columns by title, the number of a column in its title where two have the same."""
-    columns: dict[str, list[str]] = {}
-    for place, title in enumerate(sheet.head):
-        cells = [row.cells[place] for row in sheet.rows]
-        columns[title if title not in columns else f"{title} ({place})"] = cells
-    return columns
 
 
 def _described(found: Comparison, shown: report.Shown) -> dict[str, Any]:

@@ -1,0 +1,77 @@
+"""The lines of a chart that compares runs, for the page and for the report. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .comparison import Comparison, Parted, curve_on
+from .comparison_curves import Axis, Curve
+from .comparison_metrics import MetricRow
+from .comparison_tables import place
+from .views.words import LONGEST_NAME, brief
+
+DASHES = ("", "7,4", "2,3", "9,3,2,3", "12,4", "5,2,1,2", "1,4", "14,3,4,3")
+"""One for each run, so that lines can be told apart without their colours; as SVG and plotly take them."""
+MOST_MARKS = 3
+"""Partings that one chart points out: those of more runs are in the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """One line of a chart."""
+
+    name: str
+    colour: str
+    """`#RRGGBB`."""
+    dash: str
+    """One of DASHES."""
+    curve: Curve
+    run: int
+    """Which of the runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A vertical line with a word."""
+
+    at: float
+    word: str
+
+
+def strokes_of(found: Comparison, row: MetricRow, axis: Axis, colours: Mapping[str, str]) -> list[Stroke]:
+    """Return the lines of a metric; none of a run that has a single value of it.
+
+    Args:
+        found: the comparison.
+        row: the metric.
+        axis: the horizontal axis.
+        colours: run_id -> `#RRGGBB`.
+    """
+    made: list[Stroke] = []
+    for run, cell in enumerate(row.cells):
+        curve = curve_on(found, run, cell, axis)
+        if curve is not None and len(curve) > 1:
+            one = found.runs[run]
+            made.append(Stroke(one.name, colours[one.run.run_id], dash_of(run), curve, run))
+    return made
+
+
+def marks_of(found: Comparison, row: MetricRow, parted: Sequence[Parted]) -> list[Mark]:
+    """Return where the curves of a metric part, the first MOST_MARKS of them."""
+    here = [(one, one.parting.at) for one in parted if one.row.key == row.key]
+    return [Mark(at, _word(found, one, at)) for one, at in here if at is not None][:MOST_MARKS]
+
+
+def dash_of(run: int) -> str:
+    """Return how the line of a run is dashed."""
+    return DASHES[run % len(DASHES)]
+
+
+def _word(found: Comparison, one: Parted, at: float) -> str:
+    where = place(at, one.axis)
+    return (
+        f"part at {where}"
+        if len(found.runs) == 2
+        else f"{brief(found.runs[one.run].name, LONGEST_NAME)}: {where}"
+    )

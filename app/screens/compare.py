@@ -1,0 +1,276 @@
+"""Compare: what the chosen runs differ in, what each of them reached, and where their curves part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import streamlit as st
+
+from ...storage.model import Run
+from .. import comparison_tables as tables
+from .. import grouping, queries, report, url_state
+from ..comparison import Comparison, Parted, axes, compare, partings, repeated, spreads
+from ..comparison_curves import Axis
+from ..comparison_metrics import MetricRow, default_target, leading
+from ..comparison_reading import read
+from ..comparison_strokes import marks_of, strokes_of
+from ..comparison_tables import Sheet
+from ..comparison_words import in_short
+from ..views import compared
+from ..views.words import LONGEST_NAME, brief, count, one_of, plain
+from ..widgets import chart, export, grid, notices, page, run_picker, table
+from ..widgets.run_picker import Choice
+
+MOST_RUNS = 12
+MOST_CHARTS = 8
+BASELINE, METRIC, VALUE = "baseline", "compare_metric", "compare_value"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the viewer set."""
+
+    axis: Axis
+    everything: bool
+    """Whether what is equal for all runs is shown, too."""
+
+
+def show() -> None:
+    """Draw the page."""
+    page.of_runs(_draw, _controls)
+
+
+def _controls() -> Options:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        axis = st.segmented_control(
+            "Compared over",
+            list(Axis),
+            default=Axis.EPOCH,
+            required=True,
+            key="compare_x",
+            bind="query-params",
+        )
+        everything = st.toggle(
+            "What is the same, too",
+            key="compare_all",
+            bind="query-params",
+            help="By default, tables show what differs",
+        )
+        export.button(run_picker.choice_of(queries.runs()).run_ids, key="export_compare")
+    return Options(axis or Axis.EPOCH, bool(everything))
+
+
+def _draw(chosen: Choice, options: Options) -> None:
+    if len(chosen.runs) < 2:
+        notices.nothing("A comparison needs two runs: tick another one in the list on the left.")
+        return
+    controls = st.container(horizontal=True, vertical_alignment="bottom")
+    with controls:
+        runs = _baseline_first(chosen)
+    if len(runs) > MOST_RUNS:
+        st.caption(f"The first {MOST_RUNS} of {one_of(len(runs), 'run')} are compared.")
+    material = read(queries, runs[:MOST_RUNS], chosen.names)
+    found = compare(material.runs, material.rows, material.points, material.troubles)
+    axis = options.axis if options.axis in axes(found) else Axis.STEP
+    with controls:
+        row = _metric(found)
+        target = None if row is None else _target(row)
+    shown = report.Shown(queries.reader().location.display, chosen.colours, axis, row, target, _groups(found))
+    with controls, notices.guarded("The report"):
+        _save(found, shown)
+    if axis is not options.axis:
+        st.caption("Not all of these runs logged their epochs: they are compared over steps.")
+    parted = partings(found, axis)
+    for trouble in found.troubles:
+        st.warning(plain(trouble), icon=":material/broken_image:")
+    sentences = in_short(found, row, target, parted)
+    with st.container(border=True):
+        st.markdown("\n".join(f"- {plain(sentence)}" for sentence in sentences))
+    for title, draw in _SECTIONS.items():
+        with notices.guarded(title):
+            st.subheader(title, anchor=False)
+            draw(found, shown, parted, options)
+
+
+def _baseline_first(chosen: Choice) -> list[Run]:
+    """Let the viewer pick what the others are compared with: at first, the run tagged so, or the oldest."""
+    runs = {run.run_id: run for run in reversed(chosen.runs)}
+    tagged = next((run.run_id for run in runs.values() if "baseline" in run.tags), next(iter(runs)))
+    wanted = url_state.text(BASELINE)
+    first = wanted if wanted in runs else tagged
+    st.session_state["baseline_control"] = first
+    picked = st.selectbox(
+        "Baseline",
+        list(runs),
+        key="baseline_control",
+        format_func=lambda run_id: chosen.names[run_id],
+        on_change=_keep,
+        args=(BASELINE, "baseline_control"),
+        width=260,
+    )
+    first = picked if picked in runs else first
+    return [runs[first], *(run for run_id, run in runs.items() if run_id != first)]
+
+
+def _metric(found: Comparison) -> MetricRow | None:
+    """Let the viewer pick the metric of which the time to a value is told."""
+    rows = {row.name: row for row in found.metrics if any(cell and cell.points for cell in row.cells)}
+    first = leading(list(rows.values()))
+    if first is None:
+        return None
+    wanted = url_state.text(METRIC)
+    st.session_state["compare_metric_control"] = wanted if wanted in rows else first.name
+    picked = st.selectbox(
+        "Metric looked at",
+        list(rows),
+        key="compare_metric_control",
+        format_func=lambda name: brief(name, LONGEST_NAME),
+        on_change=_keep_metric,
+        width=240,
+    )
+    return rows.get(picked, first)
+
+
+def _target(row: MetricRow) -> float | None:
+    """Let the viewer set a value of it."""
+    first = default_target(row)
+    if first is None:
+        return None
+    sign = "≥" if row.higher_is_better else "≤"
+    st.session_state["compare_value_control"] = url_state.text(VALUE) or f"{first:.4g}"
+    text = st.text_input(
+        f"Time to a value {sign}",
+        key="compare_value_control",
+        on_change=_keep,
+        args=(VALUE, "compare_value_control"),
+        width=160,
+        help="At first, 95 % of the worst run's best: a value that all of them reach",
+    )
+    try:
+        return float(text)
+    except ValueError:
+        st.caption(f"“{plain(text, 40)}” is no number: {first:.4g} is taken.")
+        return first
+
+
+def _keep(name: str, control: str) -> None:
+    url_state.set_text(name, str(st.session_state[control] or ""))
+
+
+def _keep_metric() -> None:
+    url_state.set_text(VALUE, "")
+    _keep(METRIC, "compare_metric_control")
+
+
+def _groups(found: Comparison) -> dict[str, list[str]]:
+    """Return which runs repeat each other: those of a group, where runs are grouped, else of one name."""
+    key = run_picker.group_key()
+    if key is None:
+        return repeated(found)
+    groups = grouping.groups([one.run for one in found.runs], key)
+    return {f"{key} {value}": [run.run_id for run in runs] for value, runs in groups.items()}
+
+
+def _save(found: Comparison, shown: report.Shown) -> None:
+    st.download_button(
+        "Save as HTML",
+        lambda: report.document(found, shown),
+        file_name=report.file_name(found),
+        mime="text/html",
+        icon=":material/download:",
+        on_click="ignore",
+        key="compare_save",
+        help="One file to send: it needs no server and no network",
+    )
+
+
+def _results(found: Comparison, shown: report.Shown, _: Sequence[Parted], options: Options) -> None:
+    if not found.metrics:
+        notices.nothing("None of these runs has logged a metric.")
+        return
+    _sheet(tables.metrics(found, found.metrics), options)
+    if shown.row is not None and shown.target is not None:
+        _sheet(tables.times_to(found, shown.row, shown.target), options, titled=True)
+    if several := spreads(found, shown.groups):
+        _sheet(tables.groups(several), options, titled=True)
+
+
+def _costs(found: Comparison, _: report.Shown, __: Sequence[Parted], options: Options) -> None:
+    _sheet(tables.costs(found, found.costs), options)
+
+
+def _curves(found: Comparison, shown: report.Shown, parted: Sequence[Parted], _: Options) -> None:
+    drawn = [
+        (row, strokes)
+        for row in found.metrics
+        if (strokes := strokes_of(found, row, shown.axis, shown.colours))
+    ]
+    for (row, strokes), cell in grid.cells(drawn[:MOST_CHARTS], 2):
+        target = shown.target if shown.row is not None and shown.row.key == row.key else None
+        with cell, notices.guarded(f"metric {row.name}"):
+            marks = marks_of(found, row, parted)
+            figure = compared.figure(row.name, strokes, shown.axis.words, marks=marks, target=target)
+            alt = f"{row.name} of {', '.join(stroke.name for stroke in strokes)}"
+            chart.draw(figure, key=f"compare {row.name}", alt=alt)
+    if len(drawn) > MOST_CHARTS:
+        st.caption(
+            f"{count(len(drawn) - MOST_CHARTS)} more metrics are in the table above, and on the Charts page."
+        )
+    if parted:
+        _sheet(tables.partings(found, parted), Options(shown.axis, everything=True), titled=True)
+    elif not drawn:
+        notices.nothing("No metric of these runs has more than one value.")
+
+
+def _models(found: Comparison, _: report.Shown, __: Sequence[Parted], options: Options) -> None:
+    if not found.graphs:
+        notices.nothing("Not enough of these runs have logged a graph. The hooks log one.")
+    for parity in found.graphs:
+        _sheet(tables.models(found, parity), options, titled=True)
+
+
+def _differences(found: Comparison, _: report.Shown, __: Sequence[Parted], options: Options) -> None:
+    facts = {title: tables.facts(found, title, given) for title, given in found.facts.items() if given}
+    differing = {title: len(sheet.differing.rows) for title, sheet in facts.items()}
+    labels = [f"{title} :gray[{differing[title]}]" for title in facts] + ["Code"]
+    first = next((label for label, many in zip(labels, differing.values(), strict=False) if many), None)
+    *places, last = st.tabs(labels, default=first)
+    for place, sheet in zip(places, facts.values(), strict=True):
+        with place:
+            _sheet(sheet, options)
+    with last:
+        for run, code in enumerate(found.code, 1):
+            st.markdown(f"**{plain(found.runs[run].name, LONGEST_NAME)}** · {plain(code.said)}")
+            if code.diff:
+                st.code(code.diff, language="diff", height=420)
+
+
+def _sheet(sheet: Sheet, options: Options, *, titled: bool = False) -> None:
+    """Draw a table: what differs, or everything where that was asked for."""
+    shown = sheet if options.everything else sheet.differing
+    if titled:
+        st.markdown(f"**{plain(sheet.title)}**")
+    if shown.rows:
+        config: Mapping[str, object] = (
+            {"": st.column_config.TextColumn(width="small")} if sheet.head[0] == "" else {}
+        )
+        table.draw(
+            cast("Mapping[str, Sequence[str]]", shown.columns), alt=sheet.title, config=config, most_rows=24
+        )
+    hidden = 0 if options.everything else sheet.equal
+    told = [sheet.note] if sheet.note and shown.rows else []
+    if hidden:
+        told.append(f"{one_of(hidden, 'row')} {'is' if hidden == 1 else 'are'} the same for all runs")
+    if told or not shown.rows:
+        st.caption(plain(". ".join(told) or "Nothing is known"))
+
+
+_SECTIONS = {
+    "Results": _results,
+    "Throughput, memory and size": _costs,
+    "Curves": _curves,
+    "Models": _models,
+    "What differs": _differences,
+}
