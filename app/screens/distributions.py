@@ -5,30 +5,44 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import streamlit as st
 
 from ...storage.model import Series
 from .. import queries
-from ..views import histogram
+from ..layer_names import by_layer, shared_name
+from ..media_steps import Scale, label_of
 from ..views.histogram import Style
 from ..views.words import plain
-from ..widgets import chart, grid, notices, page
+from ..widgets import grid, histogram_cell, notices, page, step_slider
+from ..widgets.histogram_cell import ONE_STEP, Look
 from ..widgets.run_picker import Choice
 
 A_PAGE = 12
 """Charts drawn at once in a section; a deep network has hundreds."""
 OPEN_AT_FIRST = 1
 AUTO = "auto"
+BESIDE, ON_TOP = "side by side", "overlaid"
+SERIES_OF_SLIDER = 24
+"""So many series say which steps the slider offers: hooks log all layers at the same steps."""
+_STYLE_HELP = (
+    "Bands reach from the smallest to the largest value, the inner ones from 6.68, 15.87 and "
+    "30.85 % on: TensorBoard's basis points. The line is the median. Overlaid runs show the "
+    "whole range and the middle two thirds. Click a step to see its histogram in full; zoom for finer bins "
+    "and more steps."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the viewer set."""
 
-    style: Style
+    style: str
+    """A Style, or ONE_STEP."""
     wanted: str
     columns: int | None
     """None for one column a run, so that the same layer of several runs lies side by side."""
+    on_top: bool
 
 
 def show() -> None:
@@ -39,24 +53,16 @@ def show() -> None:
 def _controls() -> Options:
     with st.container(horizontal=True):
         wanted = st.text_input(
-            "Series",
+            "Layers",
             key="layers",
             bind="query-params",
             type="search",
-            placeholder="Filter: conv",
-            width=210,
+            placeholder="conv1/",
+            width=150,
             live=True,
         )
-        style = st.segmented_control(
-            "Shown as",
-            [style.value for style in Style],
-            default=Style.BANDS.value,
-            required=True,
-            key="style",
-            bind="query-params",
-            help="Bands reach from the smallest to the largest value, the inner ones from 6.68, 15.87 and "
-            "30.85 % on: TensorBoard's basis points. The line is the median.",
-        )
+        style = _choice("Shown as", [*(style.value for style in Style), ONE_STEP], "style", _STYLE_HELP)
+        place = _choice("Runs", [BESIDE, ON_TOP], "layout")
         columns = st.segmented_control(
             "Columns",
             [AUTO, 1, 2, 3, 4],
@@ -65,9 +71,15 @@ def _controls() -> Options:
             key="series_columns",
             bind="query-params",
         )
-    return Options(
-        Style(style or Style.BANDS.value), wanted or "", columns if isinstance(columns, int) else None
+    many = columns if isinstance(columns, int) else None
+    return Options(style, wanted or "", many, place == ON_TOP)
+
+
+def _choice(title: str, words: Sequence[str], key: str, help_text: str | None = None) -> str:
+    picked = st.segmented_control(
+        title, words, default=words[0], required=True, key=key, bind="query-params", help=help_text
     )
+    return picked or words[0]
 
 
 def _draw(chosen: Choice, options: Options) -> None:
@@ -75,34 +87,53 @@ def _draw(chosen: Choice, options: Options) -> None:
     if not found:
         notices.nothing("The chosen runs have logged no histograms yet. The hooks log weights and gradients.")
         return
-    fitting = [one for one in found if options.wanted.casefold() in one.name.casefold()]
+    words = options.wanted.casefold().split()
+    fitting = [one for one in found if all(word in _known_as(one) for word in words)]
     if not fitting:
         notices.nothing(f"No histogram's name contains **{plain(options.wanted)}**.")
+        return
     age = {run_id: place for place, run_id in enumerate(reversed(chosen.run_ids))}
-    fitting.sort(key=lambda one: (one.name, age[one.run_id]))
-    columns = options.columns or min(max(len({one.run_id for one in found}), 2), 4)
-    for place, (name, members) in enumerate(_sections(fitting).items()):
-        head = grid.section(name, len(members), opened=place < OPEN_AT_FIRST or bool(options.wanted))
+    fitting.sort(key=lambda one: (shared_name(one.name), age[one.run_id]))
+    look = Look(options.style, _slider(fitting) if options.style == ONE_STEP else None)
+    sections = _sections(fitting, on_top=options.on_top)
+    columns = options.columns or _columns(found, on_top=options.on_top)
+    for place, (name, layers) in enumerate(sections.items()):
+        head = grid.section(name, len(layers), opened=place < OPEN_AT_FIRST or bool(words))
         with head:
-            shown = grid.page_of(members, A_PAGE, key=f"page {name}")
-            for one, cell in grid.cells(shown if head.open else members[:0], columns):
-                with cell, notices.guarded(f"histogram {one.name} of run {chosen.names[one.run_id]}"):
-                    _chart(one, chosen, options.style)
+            shown = grid.page_of(layers, A_PAGE, key=f"page {name}") if head.open else ()
+            for (title, members), cell in grid.cells(shown, columns):
+                with cell, notices.guarded(f"histogram {title}"):
+                    histogram_cell.draw(title, members, chosen, look)
 
 
-def _sections(found: Sequence[Series]) -> dict[str, list[Series]]:
-    """Group series by the first part of their name, weights first."""
-    sections: dict[str, list[Series]] = {}
-    for one in found:
-        head, slash, _ = one.name.partition("/")
-        sections.setdefault(head if slash else "histograms", []).append(one)
+def _known_as(one: Series) -> str:
+    """Return what a search looks through: the name as it was logged, and as the other framework has it."""
+    return f"{one.name} {shared_name(one.name)}".casefold()
+
+
+def _slider(fitting: Sequence[Series]) -> float | None:
+    """Let the viewer choose one step for all charts; None stands for each one's newest."""
+    steps: set[int] = set()
+    for one in fitting[:SERIES_OF_SLIDER]:
+        with notices.guarded(f"histogram {one.name}"):
+            steps.update(queries.frames(one).steps.tolist())
+    if len(steps) < 2:
+        return None
+    places = sorted(map(float, steps))
+    labels = [label_of(place, Scale.STEP) for place in places]
+    return step_slider.draw(places, labels, name="step", parameter="step")
+
+
+def _sections(fitting: Sequence[Series], *, on_top: bool) -> dict[str, list[tuple[str, Sequence[Series]]]]:
+    """Group charts by the first part of their name, weights first; each chart has a title and its series."""
+    sections: dict[str, list[tuple[str, Sequence[Series]]]] = {}
+    for layer, members in by_layer(fitting).items():
+        head, slash, rest = layer.partition("/")
+        charts = sections.setdefault(head if slash else "histograms", [])
+        charts += [(rest or layer, members)] if on_top else [(rest or layer, [one]) for one in members]
     return dict(sorted(sections.items(), key=lambda item: (item[0] != "weights", item[0])))
 
 
-def _chart(one: Series, chosen: Choice, style: Style) -> None:
-    context = [f"{key} {value}" for key, value in one.context.items()]
-    title = " · ".join([one.name.partition("/")[2] or one.name, chosen.names[one.run_id], *context])
-    figure = histogram.figure(title, queries.histograms(one), style, chosen.colours[one.run_id])
-    chart.draw(
-        figure, key=f"histogram {one.run_id} {one.series_id}", alt=f"{one.name} of {chosen.names[one.run_id]}"
-    )
+def _columns(found: Sequence[Series], *, on_top: bool) -> int:
+    runs = len({one.run_id for one in found})
+    return int(np.clip(2 if on_top else runs, 2, 4))
