@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 _REFUSED = 1008
 """Closes a websocket: its sender may not do this."""
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
+_OWN_PAGE = (
+    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
+    "object-src 'none'; base-uri 'self'; form-action 'self'"
+)
+"""What Streamlit's page may do: everything, but with this server only."""
 _STATIC_ONLY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src 'self'; sandbox"
 """What a picture may do that a viewer opens in a tab of its own: an SVG is a page that could run scripts."""
 
@@ -123,9 +128,16 @@ def _with_headers(scope: Scope, send: Send) -> Send:
                 headers.setdefault(name, value)
             if scope["path"].startswith("/media/"):
                 headers["Content-Security-Policy"] = _STATIC_ONLY
+            elif headers.get("content-type", "").startswith("text/html") and not _is_mount(scope["path"]):
+                headers.setdefault("Content-Security-Policy", _OWN_PAGE)
         await send(message)
 
     return send_with_headers
+
+
+def _is_mount(path: str) -> bool:
+    """Return whether TensorBoard or Visdom answers: their pages are their own matter."""
+    return path.startswith(("/tensorboard", "/visdom"))
 
 
 class _WhileKnown:
