@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
+import re
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 PREFIX = "/assets"
 PLOTLY = "plotly.min.js"
 _OURS = Path(__file__).parent / "widgets" / "browser"
+_IMPORT = re.compile(r'from "\./(\w+\.js)";')
 _HEADERS = {
     "Cache-Control": "public, max-age=31536000, immutable",
     "X-Content-Type-Options": "nosniff",
@@ -54,6 +56,17 @@ def starts(name: str) -> str:
         f"const script = import(location.origin + {address_of(name)!r});\n"
         "export default async (given) => (await script).default(given);\n"
     )
+
+
+def chart_scripts() -> list[str]:
+    """Return the names of the scripts that draw charts: chart.js and what it imports."""
+    found, waiting = list[str](), ["chart.js"]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.append(name)
+            waiting += _IMPORT.findall(_files()[name].read_text(encoding="utf-8"))
+    return found
 
 
 @cache

@@ -19,7 +19,6 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from ..storage.read_marks import ALL
-from . import queries
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -87,6 +86,9 @@ class Changes:
         async with self._looking:
             when, mark = self._seen.get(follow, (0.0, ""))
             if time.monotonic() - when >= LOOK_SECONDS / 2:
+                # Loaded with the first page: the server starts without what it brings.
+                from . import queries  # noqa: PLC0415
+
                 mark = await run_in_threadpool(queries.mark, follow)
                 self._seen[follow] = time.monotonic(), mark
             return mark

@@ -10,7 +10,6 @@ import hashlib
 import os
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields
 from functools import cache
 from typing import Any
 
@@ -19,6 +18,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from ..storage.artifacts import ArtifactInfo, artifacts_of_run, used_by_run
+from ..storage.chunks import CHUNK_POINTS
 from ..storage.console import Printed, console_of
 from ..storage.errors import StepscopeError
 from ..storage.events import Alert, alerts_of, count_alerts
@@ -27,6 +27,7 @@ from ..storage.location import STORE_VARIABLE, StoreLocation, locate
 from ..storage.metric_definitions import MetricDefinition, definitions_of
 from ..storage.model import SYSTEM_PREFIX, Attempt, LastValues, Points, Record, Run, Series
 from ..storage.name_rules import Naming
+from ..storage.pyramid import FAN_OUT
 from ..storage.read import Reader
 from ..storage.read_hparams import hparams_of
 from ..storage.read_marks import mark_of
@@ -46,8 +47,6 @@ STEPS_A_SERIES = 500
 """Steps of a series that the Media page's slider reaches."""
 STATE_SECONDS = 10.0
 """How long the state of a silent run may be out of date."""
-
-_POINT_FIELDS = tuple(field.name for field in fields(Points))
 
 
 def reader() -> Reader:
@@ -172,7 +171,17 @@ def points(
         StoreError: the store cannot be read.
     """
     window = (first_step, last_step, attempt)
-    return Points(**_points(reader().url, one.run_id, one.series_id, _state(one), most, window, one))
+    most = _at_hand(one, most) if window == (None, None, None) else most
+    return _points(reader().url, one.run_id, one.series_id, _state(one), most, window, one)
+
+
+def _at_hand(one: Series, most: int) -> int:
+    """Return how many buckets to ask for: fewer, but not half, where the store has so many ready made.
+
+    Buckets that are finer than the finest summary take every point of the series to be unpacked.
+    """
+    ready = one.count // CHUNK_POINTS * FAN_OUT
+    return ready if most / 2 <= ready < most else most
 
 
 def histograms(
@@ -237,7 +246,8 @@ def _runs(url: str, file_id: int, version: int, moment: int) -> list[Run]:  # no
 # The arguments before the last one are the cache's key; Streamlit does not hash names that begin with "_".
 
 
-@st.cache_data(max_entries=2000, show_spinner=False)
+# By reference: to copy the lines of a page for each of its runs would cost more than to draw them.
+@st.cache_resource(max_entries=2000, show_spinner=False)
 def _points(
     url: str,  # noqa: ARG001
     run_id: str,  # noqa: ARG001
@@ -246,10 +256,12 @@ def _points(
     most: int,
     window: tuple[int | None, int | None, int | None],
     _one: Series,
-) -> dict[str, Any]:
+) -> Points:
     first, last, attempt = window
     found = reader().points(_one, first_step=first, last_step=last, max_points=most, attempt=attempt)
-    return {name: getattr(found, name) for name in _POINT_FIELDS}
+    for column in (found.step, found.first_step, found.time, found.min, found.max, found.mean, found.last):
+        column.flags.writeable = False
+    return found
 
 
 @st.cache_data(max_entries=500, show_spinner=False)

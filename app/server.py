@@ -17,10 +17,12 @@ from starlette.middleware import Middleware
 from ..storage.errors import StoreNotFound
 from ..storage.location import STORE_VARIABLE, locate
 from ..storage.read import Reader
-from . import browser_files, changes, jobs, store_keeper, visdom_server
+from . import browser_files, changes, jobs, store_keeper, visdom_server, warm_up
 from .access import Access, AccessCheck
+from .access import serving as serving_access
 from .downloads import downloads
 from .entrance import Entrance
+from .hints import Hints
 from .media_files import media_files
 from .mounts import mount
 from .streamlit_settings import apply_settings
@@ -84,7 +86,13 @@ def build_app(store: str, access: Access, news: changes.Changes) -> st.App:
 
     @asynccontextmanager
     async def lifespan(_app: st.App) -> AsyncGenerator[None]:
-        with store_keeper.serving(keeper), visdom_server.serving(visdom), tensorboard, jobs.serving(work):
+        with (
+            store_keeper.serving(keeper),
+            visdom_server.serving(visdom),
+            tensorboard,
+            jobs.serving(work),
+            serving_access(access),
+        ):
             yield
 
     return st.App(
@@ -99,7 +107,7 @@ def build_app(store: str, access: Access, news: changes.Changes) -> st.App:
             *mount("/tensorboard", tensorboard),
             *mount(visdom_server.BASE_URL, VisdomProxy(visdom)),
         ],
-        middleware=[Middleware(AccessCheck, access=access)],
+        middleware=[Middleware(AccessCheck, access=access), Middleware(Hints)],
     )
 
 
@@ -117,6 +125,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         if self.started:
             self._announce()
+            warm_up.begin()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._on_stop()
