@@ -1,4 +1,4 @@
-"""What is done to a whole run after it was logged: rename, archive, delete; and how large it is.
+"""What is done to a whole run after it was logged: rename, tag, archive, delete; and how large it is.
 
 The Writer comes from whoever asks: the command line, or the dashboard's server.
 """
@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,9 @@ from .model import RunState
 from .os_files import acquire_lock
 from .read import Reader
 from .read_runs import SILENT_SECONDS
-from .schema import metadata, runs
+from .schema import metadata, run_tags, runs
 from .write import Writer
+from .write_run import set_tags
 
 _TICK = 0.001
 """How much later a run was changed by what is done here: others notice, and it does not look alive."""
@@ -57,6 +59,32 @@ def rename_run(writer: Writer, run_id: str, name: str) -> None:
     if not name.strip():
         raise BadInput(f"a run's name has at least one letter, but {name!r} was given")
     _change(writer, run_id, {"name": name})
+
+
+def note_run(writer: Writer, run_id: str, notes: str) -> None:
+    """Give a run other notes, in Markdown. Raises RunNotFound, StoreError."""
+    _change(writer, run_id, {"notes": notes})
+
+
+def tag_run(writer: Writer, run_id: str, add: Collection[str] = (), remove: Collection[str] = ()) -> None:
+    """Give tags to a run and take others away.
+
+    Raises:
+        BadInput: a tag is empty.
+        RunNotFound, StoreError: nothing was changed.
+    """
+    added = [tag.strip() for tag in add]
+    if not all(added):
+        raise BadInput(f"a tag has at least one letter, but {list(add)!r} were given")
+
+    def work(connection: sa.Connection) -> None:
+        _row(connection, writer.location, run_id)
+        query = sa.select(run_tags.c.tag).where(run_tags.c.run_id == run_id)
+        kept = [tag for tag in connection.execute(query).scalars() if tag not in remove]
+        set_tags(connection, run_id, [*kept, *added])
+        _update(connection, run_id, {})
+
+    writer.transact(work)
 
 
 def archive_run(writer: Writer, run_id: str) -> None:

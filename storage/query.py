@@ -208,15 +208,24 @@ def _as_filter(given: object) -> RunFilter:
     )
 
 
-def with_metrics(reader: Reader, found: Sequence[Run]) -> tuple[list[StoredRun], Callable[[], RunMetrics]]:
-    """Give each run a way to its last values, which are read for all of them at once when one is asked."""
+def with_metrics(
+    reader: Reader, found: Sequence[Run], known: Callable[[], RunMetrics] | None = None
+) -> tuple[list[StoredRun], Callable[[], RunMetrics]]:
+    """Give each run a way to its metrics, and return that; they are read for all at once when asked for.
+
+    Args:
+        reader: of the store.
+        found: the runs.
+        known: gives the metrics of these runs, in their order, for whoever has read them already.
+    """
     ids = [run.run_id for run in found]
 
     @lru_cache(maxsize=1)
     def metrics() -> RunMetrics:
         return RunMetrics(reader.last_values(ids), reader.naming())
 
-    return [StoredRun(reader, run, metrics, place) for place, run in enumerate(found)], metrics
+    ask = known or metrics
+    return [StoredRun(reader, run, ask, place) for place, run in enumerate(found)], ask
 
 
 def check_names(wanted: RunFilter, runs: Sequence[StoredRun], metrics: Callable[[], RunMetrics]) -> None:

@@ -44,9 +44,12 @@ class RunMetrics:
     @cached_property
     def names(self) -> list[str]:
         """All names under which something was logged, and those they are understood as; sorted."""
-        logged = {one.name for one in self.values.names}
-        understood = {_written(one) for one in self._understood if one is not None}
-        return sorted(logged | understood)
+        return sorted({one.name for one in self.values.names} | set(filter(None, self.understood)))
+
+    @cached_property
+    def understood(self) -> list[str | None]:
+        """How each of `values.names` is understood, as "validation/loss"; None for another rank or part."""
+        return [None if one is None else _written(one) for one in self._understood]
 
     def _column(self, name: str, which: str) -> list[float | None]:
         values = self.values

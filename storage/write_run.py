@@ -83,5 +83,10 @@ def apply_change(connection: sa.Connection, run_id: str, change: Mapping[str, An
     values |= {key: _to_json(change[key]) for key in _JSON_COLUMNS if key in change}
     connection.execute(sa.update(runs).where(runs.c.run_id == run_id).values(values))
     if "tags" in change:
-        connection.execute(sa.delete(run_tags).where(run_tags.c.run_id == run_id))
-        _insert_tags(connection, run_id, change["tags"])
+        set_tags(connection, run_id, change["tags"])
+
+
+def set_tags(connection: sa.Connection, run_id: str, tags: Sequence[str]) -> None:
+    """Let a run have these tags, and no others."""
+    connection.execute(sa.delete(run_tags).where(run_tags.c.run_id == run_id))
+    _insert_tags(connection, run_id, tags)

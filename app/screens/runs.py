@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
 from ...storage.errors import StepscopeError
 from ...storage.model import Run, RunState
+from ...storage.query import check_names, with_metrics
+from ...storage.run_filter import FilterMistake, parse_filter
+from ...storage.run_metrics import RunMetrics
 from .. import queries, url_state
-from ..views.words import count, one_of
-from ..widgets import live, notices, page, run_table, table
-from ..widgets.run_picker import choice_of, matches, search_box
+from ..run_columns import Listing
+from ..views.words import one_of, plain
+from ..widgets import live, notices, page, run_table, run_toolbar
+from ..widgets.run_picker import choice_of, group_box, matches, search_box
 
-MOST_ROWS = 500
-TABLE = "run_table"
+FILTER = "filter"
+COLUMNS = "table"
+EXAMPLE = 'lr < 0.01 and framework == "torch" and val/loss.min < 0.3'
+_HELP = (
+    "Compare fields of the run (`state`, `duration`, `tags` …), entries of its config (`lr`, "
+    "`optimizer.name`) and metrics (`val/loss`, with `.min`, `.max` or `.last`), joined by `and`, `or`, "
+    '`not`. Tags: `"baseline" in tags`. The columns are named the same way.'
+)
 
 
 def show() -> None:
     """Draw the page."""
-    everything = page.begin()
+    everything = page.begin(queries.all_runs)
     if not everything:
         return
-    keep = _filters(everything)
+    keep = _narrowed(everything)
     live.keep_current(partial(_draw, *keep), follow=live.EVERY_RUN)
 
 
-def _filters(everything: Sequence[Run]) -> tuple[str, str | None, list[str]]:
+def _narrowed(everything: Sequence[Run]) -> tuple[str, str | None, list[str]]:
     projects = sorted({run.project for run in everything})
     with st.sidebar:
         text = search_box()
+        group_box(everything)
         project = None
         if len(projects) > 1:
             project = st.selectbox(
@@ -49,48 +59,100 @@ def _filters(everything: Sequence[Run]) -> tuple[str, str | None, list[str]]:
             key="state",
             bind="query-params",
         )
+        archived = sum(run.archived_at is not None for run in everything)
+        st.toggle(f"Archived ({archived})", key="archived", bind="query-params", help="Archived runs as well")
     return text, project, states
 
 
 def _draw(text: str, project: str | None, states: Sequence[str]) -> None:
     try:
-        everything = queries.runs()
+        everything = queries.all_runs()
         found = [
             run
             for run in everything
-            if matches(run, text) and project in (None, run.project) and (not states or run.state in states)
+            if matches(run, text)
+            and project in (None, run.project)
+            and (not states or run.state in states)
+            and (run.archived_at is None or st.session_state.get("archived"))
         ]
-        listed = found[:MOST_ROWS]
-        chosen = choice_of(everything)
-        ids = [run.run_id for run in listed]
-        values, alerts = queries.last_values(ids), queries.alert_counts(ids)
-        columns = run_table.columns(listed, values, chosen, queries.naming(), alerts)
+        _list(everything, found)
     except StepscopeError as error:
         notices.store_problem(error)
+
+
+def _list(everything: Sequence[Run], found: Sequence[Run]) -> None:
+    listing = _listing(found)
+    wanted, problem = _filter(), ""
+    if wanted:
+        try:
+            listing = _filtered(listing, wanted)
+        except FilterMistake as error:
+            problem = f":red[{plain(error.place)}: {plain(error.what)}]"
+    if problem:
+        st.caption(problem)
+    chosen = choice_of(everything)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="run_actions"):
+        st.markdown(f"**{one_of(len(listing.runs), 'run')}**", width="content")
+        run_toolbar.draw(listing.runs, chosen)
+        columns = _columns(listing)
+    if not listing.runs:
+        notices.nothing("No run fits what is looked for. Take away a part of the filter, or the search.")
         return
-    st.caption(
-        f"{one_of(len(found), 'run')}{f', the newest {MOST_ROWS} listed' if len(found) > MOST_ROWS else ''}"
-        f"  ·  {count(len(chosen.runs))} chosen for the other pages: tick rows to choose"
+    run_table.draw(listing, columns, chosen, chosen.run_ids)
+    if len(chosen.runs) >= url_state.MOST_RUNS:
+        st.caption(f"{url_state.MOST_RUNS} runs are ticked, the most that other pages show.")
+
+
+def _listing(found: Sequence[Run]) -> Listing:
+    ids = [run.run_id for run in found]
+    metrics = RunMetrics(queries.last_values(ids), queries.naming())
+    return Listing(found, metrics, queries.alert_counts(ids))
+
+
+def _filter() -> str:
+    """Draw the line for the filter and return what is written there."""
+    wanted = url_state.text(FILTER)
+    if st.session_state.get(FILTER) != wanted:
+        st.session_state[FILTER] = wanted
+    st.text_input(
+        "Filter",
+        key=FILTER,
+        on_change=lambda: url_state.set_text(FILTER, str(st.session_state[FILTER] or "").strip()),
+        placeholder=EXAMPLE,
+        label_visibility="collapsed",
+        icon=":material/filter_alt:",
+        help=_HELP,
     )
-    _table(listed, columns, chosen.run_ids)
+    return wanted
 
 
-def _table(listed: Sequence[Run], columns: Mapping[str, Sequence[Any]], chosen: Sequence[str]) -> None:
-    ids = [run.run_id for run in listed]
-    ticked = [place for place, run_id in enumerate(ids) if run_id in set(chosen)]
-    # Rows move when a run is added: which ones are ticked follows from the choice, not from the table.
-    st.session_state[TABLE] = {"selection": {"rows": ticked}}
-    table.draw(
-        columns,
-        key=TABLE,
-        config=run_table.column_config(columns),
-        on_select=partial(_choose, ids, chosen),
-        alt="The runs of the store",
-    )
+def _filtered(listing: Listing, text: str) -> Listing:
+    """Return the runs that pass a filter. Raises FilterMistake, StoreError."""
+    wanted = parse_filter(text)
+    stored, _ = with_metrics(queries.reader(), listing.runs, lambda: listing.metrics)
+    if wanted.missing(stored):
+        every = _listing(queries.all_runs())
+        check_names(wanted, *with_metrics(queries.reader(), every.runs, lambda: every.metrics))
+    kept = [run for run, one in zip(listing.runs, stored, strict=True) if wanted.matches(one)]
+    return _listing(kept)
 
 
-def _choose(listed: Sequence[str], chosen: Sequence[str]) -> None:
-    """Take the ticks of the table; what was chosen but is not listed now stays chosen."""
-    rows: list[int] = st.session_state[TABLE]["selection"]["rows"]
-    unlisted = [run_id for run_id in chosen if run_id not in listed]
-    url_state.write(url_state.RUNS, [*(listed[row] for row in rows if row < len(listed)), *unlisted])
+def _columns(listing: Listing) -> list[str]:
+    """Let the viewer choose the columns, and return their keys."""
+    chosen = list(url_state.texts(COLUMNS))
+    usual = listing.usual()
+    shown = chosen or usual
+    with st.popover("Columns", icon=":material/view_column:", type="tertiary"):
+        offered = listing.offered()
+        if st.session_state.get(COLUMNS) != shown:
+            st.session_state[COLUMNS] = shown
+        st.multiselect(
+            "Columns, in their order",
+            [*offered, *(key for key in shown if key not in offered)],
+            key=COLUMNS,
+            accept_new_options=True,
+            on_change=lambda: url_state.set_texts(COLUMNS, st.session_state[COLUMNS]),
+            help="Facts, `config.` entries, and metrics with `.min` or `.max`. Type to search.",
+        )
+        st.button("Usual columns", on_click=url_state.set_texts, args=(COLUMNS, ()), disabled=not chosen)
+    return shown

@@ -23,6 +23,7 @@ _CALM = """<style>
 .st-key-run_list .stCheckbox { min-height: 1.75rem; }
 .st-key-run_list label p { white-space: nowrap; }
 .st-key-run_list label span[style] { margin-right: 0.3rem; border-radius: 3px; }
+.st-key-run_actions { gap: 0.1rem 0.9rem; }
 /* A heading in a logged text is a heading of that text, not of the page. */
 [class*="st-key-text-"] :is(h1, h2, h3) { font-size: 1.1rem; padding: 0.25rem 0; }
 .stExpander summary { padding-block: 0.35rem; }

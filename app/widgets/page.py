@@ -22,12 +22,12 @@ def frame() -> None:
     jobs.show()
 
 
-def begin() -> Sequence[Run]:
-    """Begin a page and return all runs; none after a word about why there are none, watched for a change."""
+def begin(read: Callable[[], Sequence[Run]] = queries.runs) -> Sequence[Run]:
+    """Begin a page and return the runs; none after a word about why there are none, watched for a change."""
     frame()
     everything: Sequence[Run] = ()
     try:
-        everything = queries.runs()
+        everything = read()
         if not everything:
             welcome.show()
     except StepscopeError as error:

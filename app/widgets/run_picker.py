@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from ...storage.model import Run, RunState
-from .. import grouping, url_state
+from .. import grouping, queries, url_state
 from ..views.figures import run_colours
 from ..views.words import LONGEST_NAME, brief, count, plain
 
@@ -60,13 +60,16 @@ def choice_of(everything: Sequence[Run]) -> Choice:
     """
     wanted = url_state.read(url_state.RUNS)
     if wanted is None:
-        chosen = [run for run in everything if run.project == everything[0].project][:SHOWN_AT_FIRST]
+        current = [run for run in everything if run.archived_at is None]
+        chosen = [run for run in current if run.project == current[0].project][:SHOWN_AT_FIRST]
     else:
         chosen = [run for run in everything if run.run_id in wanted]
-    colours = run_colours([run.run_id for run in reversed(everything)])
+    # Archived ones too: what is hidden or shown again must not change the colours and names of others.
+    known = queries.all_runs()
+    colours = run_colours([run.run_id for run in reversed(known)])
     key = group_key()
-    values = list(grouping.groups(everything, key)) if key else []
-    return Choice(tuple(chosen), colours, _names(everything), key, run_colours(values))
+    values = list(grouping.groups(known, key)) if key else []
+    return Choice(tuple(chosen), colours, _names(known), key, run_colours(values))
 
 
 def choose(everything: Sequence[Run]) -> None:

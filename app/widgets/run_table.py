@@ -1,120 +1,108 @@
-"""The table of runs: what is the same for all of them stays out of it."""
+"""The table of runs: thousands of them at once, with ticks, groups and sorting (see browser/run_table.js)."""
 
 from __future__ import annotations
 
 import base64
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
 import streamlit as st
+import streamlit.components.v2 as components_v2
 
-from ...storage.model import LastValues, Run, RunState
-from ...storage.name_rules import Naming
-from ...storage.nested import flatten
-from ..metric_groups import last_values
-from ..views.words import duration
+from .. import browser_files, grouping, url_state
+from ..run_columns import Column, Listing
+from . import notices
+from .chart import pack
 from .run_picker import Choice
 
-METRIC_COLUMNS = 8
-CONFIG_COLUMNS = 8
-EXACT = 2**53
-"""Above it, a browser's numbers no longer hold every whole number; seeds are often larger."""
-STATE_WORDS = {
-    RunState.RUNNING: "▶ running",
-    RunState.FINISHED: "✔ finished",
-    RunState.FAILED: "✖ failed",
-    RunState.KILLED: "◼ killed",
-}
+NAME = "stepscope_runs"
+SORT = "sort"
+TOGGLED = "groups"
+"""Groups that the viewer opened or closed."""
+HEIGHT = 700
+"""Pixels, at most; what is longer scrolls."""
+
+_KEY = "run_table"
+_render = components_v2.component(NAME, js=browser_files.starts("run_table.js"), isolate_styles=False)
 
 
-def columns(
-    runs: Sequence[Run], values: LastValues, chosen: Choice, naming: Naming, alerts: Mapping[str, int]
-) -> dict[str, list[Any]]:
-    """Return the columns of the table, one value for each run, in the given order.
+def draw(listing: Listing, columns: Sequence[str], chosen: Choice, ticked: Sequence[str]) -> None:
+    """Draw the table, or say why it cannot be drawn. Ticks, sorting and open groups go into the address.
 
     Args:
-        runs: the runs.
-        values: the last values of all of them, in the same order.
-        chosen: colours and names.
-        naming: how the store's names are understood.
-        alerts: run -> how many, of those that have any.
+        listing: the runs, in the order that they have without sorting.
+        columns: keys of columns.
+        chosen: colours, names and groups.
+        ticked: ids of the runs that are ticked, listed or not.
     """
-    return {
-        "": [swatch(chosen.colours[run.run_id]) for run in runs],
-        "Run": [chosen.names[run.run_id] for run in runs],
-        "State": [STATE_WORDS[run.state] for run in runs],
-        **_alerts(runs, alerts),
-        "Started": [pd.Timestamp(run.created_at, unit="s", tz="UTC") for run in runs],
-        "Duration": [duration(run.duration) for run in runs],
-        **last_values(values, METRIC_COLUMNS, naming),
-        **_config(runs),
-        **_facts(runs),
-    }
-
-
-def column_config(shown: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-    """Return how Streamlit shows the columns."""
-    numbers = {
-        name: st.column_config.NumberColumn(format="%.5g")
-        for name, values in shown.items()
-        if any(isinstance(value, float) for value in values)
-    }
-    return {
-        **numbers,
-        "": st.column_config.ImageColumn(width=34, pinned=True, help="The run's colour on every page"),
-        "Run": st.column_config.TextColumn(pinned=True),
-        "Started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
-    }
-
-
-def _alerts(runs: Sequence[Run], alerts: Mapping[str, int]) -> dict[str, list[Any]]:
-    counts = [alerts.get(run.run_id, 0) for run in runs]
-    return {"Alerts": [f"⚠ {count}" if count else "" for count in counts]} if any(counts) else {}
-
-
-def _facts(runs: Sequence[Run]) -> dict[str, list[Any]]:
-    facts: dict[str, list[Any]] = {
-        "Project": [run.project for run in runs],
-        "Framework": [run.framework or "" for run in runs],
-        "Group": [run.group or "" for run in runs],
-    }
-    varying: dict[str, list[Any]] = {name: values for name, values in facts.items() if len(set(values)) > 1}
-    tags = [list(run.tags) for run in runs]
-    if any(tags):
-        varying["Tags"] = tags
-    lost = [sum(run.dropped.values()) for run in runs]
-    if any(lost):
-        varying["Not stored"] = lost
-    return varying
-
-
-def _config(runs: Sequence[Run]) -> dict[str, list[Any]]:
-    """Return the config values that tell runs apart first, then others, as far as there is room."""
-    configs = [flatten(run.config) for run in runs]
-    keys = Counter(key for config in configs for key in config)
-    differing = {key: len({str(config.get(key)) for config in configs}) > 1 for key in keys}
-    order = sorted(keys, key=lambda key: (not differing[key], -keys[key], key))[:CONFIG_COLUMNS]
-    return {f"config {key}": _column([config.get(key) for config in configs]) for key in order}
-
-
-def _column(values: Sequence[Any]) -> list[Any]:
-    """Return values of one type, as a table needs them: numbers, so that they sort, or else text."""
-    if all(value is None or _is_number(value) for value in values):
-        return list(values)
-    return ["" if value is None else str(value) for value in values]
-
-
-def _is_number(value: object) -> bool:
-    """Return whether a table shows the value as a number, every digit of a whole one."""
-    if isinstance(value, bool):
-        return False
-    return isinstance(value, float) or (isinstance(value, int) and abs(value) <= EXACT)
+    with notices.guarded("The table of runs"):
+        shown = [listing.column(key) for key in columns]
+        told = _told(listing, shown, chosen, ticked)
+        _render(
+            data=pack(told),
+            key=_KEY,
+            width="stretch",
+            height="content",
+            on_ticked_change=_tick,
+            on_sort_change=_sort,
+            on_toggled_change=_toggle,
+        )
 
 
 def swatch(colour: str) -> str:
-    """Return a picture of the colour; a cell of a table cannot have one otherwise."""
+    """Return a picture of a colour; a cell of Streamlit's table cannot have one otherwise."""
     square = f'<rect x="3" y="3" width="14" height="14" rx="3" fill="{colour}"/>'
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20">{square}</svg>'
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+def _told(
+    listing: Listing, columns: Sequence[Column], chosen: Choice, ticked: Sequence[str]
+) -> dict[str, Any]:
+    ids = [run.run_id for run in listing.runs]
+    return {
+        "alt": f"The runs of the store: {len(ids)} rows",
+        "ids": ids,
+        "names": [chosen.names[run_id] for run_id in ids],
+        "colours": [chosen.colours[run_id] for run_id in ids],
+        "ticked": list(ticked),
+        "most": url_state.MOST_RUNS,
+        "height": HEIGHT,
+        "columns": [
+            {"key": one.key, "title": one.title, "kind": one.kind, "values": one.values, "width": one.width}
+            for one in columns
+        ],
+        "sort": url_state.text(SORT),
+        "toggled": url_state.texts(TOGGLED),
+        "group": _groups(listing, chosen),
+    }
+
+
+def _groups(listing: Listing, chosen: Choice) -> dict[str, Any] | None:
+    key = chosen.group_key
+    if key is None:
+        return None
+    return {
+        "title": key.removeprefix(grouping.CONFIG),
+        "order": list(grouping.groups(listing.runs, key)),
+        "values": [grouping.value_of(run, key) for run in listing.runs],
+        "colours": dict(chosen.group_colours),
+    }
+
+
+def _tick() -> None:
+    url_state.write(url_state.RUNS, [str(one) for one in _state("ticked")])
+
+
+def _sort() -> None:
+    url_state.set_text(SORT, str(_state("sort") or ""))
+
+
+def _toggle() -> None:
+    url_state.set_texts(TOGGLED, [str(one) for one in _state("toggled")])
+
+
+def _state(name: str) -> Any:
+    """Return what the viewer changed last."""
+    state: Any = st.session_state.get(_KEY) or {}
+    return state.get(name) or ()

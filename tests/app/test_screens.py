@@ -17,15 +17,13 @@ from contracts.filled_store import fill
 from feed import new_run
 from pages import change, charts, opened, said
 from stepscope.app.screens import tb
-from stepscope.app.widgets import run_table
-from stepscope.storage.model import RunState
 from stepscope.storage.read import Reader
 from stepscope.storage.write import Writer
 
 if TYPE_CHECKING:
     from streamlit.testing.v1 import AppTest
 
-PAGES = ("runs", "charts", "distributions", "media", "graph", "hyperparameters", "run", "tb", "vd")
+PAGES = ("runs", "charts", "distributions", "media", "graph", "hyperparameters", "compare", "run", "tb", "vd")
 
 
 def button(test: AppTest, label: str) -> Any:
@@ -178,44 +176,6 @@ def test_the_choice_of_runs_is_in_the_address_and_drives_the_page(small: str) ->
     assert "runs" not in test.query_params
 
 
-def test_ticking_a_row_of_the_table_chooses_the_run(small: str) -> None:
-    with Reader.open(small) as reader:
-        ids = [run.run_id for run in reader.runs()]
-    test = opened("runs", runs=ids[1])
-    assert test.session_state["run_table"]["selection"]["rows"] == [1]
-    table = test.dataframe[0].value
-    assert table["Run"].tolist() == ["wider", "baseline"]
-    assert {"loss · train", "config lr", "State", "Duration"} <= set(table.columns)
-
-
-@pytest.mark.parametrize("seed", [2**63 + 5, 2**53 + 1, 10**400, np.random.SeedSequence(2**100).entropy])
-def test_whole_numbers_that_no_browser_holds_are_shown_to_the_last_digit(store: str, seed: int) -> None:
-    for value in (seed, -1):
-        stepscope.init(store=store, config={"seed": value, "lr": 0.1 if value == -1 else 10**400}).finish()
-    test = opened("runs")
-    assert not test.exception
-    assert not test.warning
-    shown = test.dataframe[0].value
-    assert shown["config seed"].tolist() == ["-1", str(seed)]
-    assert shown["config lr"].tolist() == ["0.1", str(10**400)]
-
-
-@pytest.mark.usefixtures("small")
-def test_a_table_that_cannot_be_drawn_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(run_table.STATE_WORDS, RunState.FINISHED, 2**70)
-    test = opened("runs")
-    assert not test.exception
-    assert "The runs of the store cannot be shown" in said(test)
-
-
-@pytest.mark.usefixtures("small")
-def test_runs_are_found_by_any_word_of_theirs() -> None:
-    test = opened("runs", find="WIDER digits")
-    assert test.dataframe[0].value["Run"].tolist() == ["wider"]
-    test.text_input(key="find").set_value("nothing like it").run()
-    assert "0 runs" in said(test)
-
-
 def run_id_of(name: str) -> str:
     with Reader.open() as reader:
         return reader.find_run(name).run_id
@@ -244,8 +204,6 @@ def test_what_a_run_lost_is_shown_with_it(store: str, monkeypatch: pytest.Monkey
     stepscope.init(store=store).finish()
     told = "3 values were not stored: 2 because of “BadInput while logging 'acc'”, 1 because of"
     assert told in said(opened("run", runs=run.id)).replace("\\", "")
-    (table,) = [frame.value for frame in opened("runs").dataframe]
-    assert sorted(table["Not stored"]) == [0, 3]
 
 
 def test_names_that_look_like_code_are_shown_as_text(store: str) -> None:

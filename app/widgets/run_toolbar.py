@@ -1,0 +1,141 @@
+"""What can be done with runs, in one row above their table: tag, note, rename, archive, delete, export."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import streamlit as st
+
+from ...storage.errors import StepscopeError
+from ...storage.model import Run, RunState
+from .. import run_actions
+from ..views.words import LONGEST_NAME, count, one_of, plain
+from . import export
+from .run_picker import Choice
+
+TICKED, LISTED = "ticked", "listed"
+_LISTED_NAMES = 20
+_SCOPE = "scope"
+_ADDED, _REMOVED = "tags_given", "tags_taken"
+_EDIT_HELP = "Tags, the name and the note"
+
+
+def draw(listed: Sequence[Run], chosen: Choice) -> None:
+    """Draw the row.
+
+    Args:
+        listed: the runs that the table shows.
+        chosen: the ticked ones, and the names of all.
+    """
+    scope = _scope(len(listed), len(chosen.runs))
+    runs = list(listed) if scope == LISTED else list(chosen.runs)
+    names = {run.run_id: chosen.names[run.run_id] for run in runs}
+    _edit(runs, names)
+    _archive(runs, names)
+    if st.button("Delete", icon=":material/delete:", type="tertiary", disabled=not runs, key="delete"):
+        _confirm(runs, names)
+    export.button(list(names), key="export_runs")
+
+
+def _scope(listed: int, ticked: int) -> str:
+    words = {TICKED: f"{count(ticked)} ticked", LISTED: f"all {count(listed)} listed"}
+    found = st.segmented_control(
+        "What the actions are for",
+        list(words),
+        default=TICKED,
+        required=True,
+        key=_SCOPE,
+        format_func=lambda one: words[one],
+        label_visibility="collapsed",
+        help="Runs that the actions beside are for",
+    )
+    return found or TICKED
+
+
+def _edit(runs: Sequence[Run], names: Mapping[str, str]) -> None:
+    with st.popover("Edit", icon=":material/edit:", type="tertiary", disabled=not runs, help=_EDIT_HELP):
+        st.caption(f"For {plain(run_actions.named(list(names.values())))}")
+        add = st.multiselect("Give tags", [], accept_new_options=True, key=_ADDED, placeholder="Type a tag")
+        there = sorted({tag for run in runs for tag in run.tags})
+        remove = st.multiselect("Take tags away", there, key=_REMOVED) if there else []
+        tag = partial(run_actions.tag, names, add, remove)
+        _button("Tag", tag, _ADDED, _REMOVED, disabled=not (add or remove))
+        if len(runs) == 1:
+            _edit_one(runs[0])
+        else:
+            st.caption("For another name or a note, tick one run alone.")
+
+
+def _edit_one(run: Run) -> None:
+    name = st.text_input("Name", run.name, key=f"name_of_{run.run_id}")
+    _button("Rename", partial(run_actions.rename, run.run_id, name), disabled=name == run.name)
+    text = st.text_area("Note, in Markdown", run.notes, key=f"note_of_{run.run_id}", height=140)
+    _button("Keep the note", partial(run_actions.note, run.run_id, text), disabled=text == run.notes)
+
+
+def _button(label: str, action: Callable[[], str], *emptied: str, disabled: bool) -> None:
+    st.button(label, key=f"do_{label}", on_click=_do, args=(action, *emptied), disabled=disabled)
+
+
+def _archive(runs: Sequence[Run], names: Mapping[str, str]) -> None:
+    archived = [run.run_id for run in runs if run.archived_at is not None]
+    current = [run.run_id for run in runs if run.archived_at is None]
+    if archived:
+        st.button(
+            "Restore",
+            icon=":material/unarchive:",
+            type="tertiary",
+            on_click=partial(_do, partial(run_actions.restore, {one: names[one] for one in archived})),
+            help=f"Show {one_of(len(archived), 'archived run')} in lists again",
+        )
+    if current or not runs:
+        st.button(
+            "Archive",
+            icon=":material/archive:",
+            type="tertiary",
+            disabled=not runs,
+            on_click=partial(_do, partial(run_actions.archive, {one: names[one] for one in current})),
+            help="Hide them from lists; nothing is lost",
+        )
+
+
+@st.dialog("Delete for good?")
+def _confirm(runs: Sequence[Run], names: Mapping[str, str]) -> None:
+    """Name what would be deleted, and ask."""
+    st.markdown(f"**{one_of(len(runs), 'run')}** with everything that was logged in {_them(runs)}:")
+    shown = "\n".join(f"- {plain(names[run.run_id], LONGEST_NAME)}" for run in runs[:_LISTED_NAMES])
+    more = len(runs) - _LISTED_NAMES
+    st.markdown(shown + (f"\n- and {one_of(more, 'other')}" if more > 0 else ""))
+    alive = [names[run.run_id] for run in runs if run.state is RunState.RUNNING]
+    if alive:
+        st.warning(
+            f"Still running: {plain(run_actions.named(alive))}. These are not deleted; end them first.",
+            icon=":material/play_circle:",
+        )
+    with st.container(horizontal=True):
+        if st.button(f"Delete {one_of(len(runs), 'run')}", type="primary", key="delete_now"):
+            _say(lambda: f"Deleting begins: {run_actions.delete(names).title}")
+            st.rerun()
+        if st.button("Keep them", key="delete_not"):
+            st.rerun()
+
+
+def _them(runs: Sequence[Run]) -> str:
+    return "it" if len(runs) == 1 else "them"
+
+
+def _do(action: Callable[[], str], *emptied: str) -> None:
+    """Do it before the page is drawn anew, and say what came of it; empty the controls that it used."""
+    if _say(action):
+        for key in emptied:
+            st.session_state[key] = []
+
+
+def _say(action: Callable[[], str]) -> bool:
+    try:
+        st.toast(plain(action()), icon=":material/check:")
+    except StepscopeError as error:
+        st.toast(plain(str(error)), icon=":material/error:", duration="long")
+        return False
+    return True
