@@ -101,7 +101,7 @@ def times_to(found: Comparison, row: MetricRow, target: float) -> Sheet:
         Row(("Step", *(_step(one) for one in when))),
     )
     title = f"Time to {row.name} {sign} {number(target)}"
-    return Sheet(title, ("", *_names(found)), lines, "The first time that a run logged a value as good")
+    return Sheet(title, ("Reached", *_names(found)), lines, "The first time that a run logged a value as good")
 
 
 def costs(found: Comparison, given: Sequence[Cost]) -> Sheet:
@@ -111,7 +111,7 @@ def costs(found: Comparison, given: Sequence[Cost]) -> Sheet:
         for cost in given
     ]
     note = f"In brackets: a multiple of the baseline's; {BEST} is the best of the runs"
-    return Sheet("Throughput, memory and size", ("", *_names(found)), tuple(lines), note)
+    return Sheet("Throughput, memory and size", ("Measure", *_names(found)), tuple(lines), note)
 
 
 def partings(found: Comparison, given: Sequence[Parted]) -> Sheet:
