@@ -1,8 +1,10 @@
 """What the machine does while a run trains: processor, memory and NVIDIA GPUs, sampled by a thread.
 
 Names: `system/cpu_percent` (of all cores together, 0 to 100), `system/memory_used_gb`,
-`system/process_memory_gb` (this process), and for each GPU `system/gpu0/utilization_percent`,
-`memory_used_gb`, `temperature_c` and `power_w`. A GB is 10^9 bytes.
+`system/process_memory_gb` (this process), `system/disk_read_mb_per_second`, `disk_written_mb_per_second`,
+`network_received_mb_per_second` and `network_sent_mb_per_second` (of the whole machine, since the reading
+before), and for each GPU `system/gpu0/utilization_percent`, `memory_used_gb`, `temperature_c` and `power_w`.
+A GB is 10^9 bytes, an MB 10^6.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import importlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -34,10 +37,10 @@ class SystemSampler:
         interval: float = 5.0,
         sources: Iterable[Callable[[], Source]] | None = None,
     ) -> None:
-        """Sample `sources`, functions that make a reading function; by default host_source and gpu_source."""
+        """Sample `sources`, functions that make a reading function; by default all of this file."""
         self._log = log
         self._interval = interval
-        self._makers = list(sources) if sources is not None else [host_source, gpu_source]
+        self._makers = list(sources) if sources is not None else [host_source, traffic_source, gpu_source]
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stepscope-system", daemon=True)
 
@@ -79,6 +82,36 @@ def host_source() -> Source:
         }
 
     return read
+
+
+def traffic_source() -> Source:
+    """Return a function that reads how fast disks and network move data.
+
+    What the machine does not count (disks in many containers) is left out.
+    """
+    before, then = _moved(), time.monotonic()
+
+    def read() -> Reading:
+        nonlocal before, then
+        now, moved = time.monotonic(), _moved()
+        rates = {name: (moved[name] - before[name]) / (now - then) / 1e6 for name in moved.keys() & before}
+        before, then = moved, now
+        # A counter that was set back says nothing.
+        return {name: rate for name, rate in rates.items() if rate >= 0}
+
+    return read
+
+
+def _moved() -> dict[str, float]:
+    """Return how many bytes disks and network have moved since the machine began."""
+    found: dict[str, float] = {}
+    if disk := _try(psutil.disk_io_counters):
+        found["system/disk_read_mb_per_second"] = disk.read_bytes
+        found["system/disk_written_mb_per_second"] = disk.write_bytes
+    if network := _try(psutil.net_io_counters):
+        found["system/network_received_mb_per_second"] = network.bytes_recv
+        found["system/network_sent_mb_per_second"] = network.bytes_sent
+    return found
 
 
 def gpu_source() -> Source:

@@ -46,6 +46,17 @@ def test_processor_and_memory_are_read() -> None:
     assert 0.01 < reading["system/process_memory_gb"] < psutil.virtual_memory().total / 1e9
 
 
+def test_disk_and_network_are_rates_since_the_reading_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = [types.SimpleNamespace(bytes_recv=amount, bytes_sent=5) for amount in (0, 3_000_000, 1_000_000)]
+    monkeypatch.setattr(psutil, "net_io_counters", lambda: network.pop(0))
+    monkeypatch.setattr(psutil, "disk_io_counters", lambda: None)  # what a container may say
+    now = iter([10.0, 12.0, 13.0])
+    monkeypatch.setattr(system.time, "monotonic", lambda: next(now))
+    read = system.traffic_source()
+    assert read() == {"system/network_received_mb_per_second": 1.5, "system/network_sent_mb_per_second": 0.0}
+    assert read() == {"system/network_sent_mb_per_second": 0.0}
+
+
 def test_nothing_comes_after_stop() -> None:
     heard = Heard()
     sampler = SystemSampler(heard, interval=0.005)
