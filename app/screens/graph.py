@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import streamlit as st
 
@@ -18,33 +18,12 @@ BESIDE = "beside"
 """The run whose graph stands beside, in the address."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the viewer set."""
-
-    wanted: str
-
-
 def show() -> None:
     """Draw the page."""
-    page.of_runs(_draw, _controls)
+    page.of_runs(_draw, lambda: None)
 
 
-def _controls() -> Options:
-    wanted = st.text_input(
-        "Layers",
-        key="find_layer",
-        bind="query-params",
-        type="search",
-        placeholder="Find layers by name or type: conv",
-        width=360,
-        label_visibility="collapsed",
-        live=True,
-    )
-    return Options(wanted or "")
-
-
-def _draw(chosen: Choice, options: Options) -> None:
+def _draw(chosen: Choice, _: None) -> None:
     found = queries.series(chosen.run_ids, "graph")
     having = {one.run_id for one in found}
     if not having:
@@ -53,19 +32,35 @@ def _draw(chosen: Choice, options: Options) -> None:
         )
         return
     shown = replace(chosen, runs=tuple(run for run in chosen.runs if run.run_id in having))
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         run = choose_one(shown)
         one = _graph_of(run, found, "graph")
         other_run = _other_run(shown, run)
         other = _graph_of(other_run, found, "graph_beside") if other_run else None
+        wanted = _search()
     tree = _tree(one, run)
     other_tree = _tree(other, other_run) if other and other_run else None
-    if other and other_run and tree and other_tree:
-        beside.show((one, other), (run, other_run), chosen, options.wanted)
-    elif tree:
-        model_view.show(tree, one, run, chosen, options.wanted)
-    elif other and other_run and other_tree:
-        model_view.show(other_tree, other, other_run, chosen, options.wanted)
+    with st.container(key="model_view"):
+        if other and other_run and tree and other_tree:
+            beside.show((one, other), (run, other_run), chosen, wanted)
+        elif tree:
+            model_view.show(tree, one, run, chosen, wanted)
+        elif other and other_run and other_tree:
+            model_view.show(other_tree, other, other_run, chosen, wanted)
+
+
+def _search() -> str:
+    wanted = st.text_input(
+        "Find layers",
+        key="find_layer",
+        bind="query-params",
+        type="search",
+        placeholder="Find layers: conv",
+        width=260,
+        label_visibility="collapsed",
+        live=True,
+    )
+    return wanted or ""
 
 
 def _tree(one: Series, run: Run) -> Tree | None:
@@ -109,7 +104,7 @@ def _other_run(chosen: Choice, run: Run) -> Run | None:
         on_change=_keep,
         args=(BESIDE,),
         label_visibility="collapsed",
-        width=300,
+        width=250,
     )
     return others.get(picked or "")
 

@@ -14,11 +14,10 @@ DIFFERENT, ALONE = "#E69F00", "#D55E00"
 """Colours of the rows in which the models differ; each says so in words, too."""
 
 
-def state(row: Pair, names: tuple[str, str]) -> str:
+def state(row: Pair) -> str:
     """Return in words how the sides of a row go together."""
     if row.a is None or row.b is None:
-        where = names[0] if row.a else names[1]
-        return f"✗ only in {where}" if row.matters else f"· only in {where}"
+        return f"{'✗' if row.matters else '·'} {'left' if row.a else 'right'} only"
     return f"≠ {', '.join(row.differs)}" if row.differs else "= same"
 
 
@@ -31,12 +30,10 @@ def colour(row: Pair) -> str | None:
 
 def table(rows: Sequence[Pair], names: tuple[str, str]) -> dict[str, list[Any]]:
     """Return the columns of the table: heading -> a cell for each row."""
-    columns: dict[str, list[Any]] = {"": [state(row, names) for row in rows]}
+    columns: dict[str, list[Any]] = {"": [state(row) for row in rows]}
     sides = ((names[0], [row.a for row in rows]), (names[1], [row.b for row in rows]))
     for name, side in sides:
-        columns[f"{name} · layer"] = [
-            brief(one.path or "the model", LONGEST_NAME) if one else "" for one in side
-        ]
+        columns[name] = [brief(one.path or "the model", LONGEST_NAME) if one else "" for one in side]
     for heading, cell in _CELLS:
         columns[heading] = [_both(row, cell) for row in rows]
     columns["Note"] = [row.note for row in rows]
@@ -49,21 +46,22 @@ def _both(row: Pair, cell: Callable[[Unit], str]) -> str:
     return said[0] if len(set(said)) == 1 else " | ".join(said)
 
 
-def totals(a: GraphData, b: GraphData, names: tuple[str, str]) -> dict[str, list[str]]:
-    """Return what the models hold and cost as a whole, as the columns of a table."""
+def totals(a: GraphData, b: GraphData) -> dict[str, str]:
+    """Return what the models hold and cost as a whole: heading -> both figures, and the second's share."""
     figures: list[tuple[str, int | None, int | None]] = [
         ("Parameters", a.parameters, b.parameters),
-        ("Trained parameters", _trained(a), _trained(b)),
-        ("FLOPs of a forward", flops_of(a), flops_of(b)),
+        ("Trained", _trained(a), _trained(b)),
+        ("FLOPs", flops_of(a), flops_of(b)),
         ("Layers", len(units(a)), len(units(b))),
         ("Operations", len(a.nodes), len(b.nodes)),
     ]
     return {
-        "": [heading for heading, _, _ in figures],
-        names[0]: [NOTHING if one is None else count(one) for _, one, _ in figures],
-        names[1]: [NOTHING if other is None else count(other) for _, _, other in figures],
-        "Ratio": [_ratio(one, other) for _, one, other in figures],
+        heading: f"{_figure(one)} | {_figure(other)}{_ratio(one, other)}" for heading, one, other in figures
     }
+
+
+def _figure(amount: int | None) -> str:
+    return NOTHING if amount is None else count(amount)
 
 
 def verdict(found: Alignment, names: tuple[str, str]) -> str:
@@ -121,6 +119,6 @@ def _trained(data: GraphData) -> int:
 
 
 def _ratio(one: int | None, other: int | None) -> str:
-    if one is None or other is None or one == other or not one:
-        return "" if one != other or one is None else "="
-    return f"{TIMES} {other / one:.3g}"
+    if not one or not other or one == other:
+        return ""
+    return f" ({TIMES} {other / one:.3g})"

@@ -44,7 +44,8 @@ def details(tree: Tree, box_id: str) -> Details | None:
 def histograms_of(names: Iterable[str], path: str) -> list[str]:
     """Return which names of series are histograms of a layer itself: weights, gradients, then activations."""
     found = [name for name in names if _belongs(name, path)]
-    return sorted(found, key=lambda name: (HISTOGRAMS.index(name.partition("/")[0]), name))
+    # The weights proper first: they are what is looked for.
+    return sorted(found, key=lambda name: (HISTOGRAMS.index(name.partition("/")[0]), "bias" in name, name))
 
 
 def facts(told: Details) -> dict[str, str]:

@@ -52,10 +52,8 @@ def _verdict(trees: tuple[Tree, Tree], aligned: Alignment, names: tuple[str, str
     )
     for note in aligned.notes:
         st.caption(plain(note))
-    with st.expander("Totals", expanded=False, key="graph totals"):
-        table.draw(
-            graph_comparison.totals(trees[0].data, trees[1].data, names), alt="What the models hold and cost"
-        )
+    said = graph_comparison.totals(trees[0].data, trees[1].data)
+    st.markdown(" · ".join(f":gray[{heading}] {plain(text)}" for heading, text in said.items()))
 
 
 def _pairs(trees: tuple[Tree, Tree], aligned: Alignment, names: tuple[str, str], wanted: str) -> None:

@@ -4,7 +4,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 const LINE = 15;
 const PAD = 10;
-const SCALES = { least: 0.15, readable: 0.6, most: 3 };
+const SCALES = { least: 0.15, readable: 1, most: 3 };
 const ink = document.createElement("canvas").getContext("2d");
 
 function make(name, attributes, ...inside) {
@@ -42,7 +42,7 @@ function place(graph) {
     parent: frames.has(one.parent) ? one.parent : undefined,
   }));
   const edges = graph.arrows.map(([v, w]) => ({ v, w }));
-  const options = { nodesep: 24, edgesep: 12, ranksep: graph.tree ? 60 : 40, rankdir: graph.tree ? "LR" : "TB" };
+  const options = { nodesep: 24, edgesep: 12, ranksep: graph.tree ? 60 : 28, rankdir: graph.tree ? "LR" : "TB" };
   layout(nodes, edges, options, {});
   const at = new Map(nodes.map((node) => [node.v, node]));
   for (const one of [...graph.frames, ...graph.boxes]) Object.assign(one, pick(at.get(one.id)));
@@ -129,7 +129,7 @@ function drawFrame(frame, font) {
   if (frame.width < needed) frame.width = needed;
   const group = shell(frame, "frame");
   group.append(
-    make("rect", { class: "body", width: frame.width, height: frame.height, rx: 8, style: `stroke:${frame.colour}` }),
+    make("rect", { class: "body", width: frame.width, height: frame.height, rx: 8, style: `--tint:${frame.colour}` }),
     make("rect", { class: "legend", x: 8, y: -10, width: needed - 16, height: 20, rx: 5 }),
     make("text", { x: 34, y: 4 }, frame.title),
     drawSign(frame, 11, -9),
@@ -166,9 +166,10 @@ function move(view) {
 
 function fit(view, least = SCALES.least) {
   const { clientWidth: width, clientHeight: height } = view.box;
-  const whole = Math.min(width / view.size.width, height / view.size.height, 1.25);
+  const whole = Math.min(width / view.size.width, height / view.size.height, 1.1);
   const scale = Math.max(whole, least);
-  const spare = Math.max((height - view.size.height * scale) / 2, 0);
+  // What is taller than the window begins below the buttons.
+  const spare = Math.max((height - view.size.height * scale) / 2, least === SCALES.least ? 0 : 36);
   view.at = {
     scale,
     x: (width - view.size.width * scale) / 2 - view.size.left * scale,
@@ -198,14 +199,15 @@ function hold(view, id, before) {
   return true;
 }
 
-/** Bring a box into sight if it is out of it. */
+/** Bring the head of a box into sight if it is out of it. */
 function reveal(view, id) {
   const box = view.places.get(id);
   if (!box) return;
   const { x, y, scale } = view.at;
-  const [left, top] = [x + box.x * scale, y + box.y * scale];
-  const inside = left > 20 && top > 20 && left < view.box.clientWidth - 20 && top < view.box.clientHeight - 20;
-  if (!inside) pan(view, view.box.clientWidth / 2 - left, view.box.clientHeight / 3 - top);
+  const [left, top] = [x + box.x * scale, y + (box.y - box.height / 2) * scale];
+  const { clientWidth: width, clientHeight: height } = view.box;
+  const inside = left > 20 && top > 10 && left < width - 20 && top < height - 40;
+  if (!inside) pan(view, width / 2 - left, height / 3 - top);
 }
 
 function listen(view) {
@@ -238,6 +240,8 @@ function listen(view) {
     },
     { passive: false },
   );
+  // With the keyboard, the next box may be out of sight; under a pointer, nothing moves.
+  view.svg.addEventListener("focusin", (event) => event.target.matches(":focus-visible") && reveal(view, idOf(event)));
   view.box.addEventListener("keydown", (event) => pressed(view, event, idOf(event)));
 }
 
@@ -267,10 +271,17 @@ function activate(view, id, onSign) {
   view.tell("clicked", { id, toggles: Boolean(toggles), number: Date.now() });
 }
 
-function button(view, text, title, act) {
+const ICONS = {
+  in: "M5 10h10M10 5v10",
+  out: "M5 10h10",
+  whole: "M7 3H3v4M13 3h4v4M7 17H3v-4M13 17h4v-4M8 8h4v4H8z",
+  full: "M12 3h5v5M17 3l-6 6M8 17H3v-5M3 17l6-6",
+};
+
+function button(icon, title, act) {
   const element = document.createElement("button");
   element.type = "button";
-  element.textContent = text;
+  element.append(make("svg", { viewBox: "0 0 20 20", "aria-hidden": "true" }, make("path", { d: ICONS[icon] })));
   element.title = title;
   element.setAttribute("aria-label", title);
   element.addEventListener("click", act);
@@ -288,10 +299,10 @@ function mount(parent) {
   bar.className = "bar";
   const full = () => (document.fullscreenElement ? document.exitFullscreen() : box.requestFullscreen());
   bar.append(
-    button(view, "+", "Zoom in", () => zoom(view, 1.25)),
-    button(view, "−", "Zoom out", () => zoom(view, 0.8)),
-    button(view, "⤢", "Show the whole", () => fit(view)),
-    button(view, "⛶", "Full screen", full),
+    button("in", "Zoom in (+)", () => zoom(view, 1.25)),
+    button("out", "Zoom out (-)", () => zoom(view, 0.8)),
+    button("whole", "Show the whole (0)", () => fit(view)),
+    button("full", "Full screen", full),
   );
   box.append(svg, bar);
   parent.appendChild(box);

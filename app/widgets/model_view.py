@@ -31,17 +31,18 @@ def show(tree: Tree, one: Series, run: Run, chosen: Choice, wanted: str) -> None
         wanted: what the viewer looks for in it.
     """
     _facts(tree)
-    drawn, told = st.columns([4, 3], gap="medium")
+    drawn, told = st.columns(2, gap="medium")
     with drawn, notices.guarded(f"the drawing of graph {one.name}"):
         draw(tree, one, HERE, chosen.names[run.run_id], wanted)
-    with told, notices.guarded(f"the layers of graph {one.name}"):
-        _layers(tree, one, wanted)
-        if not HERE.chosen(tree):
+    with told:
+        with notices.guarded(f"the layers of graph {one.name}"):
+            _layers(tree, one, wanted)
+        picked = details(tree, HERE.chosen(tree))
+        if picked is None:
             _treemap(tree, one)
-    picked = details(tree, HERE.chosen(tree))
-    if picked is not None:
-        with notices.guarded(f"layer {picked.path}"), st.container(border=True):
-            layer_details.show(picked, run, chosen)
+        else:
+            with notices.guarded(f"layer {picked.path}"):
+                layer_details.show(picked, run, chosen)
 
 
 def draw(
@@ -169,6 +170,7 @@ def _layers(tree: Tree, one: Series, wanted: str) -> None:
 
 def _treemap(tree: Tree, one: Series) -> None:
     if tree.data.parameters:
+        st.caption("Choose a layer, in the drawing or in the table, to see its details and histograms.")
         chart.draw(
             graph.figure(tree.data),
             key=f"treemap {one.run_id} {one.series_id}",

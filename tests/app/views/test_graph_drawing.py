@@ -168,6 +168,6 @@ def test_a_layers_histograms_are_its_own() -> None:
         "weights/body/fc1/inner/weight",
         "other/body/fc1",
     ]
-    assert histograms_of(names, "body/fc1") == [names[2], names[3], names[1], names[0]]
+    assert histograms_of(names, "body/fc1") == [names[3], names[2], names[1], names[0]]
     assert histograms_of(names, "body") == []
     assert histograms_of(names, "") == []
