@@ -16,6 +16,7 @@ from stepscope.app.screens import (
     media,
     run,
     runs,
+    system,
     tb,
     vd,
 )
@@ -32,6 +33,7 @@ st.navigation(
         st.Page(media.show, title="Media", url_path="media"),
         st.Page(graph.show, title="Graph", url_path="graph"),
         st.Page(hyperparameters.show, title="Hyperparameters", url_path="hyperparameters"),
+        st.Page(system.show, title="System", url_path="system"),
         st.Page(compare.show, title="Compare", url_path="compare"),
         st.Page(run.show, title="Run", url_path="run"),
         st.Page(tb.show, title="TensorBoard", url_path="tb"),
