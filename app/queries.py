@@ -45,6 +45,8 @@ HISTOGRAMS_A_SERIES = 100
 RECORDS_A_SERIES = 200
 STEPS_A_SERIES = 500
 """Steps of a series that the Media page's slider reaches."""
+PATIENCE_SECONDS = 2.0
+"""How long a page waits for a store that is locked, or a server that is silent, before it says so."""
 STATE_SECONDS = 10.0
 """How long the state of a silent run may be out of date."""
 
@@ -234,7 +236,7 @@ def _close(opened: Reader) -> None:
 
 @st.cache_resource(max_entries=4, show_spinner=False, on_release=_close)
 def _open(url: str, file_id: int) -> Reader:  # noqa: ARG001
-    return Reader.open(url)
+    return Reader.open(url, patience=PATIENCE_SECONDS)
 
 
 # By reference: copying 2,000 runs would cost more than reading them. Nobody changes a Run.

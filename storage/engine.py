@@ -59,8 +59,10 @@ def open_for_writing(location: StoreLocation, patience: float = PATIENCE_SECONDS
     return engine
 
 
-def open_for_reading(location: StoreLocation) -> sa.Engine:
+def open_for_reading(location: StoreLocation, patience: float = PATIENCE_SECONDS) -> sa.Engine:
     """Connect without the right to write or to migrate.
+
+    `patience` is how many seconds each query waits for the transactions of others.
 
     Raises:
         StoreNotFound: when there is no such file.
@@ -74,7 +76,7 @@ def open_for_reading(location: StoreLocation) -> sa.Engine:
             f"there is no store at {location.path}. Log a run with "
             f'stepscope.init(store="{location.path}"), or name another one with --store.'
         )
-    engine = _connectable(location, PATIENCE_SECONDS, read_only=True)
+    engine = _connectable(location, patience, read_only=True)
 
     def check() -> None:
         with engine.connect() as connection:

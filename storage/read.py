@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from .arguments import check_text
 from .blobs import get_blob
-from .engine import open_for_reading, translate_errors
+from .engine import PATIENCE_SECONDS, open_for_reading, translate_errors
 from .errors import BadInput, RunNotFound, StoreDamaged, StoreError
 from .kinds import EVENT, KIND_OF
 from .location import StoreArgument, StoreLocation, locate
@@ -43,14 +43,18 @@ class Reader:
         self._is_shut = False
 
     @classmethod
-    def open(cls, store: StoreArgument = None) -> Self:
+    def open(cls, store: StoreArgument = None, *, patience: float = PATIENCE_SECONDS) -> Self:
         """Open a store for reading.
+
+        Args:
+            store: a path or URL; None for STEPSCOPE_STORE, or `stepscope.db` in the current folder.
+            patience: how many seconds a question waits while others lock the store, or its server is silent.
 
         Raises:
             StoreNotFound, StoreTooNew, StoreTooOld, StoreDamaged, StoreError: with what to do.
         """
         location = locate(store)
-        return cls(location, open_for_reading(location))
+        return cls(location, open_for_reading(location, patience))
 
     @property
     def url(self) -> str:

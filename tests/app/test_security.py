@@ -6,7 +6,6 @@ import http.client
 import json
 import re
 import socket
-import sqlite3
 from collections.abc import Generator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,9 +21,7 @@ from contracts.hostile_store import MARK, attack, fill_hostile, values
 from pages import opened
 from served import Served, ask, serve
 from stepscope.app.entrance import LOCAL
-from stepscope.storage.errors import StoreError
 from stepscope.storage.kinds import KINDS
-from stepscope.storage.read import Reader
 from support import ROOT, run_python
 
 PAGES = re.findall(r'url_path="(\w+)"', (ROOT / "app" / "main.py").read_text())
@@ -210,28 +207,3 @@ def test_nothing_logged_is_handed_to_the_browser_as_html(
     for element in test.get("html"):
         # The tags that are left have nothing of the run in them.
         assert not re.search(rf"<[^>]*{MARK}", element.proto.body)
-
-
-def test_the_connection_of_the_pages_cannot_write(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sqlalchemy as sa
-
-    from stepscope.app import queries
-
-    fill(store_url)
-    monkeypatch.setenv("STEPSCOPE_STORE", store_url)
-    reader = queries.reader()
-    engine = reader._engine
-    for statement in (
-        "DELETE FROM runs",
-        "UPDATE runs SET name = 'x'",
-        "CREATE TABLE x (y int)",
-        "PRAGMA user_version = 3",
-    ):
-        with (
-            engine.connect() as connection,
-            pytest.raises((sa.exc.OperationalError, StoreError), match="readonly"),
-        ):
-            connection.execute(sa.text(statement))
-    with Reader.open(store_url) as again:
-        assert [run.name for run in again.runs()] == ["baseline"]
-    assert sqlite3.connect(store_url).execute("PRAGMA user_version").fetchone() == (0,)
