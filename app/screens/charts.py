@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
@@ -9,11 +10,11 @@ import streamlit as st
 from ...storage.errors import StepscopeError
 from .. import grouping, metric_groups, queries, url_state
 from ..metric_groups import Member
-from ..views import axes
+from ..views import axes, words
 from ..views.axes import Axis
 from ..views.bands import Band
 from ..views.words import plain
-from ..widgets import chart_controls, grid, metric_chart, notices, page, run_picker
+from ..widgets import chart_controls, export, grid, metric_chart, notices, page, run_picker
 from ..widgets.chart_controls import Options
 from ..widgets.metric_chart import Shown
 from ..widgets.run_picker import Choice
@@ -22,6 +23,11 @@ CHARTS_A_PAGE = 24
 """Of a section with more, the viewer turns pages."""
 PINS = "pins"
 """Under which name the address holds the pinned metrics."""
+TURNED = "sections"
+"""Under which name the address holds the sections that are not open or closed as at first."""
+PINNED = "pinned"
+GROUPS_NAMED = 12
+"""How many groups the line above the charts names."""
 _STYLE = """<style>
 .st-key-chart_more { padding-top: 1.75rem; }
 /* The pin lies beside the menu of its chart, and its words are for screen readers alone. */
@@ -40,20 +46,17 @@ def show() -> None:
 
 
 def _controls() -> Options:
-    metrics: Mapping[str, Sequence[Member]] = {}
-    chosen = run_picker.choice_of(queries.runs())
-    defined = False
     try:
-        metrics = queries.metrics(chosen.runs)
-        defined = any(
-            one.step_metric for said in queries.definitions(chosen.run_ids).values() for one in said.values()
-        )
+        chosen = run_picker.choice_of(queries.runs())
+        metrics, said = queries.metrics(chosen.runs), queries.definitions(chosen.run_ids)
     except StepscopeError:
         # What is drawn below says what is wrong with the store.
-        pass
+        return chart_controls.show((), defined=False, ranked=False, grouped=False, resumed=False)
+    with st.sidebar:
+        export.button(chosen.run_ids, key="export_charts")
     return chart_controls.show(
         metrics,
-        defined=defined,
+        defined=any(one.step_metric for each in said.values() for one in each.values()),
         ranked=_ranked(metrics),
         grouped=bool(chosen.group_key),
         resumed=any(run.attempt for run in chosen.runs),
@@ -76,13 +79,14 @@ def _draw(chosen: Choice, options: Options) -> None:
     if not fitting:
         notices.nothing(f"No metric fits **{plain(options.wanted)}**.")
         return
+    if shown.groups:
+        st.caption(_about_groups(shown))
     st.caption(_legend(fitting, shown))
     pinned = [metric for metric in url_state.texts(PINS) if metric in fitting]
     if pinned:
-        _section("pinned", pinned, fitting, shown, opened=True)
+        _section(PINNED, pinned, fitting, shown)
     for section, names in metric_groups.sections(set(fitting) - set(pinned)).items():
-        opened = section not in metric_groups.LAST or bool(options.wanted)
-        _section(section, names, fitting, shown, opened=opened)
+        _section(section, names, fitting, shown)
 
 
 def _shown(chosen: Choice, options: Options, metrics: Mapping[str, Sequence[Member]]) -> Shown:
@@ -119,16 +123,22 @@ def _hidden(one: Member, shown: Shown) -> bool:
     return any(each.hidden for each in said if each.applies_to(one.series.name))
 
 
-def _section(
-    name: str, names: Sequence[str], metrics: Mapping[str, list[Member]], shown: Shown, *, opened: bool
-) -> None:
-    head = grid.section(name, len(names), opened=opened)
+def _section(name: str, names: Sequence[str], metrics: Mapping[str, list[Member]], shown: Shown) -> None:
+    at_first = name not in metric_groups.LAST
+    turned = url_state.texts(TURNED)
+    searched = bool(shown.options.wanted)
+    head = grid.section(name, len(names), opened=searched or at_first != (name in turned))
+    # What a search has opened was not the viewer's choice.
+    if not searched and (bool(head.open) != at_first) != (name in turned):
+        url_state.set_texts(
+            TURNED, [one for one in turned if one != name] if name in turned else [*turned, name]
+        )
     with head:
         if head.open:
             some = grid.page_of(names, CHARTS_A_PAGE, key=f"page of {name}")
             for metric, cell in grid.cells(some, shown.options.columns):
                 with cell, notices.guarded(f"metric {metric}"):
-                    _pin(metric, pinned=name == "pinned")
+                    _pin(metric, pinned=name == PINNED)
                     _chart(metric, metrics[metric], shown)
 
 
@@ -165,8 +175,8 @@ def _legend(metrics: Mapping[str, Sequence[Member]], shown: Shown) -> str:
     splits = {name.split or "train" for name in names}
     strokes = {"train": "━━ train", "validation": "╍╍ validation", "test": "┅┅ test"}
     told = [strokes[split] for split in strokes if split in splits] if len(splits) > 1 else []
-    if shown.groups:
-        told.append(_about_groups(shown))
+    if shown.attempts:
+        told.append("┈┈ what a newer attempt of a run has replaced")
     if any(name.granularity == "epoch" for name in names):
         told.append("● one value for each epoch")
     if any(one.name.granularity == "batch" and one.run.framework == "keras" for one in members):
@@ -177,4 +187,11 @@ def _legend(metrics: Mapping[str, Sequence[Member]], shown: Shown) -> str:
 def _about_groups(shown: Shown) -> str:
     options = shown.options
     band = "" if options.band is Band.NONE else f", in a band of {options.band}"
-    return f"{options.centre} of the runs of one **{plain(shown.chosen.group_key or '')}**{band}"
+    sizes = Counter(shown.groups.values())
+    named = [
+        f"{run_picker.swatch(shown.chosen.group_colours[value])} {plain(value)} ({words.one_of(many, 'run')})"
+        for value, many in list(sizes.items())[:GROUPS_NAMED]
+    ]
+    more = f" and {len(sizes) - GROUPS_NAMED} more" if len(sizes) > GROUPS_NAMED else ""
+    key = plain(shown.chosen.group_key or "")
+    return f"{options.centre} of the runs of one **{key}**{band}: {'  '.join(named)}{more}"

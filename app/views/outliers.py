@@ -45,7 +45,8 @@ def limits(
         how: which values are left out.
         log: whether the axis is logarithmic: the ends are then above zero.
     """
-    if how is Outliers.SHOWN or (how is Outliers.AUTO and not is_duration(metric)):
+    # A logarithmic axis has room for a few huge values.
+    if how is Outliers.SHOWN or (how is Outliers.AUTO and (log or not is_duration(metric))):
         return None
     low, high = np.concatenate([np.empty(0), *lows]), np.concatenate([np.empty(0), *highs])
     known = np.isfinite(low) & np.isfinite(high) & ((low > 0) if log else True)

@@ -116,9 +116,7 @@ def _more(*, ranked: bool, grouped: bool, resumed: bool) -> dict[str, Any]:
         st.popover("Options", icon=":material/tune:"),
     ):
         found["log_y"] = _one_of("Vertical axis", [_LINEAR, _LOG], key="scale") == _LOG
-        found["log_x"] = (
-            _one_of("Horizontal axis, as far as it counts", [_LINEAR, _LOG], key="x_scale") == _LOG
-        )
+        found["log_x"] = _one_of("Horizontal axis", [_LINEAR, _LOG], key="x_scale") == _LOG
         found["outliers"] = _one_of(
             "Outliers",
             list(Outliers),
