@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..storage.kinds.graph import GraphData
+from ..storage.kinds.graph import GraphData, TensorShape
 from .graph_matching import match
 from .graph_units import Unit, units
 from .layer_kinds import (
@@ -93,7 +93,7 @@ def align(a: GraphData, b: GraphData) -> Alignment:
 
 
 def _pair(a: Unit, b: Unit, moves: bool) -> Pair:
-    sizes, other_sizes = sizes_of(a.shape), sizes_of(b.shape)
+    sizes, other_sizes = _sizes(a), _sizes(b)
     differs, notes = list[str](), list[str]()
     if not same_kind(a.kind, b.kind):
         differs.append("type")
@@ -112,14 +112,25 @@ def _pair(a: Unit, b: Unit, moves: bool) -> Pair:
     return Pair(a, b, tuple(differs), "; ".join(notes), matters=bool(differs))
 
 
+def _sizes(unit: Unit) -> TensorShape | None:
+    sizes = sizes_of(unit.shape)
+    if sizes is not None and unit.kind.startswith("global"):
+        # PyTorch keeps what was pooled away as sizes of 1, Keras does not.
+        return tuple(size for size in sizes if size != 1)
+    return sizes
+
+
 class _Spare:
     """The operations of a graph that no layer of their kind stands for: a relu that is called in code."""
 
     def __init__(self, data: GraphData, found: Sequence[Unit]) -> None:
         self._known = bool(data.nodes)
         by_path = {unit.path: unit.kind for unit in found}
-        kinds = ((kind_of_operation(node.op), node.module) for node in data.nodes)
-        self._left = Counter(kind for kind, module in kinds if not same_kind(by_path.get(module, ""), kind))
+        ran = Counter((kind_of_operation(node.op), node.module) for node in data.nodes)
+        self._left = Counter[str]()
+        for (kind, module), times in ran.items():
+            # A layer stands for one run of it: one that is called again is a layer and an operation.
+            self._left[kind] += times - (1 if same_kind(by_path.get(module, ""), kind) else 0)
 
     def take(self, kind: str) -> bool | None:
         """Take an operation of that kind; None when the graph tells no operations."""

@@ -18,6 +18,9 @@ from .layer_kinds import ACTIVATIONS, ANY_ACTIVATION
 MOST_CELLS = 9_000_000
 """Of the table in which units are matched: 3,000 layers beside 3,000 others. More are paired by name."""
 
+NEAR = 12
+"""Rows; units farther apart belong to other parts of their models."""
+
 Places: TypeAlias = list[tuple[int | None, int | None]]
 """Rows as places in the two sequences of units."""
 
@@ -26,14 +29,15 @@ _KIND, _MINOR_KIND, _PARAMETERS, _SIZES, _NAME = 8, 2, 6, 3, 2
 
 
 def match(ones: Sequence[Unit], others: Sequence[Unit]) -> Places:
-    """Return which units belong together, in order; a unit without a partner stands beside None.
+    """Return which units belong together; a unit without a partner stands beside None.
 
-    Swapping the sequences swaps the sides of each row.
+    The rows are in the order of both sequences, but for pairs out of branches that the two run in another
+    order: such a pair stands at the earlier of its places. Swapping the sequences swaps the sides of rows.
     """
     # Of two alignments equally good, the same one must be found whichever sequence comes first.
     if _key(ones) > _key(others):
-        return [(one, other) for other, one in _matched(others, ones)]
-    return _matched(ones, others)
+        return [(one, other) for other, one in _crossed(_matched(others, ones), others, ones)]
+    return _crossed(_matched(ones, others), ones, others)
 
 
 def _key(sequence: Sequence[Unit]) -> list[str]:
@@ -57,6 +61,38 @@ def _matched(ones: Sequence[Unit], others: Sequence[Unit]) -> Places:
     ]
     places += [(len(ones) - back, len(others) - back) for back in range(tail, 0, -1)]
     return places
+
+
+def _crossed(places: Places, ones: Sequence[Unit], others: Sequence[Unit]) -> Places:
+    """Join units without a partner that are near each other and quite the same."""
+    waiting = [row for row, (_, other) in enumerate(places) if other is None]
+    found: dict[int, int] = {}
+    taken: set[int] = set()
+    for row in waiting:
+        near = range(max(row - NEAR, 0), min(row + NEAR + 1, len(places)))
+        for partner in sorted(near, key=lambda place: abs(place - row)):
+            one, (none, other) = places[row][0], places[partner]
+            if one is None or other is None or none is not None or partner in taken:
+                continue
+            if _alike(ones[one], others[other]):
+                found[min(row, partner)], found[max(row, partner)] = max(row, partner), -1
+                taken.add(partner)
+                break
+    joined: Places = []
+    for row, (one, other) in enumerate(places):
+        partner = found.get(row)
+        if partner is None:
+            joined.append((one, other))
+        elif partner >= 0:
+            late_one, late_other = places[partner]
+            joined.append((late_one if one is None else one, late_other if other is None else other))
+    return joined
+
+
+def _alike(one: Unit, other: Unit) -> bool:
+    same_size = _sizes_key(one) == _sizes_key(other)
+    same_held = (one.trainable or one.parameters) == (other.trainable or other.parameters)
+    return one.kind == other.kind and same_size and same_held
 
 
 def _search(ones: Sequence[Unit], others: Sequence[Unit]) -> Places:

@@ -19,7 +19,12 @@ ACTIVATIONS = frozenset(
         *("softsign", "hardswish", ANY_ACTIVATION),
     )
 )
-MOVES_DATA = frozenset(("flatten", "reshape", "permute", "identity", "add", "concatenate", "multiply", INPUT))
+MOVES_DATA = frozenset(
+    (
+        *("flatten", "reshape", "permute", "identity", "add", "subtract", "multiply", "concatenate"),
+        *("pad1d", "pad2d", "pad3d", "cropping1d", "cropping2d", "cropping3d", INPUT),
+    )
+)
 """Layers that only arrange what others computed; code often does it without a layer."""
 WHOLE = frozenset(("multiheadattention", "lstm", "gru", "rnn", "bidirectional"))
 """Layers whose inner layers differ from framework to framework; they are compared as one."""
