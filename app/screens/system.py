@@ -92,14 +92,14 @@ def _section(
     if not head.open:
         return
     with head:
-        charts = [
-            (measure, words, members)
-            for measure, all_members in measures.items()
-            for words, members in _charts(all_members, options)
-        ]
-        for (measure, words, members), cell in grid.cells(charts, options.columns):
-            with cell, notices.guarded(f"{measure.title} {words}"):
-                _chart(measure, words, members, measures[measure], chosen, axis)
+        every = [(one, words, part) for one in measures for words, part in _charts(measures[one], options)]
+        # Ranks side by side: those of one measure begin a row.
+        split = options.by_rank and any(words for _, words, _ in every)
+        rows = [[each for each in every if each[0] is one] for one in measures] if split else [every]
+        for row in rows:
+            for (measure, words, members), cell in grid.cells(row, options.columns):
+                with cell, notices.guarded(f"{measure.title} {words}"):
+                    _chart(measure, words, members, measures[measure], chosen, axis)
 
 
 def _charts(members: Sequence[Reading], options: Options) -> list[tuple[str, list[Reading]]]:
@@ -119,7 +119,7 @@ def _chart(
     axis: Axis,
 ) -> None:
     lines = _lines(measure, members, chosen, axis)
-    title = f"{measure.label} · {words}" if words else measure.label
+    title = f"{words} · {measure.label}" if words else measure.label
     look = Look(axis, 0.0, outliers=Outliers.AUTO if measure.unit == "s" else Outliers.SHOWN)
     figure = scalar.figure(title, lines, look)
     if measure.percent:

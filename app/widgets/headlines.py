@@ -20,6 +20,7 @@ def draw(found: Mapping[Measure, Sequence[Reading]], chosen: Choice) -> None:
     """Draw tiles for one run, a table for several."""
     measures = [one for one in found if one.headline]
     if len(chosen.runs) == 1:
+        st.caption("Median over the run, all devices and ranks together, and the peak.")
         with st.container(horizontal=True):
             for one in measures:
                 _tile(one, _figures(one, found[one], chosen.runs[0].run_id))
@@ -49,9 +50,7 @@ def _tile(measure: Measure, figures: tuple[float, float]) -> None:
         f"peak {_number(peak)}{unit}",
         delta_color="off",
         delta_arrow="off",
-        border=True,
-        width=190,
-        help=f"The median over the run; all of the devices and ranks of {measure.title} count.",
+        width=150,
     )
 
 
