@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .app.notebook import notebook as notebook
     from .storage.query import open as open
     from .trackers.public import *  # noqa: F403 - trackers/public.py lists the names
     from .trackers.public import Run
@@ -24,15 +25,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LIVE = ("config", "run", "summary")
+_OTHERS = {"open": "storage.query", "notebook": "app.notebook"}
 
 
 def __getattr__(name: str) -> Any:
     if name in _LIVE:
         return _load("trackers.surface.active").live(name)
-    if name == "open":
-        value = _load("storage.query").open
+    if name in _OTHERS:
+        value = getattr(_load(_OTHERS[name]), name)
     elif name == "__all__":
-        value = sorted([*_load("trackers.public").__all__, "open"])
+        value = sorted([*_load("trackers.public").__all__, *_OTHERS])
     elif not name.startswith("_") and name in _load("trackers.public").__all__:
         value = getattr(_load("trackers.public"), name)
     else:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
-import webbrowser
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -35,14 +33,16 @@ SHUTDOWN_SECONDS = 3
 """How long requests that are under way may take once the dashboard is asked to stop."""
 
 
-def serve(store: str | None, port: int, *, entrance: Entrance = PRIVATE, open_browser: bool = False) -> None:
-    """Run the dashboard until Ctrl-C or SIGTERM, and print its address once it answers.
+def serve(
+    store: str | None, port: int, announce: Callable[[str, str], None], *, entrance: Entrance = PRIVATE
+) -> None:
+    """Run the dashboard until Ctrl-C or SIGTERM.
 
     Args:
         store: path or URL; None stands for STEPSCOPE_STORE or the default.
         port: where to listen; 0 takes any free port.
+        announce: called with a sentence for people and the address, once it answers there.
         entrance: on which address, and who may come in.
-        open_browser: also open a browser there.
 
     Raises:
         PortTaken: another program listens there.
@@ -57,13 +57,7 @@ def serve(store: str | None, port: int, *, entrance: Entrance = PRIVATE, open_br
         access = entrance.access(port)
         address = entrance.address(port)
         hint = _look_at(location.url)
-
-        def announce() -> None:
-            print(f"{hint}Stepscope shows {location.display} on {address} (Ctrl-C stops it)", flush=True)
-            if open_browser:
-                # A browser of the terminal would otherwise hold up the server that it asks.
-                threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-
+        told = f"{hint}Stepscope shows {location.display} on {address} (Ctrl-C stops it)"
         apply_settings(port)
         news = changes.Changes()
         config = uvicorn.Config(
@@ -74,7 +68,7 @@ def serve(store: str | None, port: int, *, entrance: Entrance = PRIVATE, open_br
             # On this machine, or through a tunnel that compresses itself, it only takes time.
             ws_per_message_deflate=False,
         )
-        _Server(config, announce, news.stop).run(sockets=[listener])
+        _Server(config, lambda: announce(told, address), news.stop).run(sockets=[listener])
 
 
 def build_app(store: str, access: Access, news: changes.Changes) -> st.App:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import select
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from typing import IO, Self
 
 from ..storage.errors import StepscopeError
+from .child_process import end, first_line
 
 START_SECONDS = 60.0
 """How long Visdom may take to listen: it imports scipy, which can be slow on a cold disk."""
-STOP_SECONDS = 3.0
 
 
 class VisdomUnavailable(StepscopeError):
@@ -48,7 +46,7 @@ class VisdomProcess:
         assert process.stdin is not None  # noqa: S101 - both are pipes, as asked for above
         assert process.stdout is not None  # noqa: S101
         with process.stdout as answer:
-            port = _first_line(answer).strip()
+            port = first_line(answer, START_SECONDS).strip()
         child = cls(process, process.stdin, f"http://127.0.0.1:{port}")
         if not port.isdecimal():
             child.stop()
@@ -64,19 +62,4 @@ class VisdomProcess:
 
     def stop(self) -> None:
         """Ask the child to end; end it by force when it does not."""
-        self.lifeline.close()
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-
-def _first_line(pipe: IO[str]) -> str:
-    """Return the first line, or nothing when none comes in time or the pipe ends."""
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
-        readable, _, _ = select.select([pipe], [], [], 0.2)
-        if readable:
-            return pipe.readline()
-    return ""
+        end(self.process)

@@ -1,6 +1,6 @@
 """All that `import stepscope` offers for logging; the root hands it on, and loads it when it is first used.
 
-Reading, `stepscope.open`, is the root's own matter: it may make tables with pandas, which trackers know not.
+`stepscope.open` and `stepscope.notebook` are the root's own matter: they read and show; trackers do not.
 """
 
 from ..storage.errors import StepscopeError

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import threading
+import webbrowser
 from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,7 +67,17 @@ def run(options: argparse.Namespace) -> None:
     from ..server import serve  # noqa: PLC0415
 
     entrance = Entrance(options.host, tuple(options.name), password, options.oidc)
-    serve(options.store, options.port, entrance=entrance, open_browser=options.open)
+    serve(options.store, options.port, _announce_and_open if options.open else _announce, entrance=entrance)
+
+
+def _announce(sentence: str, _address: str) -> None:
+    print(sentence, flush=True)
+
+
+def _announce_and_open(sentence: str, address: str) -> None:
+    _announce(sentence, address)
+    # A browser of the terminal would otherwise hold up the server that it asks.
+    threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
 
 def read_password(options: argparse.Namespace) -> str | None:

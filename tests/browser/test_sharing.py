@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import threading
 import zipfile
 from collections.abc import Callable, Generator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from contracts.filled_store import fill
 from served import serve
+from stepscope.app.notebook import Dashboard
 
 pytestmark = pytest.mark.browser
 PASSWORD = "correct horse battery"  # noqa: S105 - it guards nothing
@@ -58,3 +61,27 @@ def test_a_viewer_logs_in_exports_and_leaves(
     expect(opened.value.get_by_label("Password")).to_be_visible()
     page.goto(shared)
     expect(page.get_by_label("Password")).to_be_visible()
+
+
+def test_a_notebook_of_another_origin_shows_the_dashboard(
+    page: Page, dashboard: str, store_url: str, shot: Callable[[str], None]
+) -> None:
+    fill(store_url)
+    shown = Dashboard(dashboard, 700, None)
+    cell = f"<!doctype html><title>Notebook</title><h1>Notebook</h1>{shown._repr_html_()}".encode()
+
+    class Notebook(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(cell)
+
+    with HTTPServer(("127.0.0.1", 0), Notebook) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page.goto(f"http://localhost:{server.server_port}/")
+        frame = page.frame_locator("iframe[title=Stepscope]")
+        frame.get_by_role("link", name="Charts").click()
+        expect(frame.get_by_text("Loss").first).to_be_visible()
+        shot("notebook")
+        server.shutdown()
