@@ -47,7 +47,7 @@ test-all: $(VENV)/.stamp-test check ## All tests, those of a minute too, with br
 	@$(BIN)/coverage report --include="storage/*" --fail-under=$(COVERAGE_FLOOR)
 	@$(BIN)/coverage report --include="trackers/*" --fail-under=$(COVERAGE_FLOOR)
 
-bench: $(VENV)/.stamp-demo ## Measure Stepscope beside other trackers (ARGS="--quick --only log_call")
+bench: $(VENV)/.stamp-test ## Measure Stepscope beside other trackers (ARGS="--quick --only log_call")
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 check: $(VENV)/.stamp-test ## Formatting, lint, types and the layers

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stepscope.storage.chunks import Columns
 from stepscope.storage.journal_read import Position, SeriesDefinition
@@ -45,16 +46,44 @@ def add_run(
     config: Mapping[str, Any] | None = None,
 ) -> str:
     """Store such a run beside those that are there; return its id."""
+    return _store(
+        writer, f"{points:,} points", config or {}, _batches(points, series, batch, float32=float32)
+    )
+
+
+def _store(writer: Writer, name: str, config: Mapping[str, Any], batches: Iterator[NewPoints]) -> str:
     now = time.time()
     run_id = "".join(secrets.choice("0123456789ABCDEFGHJKMNPQRSTVWXYZ") for _ in range(10))
-    run = Run(run_id, "big", f"{points:,} points", RunState.RUNNING, now, now, config=config or {})
-    writer.create_run(run)
+    writer.create_run(Run(run_id, "big", name, RunState.RUNNING, now, now, config=config))
     cursor = writer.open_journal(run_id, f"{run_id}-big", 0)
-    for number, new in enumerate(_batches(points, series, batch, float32=float32), 1):
+    for number, new in enumerate(batches, 1):
         writer.commit(cursor, Batch(Position(number), Position(), points=new))
     writer.seal(run_id, cursor.journal_no)
     writer.update_run(run_id, {"state": RunState.FINISHED, "finished_at": time.time()})
     return run_id
+
+
+def add_curves(writer: Writer, name: str, values: NDArray[np.float64], *, batch: int = BATCH) -> str:
+    """Store a finished run of several series, `metric/0` and so on; return its id.
+
+    Args:
+        writer: of the store.
+        name: the run's.
+        values: float64 (series, points).
+        batch: points a commit.
+    """
+    series, points = values.shape
+    steps = np.repeat(np.arange(points), series)
+    numbers = np.tile(np.arange(series, dtype=np.uint32), points)
+    columns = Columns(steps, 1.7e9 + steps * 1e-3, values.T.ravel())
+    definitions = {number: SeriesDefinition(f"metric/{number}", "scalar", {}) for number in range(series)}
+
+    def batches() -> Iterator[NewPoints]:
+        for start in range(0, len(steps), batch):
+            part = slice(start, start + batch)
+            yield NewPoints(numbers[part], columns.take(part), definitions)
+
+    return _store(writer, name, {}, batches())
 
 
 def _batches(points: int, series: int, batch: int, *, float32: bool) -> Iterator[NewPoints]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from figures import (
+    dashboard,
     growth,
     hooks,
     import_time,
@@ -29,6 +30,7 @@ _MODULES = (
     import_time,
     listing,
     hooks,
+    dashboard,
 )
 
 FIGURES: dict[str, Figure] = {figure.name: figure for module in _MODULES for figure in module.FIGURES}
