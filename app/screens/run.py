@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, cast
 
 import streamlit as st
 
-from ...storage.model import SYSTEM_PREFIX, Run, RunState
+from ...storage.model import SYSTEM_PREFIX, Run, RunState, Series
 from ...storage.nested import flatten
 from .. import queries
-from ..views import text
+from ..progress import progress_of
 from ..views.words import LONGEST_CAPTION, LONGEST_NAME, count, duration, not_stored, number, plain
-from ..widgets import notices, page, run_reports, table
+from ..widgets import export, notices, page, run_notes, run_reports, table
 from ..widgets.run_picker import Choice, choose_one
 
 COST_SERIES = SYSTEM_PREFIX + "stepscope/cost_percent"
@@ -24,6 +24,16 @@ STATE_COLOURS: dict[RunState, Literal["green", "blue", "red", "orange"]] = {
     RunState.FAILED: "red",
     RunState.KILLED: "orange",
 }
+LONGEST_DIFF = 100_000
+"""Characters of a code diff that are shown: more would hold the browser up."""
+LINKS = {
+    "Charts": "charts",
+    "Distributions": "distributions",
+    "Media": "media",
+    "Graph": "graph",
+    "System": "system",
+}
+"""Pages that show this run alone."""
 
 
 def show() -> None:
@@ -34,19 +44,23 @@ def show() -> None:
 def _draw(chosen: Choice, _: None) -> None:
     run = choose_one(chosen)
     _head(run)
-    if run.error:
-        st.error("The run failed with an exception.", icon=":material/error:")
-        st.code(run.error, language="python")
+    run_reports.failure(run)
     with notices.guarded(f"The alerts of run {run.name}"):
         run_reports.alerts(run)
     if run.dropped:
         st.warning(plain(not_stored(run.dropped)), icon=":material/warning:")
-    if run.notes:
-        with st.container(border=True):
-            st.markdown(text.figure(text.TextData(run.notes)))
-    for place, (title, draw) in zip(st.tabs(list(_TABS)), _TABS.items(), strict=True):
-        with place, notices.guarded(f"{title} of run {run.name}"):
-            draw(run)
+    titles = list(_PARTS)
+    title = st.segmented_control(
+        "Part",
+        titles,
+        default=titles[0],
+        required=True,
+        key="part",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    with notices.guarded(f"{title} of run {run.name}"):
+        _PARTS[title or titles[0]](run)
 
 
 def _head(run: Run) -> None:
@@ -55,22 +69,45 @@ def _head(run: Run) -> None:
         st.badge(run.state, color=STATE_COLOURS[run.state])
         for tag in run.tags:
             st.badge(plain(tag, LONGEST_NAME), color="gray")
+        st.space("stretch")
+        export.button([run.run_id], key="export_run")
+    found = queries.series([run.run_id], "scalar")
+    if run.state is RunState.RUNNING:
+        _progress(run, found)
     facts = {
         "Project": run.project,
         "Group": run.group,
         "Framework": run.framework,
         "Started": _time(run.created_at),
         "Duration": duration(run.duration),
+        "Attempts": run.attempt + 1 if run.attempt else None,
         "Host": f"{run.host}, process {run.pid}" if run.host else None,
-        "Tracker": _cost(run),
+        "Tracker": _cost(found),
         "Id": run.run_id,
     }
     _facts(facts)
+    if run.notes:
+        st.markdown(f":small[{plain(run.notes, LONGEST_CAPTION)}]")
+    st.markdown(" · ".join(f"[{page_name}]({path}?runs={run.run_id})" for page_name, path in LINKS.items()))
 
 
-def _cost(run: Run) -> str | None:
+def _progress(run: Run, found: Sequence[Series]) -> None:
+    """Draw how far a running run is, and how long the rest takes if it goes on so."""
+    own = [one for one in found if not one.name.startswith(SYSTEM_PREFIX)]
+    names = queries.naming()
+    epochs = [one.last_value for one in own if names.parse(one.name).metric == "epoch"]
+    step = max((one.last_step for one in own if one.last_step is not None), default=None)
+    known = progress_of(run, max((epoch for epoch in epochs if epoch is not None), default=None), step)
+    if known.share is None:
+        st.caption(plain(known.words))
+        return
+    rest = f" · about {duration(run.duration * (1 / known.share - 1))} to go" if known.share else ""
+    st.progress(known.share, plain(known.words + rest))
+
+
+def _cost(found: Sequence[Series]) -> str | None:
     """Return what the tracker itself took of the training's time, where a hook measured it."""
-    known = [one.last_value for one in queries.series([run.run_id], "scalar") if one.name == COST_SERIES]
+    known = [one.last_value for one in found if one.name == COST_SERIES]
     costs = [cost for cost in known if cost is not None]
     return f"cost {max(costs):.2g} % of step time" if costs else None
 
@@ -153,7 +190,10 @@ def _code(run: Run) -> None:
     _table(flatten(git))
     if diff:
         st.caption("Changes that were not committed")
-        st.code(str(diff), language="diff")
+        text = str(diff)
+        st.code(text[:LONGEST_DIFF], language="diff")
+        if len(text) > LONGEST_DIFF:
+            st.caption(f"{count(len(text) - LONGEST_DIFF)} more characters are not shown.")
 
 
 def _attempts(run: Run) -> None:
@@ -184,7 +224,7 @@ def _mapping(value: object) -> dict[str, Any]:
     return dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else {}
 
 
-_TABS = {
+_PARTS = {
     "Metrics": _metrics,
     "Console": run_reports.console,
     "Artifacts": run_reports.artifacts,
@@ -192,4 +232,5 @@ _TABS = {
     "Environment": _environment,
     "Code": _code,
     "Attempts": _attempts,
+    "Notes": run_notes.draw,
 }

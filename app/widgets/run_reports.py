@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from html import escape
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
 from ...storage.artifacts import ArtifactInfo
-from ...storage.console import ConsoleLine, Printed
 from ...storage.events import Alert
 from ...storage.model import Run, words_of
 from ...storage.nested import flatten
 from .. import queries
 from ..commands.output import size
 from ..downloads import address_of
-from ..views.words import count, one_of, plain, valid
+from ..views import tracebacks
+from ..views.words import LONGEST_CAPTION, count, one_of, plain
+from . import console as printed
 from . import notices, table
 
 SHOWN_ALERTS = 3
-MOST_LINES = 1000
-"""Lines of a process that are shown: its last ones."""
 MOST_FILES = 200
 _ICONS = {"info": ":material/info:", "warning": ":material/warning:", "error": ":material/error:"}
-_STYLE = """<style>
-.stepscope-console { max-height: 32rem; overflow: auto; margin: 0; padding: .6rem .8rem; border-radius: .5rem;
-  font: .82rem/1.45 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere;
-  background: rgba(128, 128, 128, .09); }
-.stepscope-console .e { box-shadow: inset 3px 0 #d9534f; padding-left: .6rem;
-  display: inline-block; width: 100%; }
-.stepscope-console .o { opacity: .6; font-style: italic; }
-</style>"""
 
 
 def alerts(run: Run) -> None:
@@ -51,17 +41,24 @@ def alerts(run: Run) -> None:
             table.draw(columns, alt=f"Older alerts of run {run.name}", most_rows=10)
 
 
+def failure(run: Run) -> None:
+    """Draw the exception that ended the run, its place first."""
+    if not run.error:
+        return
+    told = tracebacks.read(run.error)
+    place = f"  \n{plain(told.place, LONGEST_CAPTION)}" if told.place else ""
+    st.error(f"**{plain(told.what)}**{place}", icon=":material/error:")
+    with st.expander("Traceback"):
+        st.code(run.error, language="python")
+
+
 def console(run: Run) -> None:
     """Draw what the run's processes printed."""
     found = queries.console(run.run_id)
     if not found:
         notices.nothing("Nothing was printed, or the console is not kept (`console=False`).")
         return
-    titles = [one.title for one in found]
-    title = titles[-1]
-    if len(titles) > 1:
-        title = st.selectbox("Process", titles, index=len(titles) - 1, key="process") or title
-    _printed(found[titles.index(title)])
+    printed.draw(found, run.name)
 
 
 def artifacts(run: Run) -> None:
@@ -98,27 +95,6 @@ def _alert(alert: Alert) -> None:
     where = ", ".join(word for word in (f"step {count(alert.step)}", words_of(alert.context)) if word)
     text = f"**{plain(alert.title)}** · {plain(where)}"
     draw(f"{text}  \n{plain(alert.text)}" if alert.text else text, icon=_ICONS.get(alert.level))
-
-
-def _printed(one: Printed) -> None:
-    shown = one.lines[-MOST_LINES:]
-    words = [one_of(len(one.lines), "line")]
-    if len(one.lines) > MOST_LINES:
-        words.append(f"the last {count(MOST_LINES)} shown")
-    if one.left_out:
-        words.append(f"{count(one.left_out)} bytes in the middle were left out")
-    st.caption(f"{', '.join(words)}  ·  stderr has a red edge")
-    st.html(_STYLE + f'<pre class="stepscope-console">{_html(shown)}</pre>')
-
-
-def _html(lines: Sequence[ConsoleLine]) -> str:
-    classes = {"stderr": "e", "stdout": "", "": "o"}
-    return "\n".join(
-        f'<span class="{kind}">{escape(valid(line.text)) or " "}</span>'
-        if (kind := classes.get(line.stream, ""))
-        else escape(valid(line.text))
-        for line in lines
-    )
 
 
 def _artifact(one: ArtifactInfo) -> None:
