@@ -115,11 +115,15 @@ _MISSING = object()
 
 
 def _fact(name: str, values: Sequence[object]) -> Fact:
-    texts = tuple(NOTHING if value is _MISSING else _text(value) for value in values)
-    return Fact(name, texts, len(set(texts)) > 1)
+    exact = {NOTHING if value is _MISSING else repr(value) for value in values}
+    return Fact(name, tuple(map(_text, values)), len(exact) > 1)
 
 
 def _text(value: object) -> str:
+    if value is _MISSING:
+        return NOTHING
+    if isinstance(value, float):
+        return f"{value:.12g}"  # 0.3 rather than 0.30000000000000004
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 

@@ -9,12 +9,15 @@ from .comparison import Comparison, Parted, curve_on
 from .comparison_curves import Axis, Curve
 from .comparison_metrics import MetricRow
 from .comparison_tables import place
-from .views.words import LONGEST_NAME, brief
+from .views.words import brief
 
 DASHES = ("", "7,4", "2,3", "9,3,2,3", "12,4", "5,2,1,2", "1,4", "14,3,4,3")
 """One for each run, so that lines can be told apart without their colours; as SVG and plotly take them."""
 MOST_MARKS = 3
 """Partings that one chart points out: those of more runs are in the table."""
+
+
+_LONGEST_WORD = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,13 @@ def strokes_of(found: Comparison, row: MetricRow, axis: Axis, colours: Mapping[s
 
 
 def marks_of(found: Comparison, row: MetricRow, parted: Sequence[Parted]) -> list[Mark]:
-    """Return where the curves of a metric part, the first MOST_MARKS of them."""
-    here = [(one, one.parting.at) for one in parted if one.row.key == row.key]
-    return [Mark(at, _word(found, one, at)) for one, at in here if at is not None][:MOST_MARKS]
+    """Return where the curves of a metric part, the first MOST_MARKS places of them."""
+    runs: dict[float, list[int]] = {}
+    for one in parted:
+        if one.row.key == row.key and one.parting.at is not None:
+            runs.setdefault(one.parting.at, []).append(one.run)
+    axis = parted[0].axis if parted else Axis.STEP
+    return [Mark(at, _word(found, runs[at], place(at, axis))) for at in sorted(runs)[:MOST_MARKS]]
 
 
 def dash_of(run: int) -> str:
@@ -68,10 +75,8 @@ def dash_of(run: int) -> str:
     return DASHES[run % len(DASHES)]
 
 
-def _word(found: Comparison, one: Parted, at: float) -> str:
-    where = place(at, one.axis)
-    return (
-        f"part at {where}"
-        if len(found.runs) == 2
-        else f"{brief(found.runs[one.run].name, LONGEST_NAME)}: {where}"
-    )
+def _word(found: Comparison, runs: Sequence[int], where: str) -> str:
+    if len(found.runs) == 2:
+        return f"part at {where}"
+    names = brief(found.runs[runs[0]].name, _LONGEST_WORD) if len(runs) == 1 else f"{len(runs)} runs"
+    return f"{names}: {where}"

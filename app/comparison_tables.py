@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from .comparison import Comparison, GraphParity, Parted, Spread
 from .comparison_costs import Cost, words
 from .comparison_curves import Axis
-from .comparison_facts import Fact
+from .comparison_facts import CodeDifference, Fact
 from .comparison_metrics import Arrival, Best, MetricRow, arrivals
 from .graph_units import Unit
-from .views.words import NOTHING, TIMES, count, duration, number, shape, short_count
+from .views.words import NOTHING, TIMES, brief, count, duration, number, shape, short_count
 
 DIFFERS, SAME, BEST = "≠", "=", "★"
 LONGEST_VALUE = 300
+LONGEST_HEAD = 32
+"""Characters of a run's name at the head of a column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,9 @@ def times_to(found: Comparison, row: MetricRow, target: float) -> Sheet:
         Row(("Step", *(_step(one) for one in when))),
     )
     title = f"Time to {row.name} {sign} {number(target)}"
-    return Sheet(title, ("Reached", *_names(found)), lines, "The first time that a run logged a value as good")
+    return Sheet(
+        title, ("Reached", *_names(found)), lines, "The first time that a run logged a value as good"
+    )
 
 
 def costs(found: Comparison, given: Sequence[Cost]) -> Sheet:
@@ -143,7 +147,7 @@ def models(found: Comparison, parity: GraphParity) -> Sheet:
         )
         for pair in parity.alignment.rows
     ]
-    one, two = found.runs[0].name, found.runs[parity.run].name
+    one, two = (brief(found.runs[run].name, LONGEST_HEAD) for run in (0, parity.run))
     head = (
         "",
         one,
@@ -175,6 +179,14 @@ def groups(given: Sequence[Spread]) -> Sheet:
     return Sheet("Repeated runs", head, tuple(lines), "Final values")
 
 
+def codes(found: Comparison) -> list[tuple[str, CodeDifference]]:
+    """Return what is known of the code, with the names of the runs of which the same is known."""
+    names: dict[CodeDifference, list[str]] = {}
+    for run, code in zip(found.runs[1:], found.code, strict=True):
+        names.setdefault(code, []).append(brief(run.name, LONGEST_HEAD))
+    return [(", ".join(runs), code) for code, runs in names.items()]
+
+
 def place(at: float, axis: Axis) -> str:
     """Return a place of an axis in words: "step 340", "epoch 5", "12 s"."""
     if axis is Axis.RELATIVE:
@@ -183,7 +195,7 @@ def place(at: float, axis: Axis) -> str:
 
 
 def _names(found: Comparison) -> list[str]:
-    return [one.name for one in found.runs]
+    return [brief(one.name, LONGEST_HEAD) for one in found.runs]
 
 
 def _marked(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from . import comparison_tables as tables
@@ -10,6 +11,8 @@ from .comparison_costs import words
 from .comparison_metrics import Arrival, MetricRow, arrivals
 from .views.words import TIMES, count, duration, number, one_of, short_count
 
+FEW_RUNS = 3
+"""Of more, the first and the last are named."""
 _TOLD_COSTS = ("Throughput, median", "Peak memory of a GPU", "Peak memory of the process")
 
 
@@ -59,22 +62,36 @@ def _setting(found: Comparison) -> Iterator[str]:
 
 
 def _reached(found: Comparison, row: MetricRow) -> str:
-    parts = [
-        f"{one.name} {number(value)}"
-        for one, value in zip(found.runs, row.last, strict=True)
-        if value is not None
+    known = [
+        (run.name, value)
+        for run, value in zip(found.runs, row.last, strict=True)
+        if value is not None and math.isfinite(value)
     ]
-    return f"Final {row.name}: {', '.join(parts)}."
+    if len(found.runs) > FEW_RUNS and known:
+        ranked = sorted(known, key=lambda item: item[1], reverse=row.higher_is_better)
+        (best, high), (worst, low) = ranked[0], ranked[-1]
+        return f"Final {row.name}: from {number(high)} of {best} to {number(low)} of {worst}."
+    return f"Final {row.name}: {', '.join(f'{name} {number(value)}' for name, value in known)}."
 
 
 def _took(found: Comparison, row: MetricRow, target: float) -> str:
-    when = arrivals(row, target)
-    parts = [
-        f"{run.name} {_when(one)}"
-        for run, one, cell in zip(found.runs, when, row.cells, strict=True)
+    when = [
+        (run.name, one)
+        for run, one, cell in zip(found.runs, arrivals(row, target), row.cells, strict=True)
         if cell is not None
     ]
-    return f"Time to {row.name} {'≥' if row.higher_is_better else '≤'} {number(target)}: {', '.join(parts)}."
+    head = f"Time to {row.name} {'≥' if row.higher_is_better else '≤'} {number(target)}"
+    if len(found.runs) <= FEW_RUNS:
+        return f"{head}: {', '.join(f'{name} {_when(one)}' for name, one in when)}."
+    ranked = sorted(
+        ((one.seconds, name, one) for name, one in when if one is not None), key=lambda item: item[:2]
+    )
+    if not ranked:
+        return f"{head}: no run reached it."
+    never = len(when) - len(ranked)
+    rest = f"; {one_of(never, 'run')} never" if never else ""
+    (_, first, earliest), (_, last, latest) = ranked[0], ranked[-1]
+    return f"{head}: first {first} {_when(earliest)}, last {last} {_when(latest)}{rest}."
 
 
 def _when(one: Arrival | None) -> str:
@@ -82,16 +99,26 @@ def _when(one: Arrival | None) -> str:
 
 
 def _parted(found: Comparison, row: MetricRow | None, parted: Sequence[Parted]) -> Iterator[str]:
-    for one in parted:
-        if row is None or one.row.key != row.key or one.parting.reason:
-            continue
-        base, other = found.runs[0].name, found.runs[one.run].name
-        if one.parting.at is None:
-            yield f"The curves of {row.name} of {base} and {other} never part by more than their noise."
-            continue
-        end = ", and are the same again at the end" if one.parting.meet else ""
-        at = tables.place(one.parting.at, one.axis)
-        yield f"The curves of {row.name} of {base} and {other} part at {at}{end}."
+    here = [one for one in parted if row is not None and one.row.key == row.key and not one.parting.reason]
+    if row is None or not here:
+        return
+    base = found.runs[0].name
+    if len(here) == 1:
+        names = f"The curves of {row.name} of {base} and {found.runs[here[0].run].name}"
+        yield f"{names} {_where(here[0])}."
+        return
+    told: dict[str, list[str]] = {}
+    for one in here:
+        told.setdefault(_where(one), []).append(found.runs[one.run].name)
+    parts = "; ".join(f"{', '.join(names)} {where}" for where, names in told.items())
+    yield f"The curves of {row.name}, beside that of {base}: {parts}."
+
+
+def _where(one: Parted) -> str:
+    if one.parting.at is None:
+        return "never part by more than their noise"
+    end = ", and are the same again at the end" if one.parting.meet else ""
+    return f"part at {tables.place(one.parting.at, one.axis)}{end}"
 
 
 def _spent(found: Comparison) -> Iterator[str]:
@@ -101,20 +128,25 @@ def _spent(found: Comparison) -> Iterator[str]:
         if cost.name not in _TOLD_COSTS or not first:
             continue
         others = [
-            f"{run.name} {words(value, cost.unit)} ({value / first:.2f}\u00a0{TIMES})"
+            (value / first, f"{run.name} {words(value, cost.unit)} ({value / first:.2f}\u00a0{TIMES})")
             for run, value in zip(found.runs[1:], cost.values[1:], strict=True)
             if value is not None
         ]
+        if len(others) > FEW_RUNS:
+            others = [min(others), max(others)]
         if others:
-            yield f"{cost.name}: {base} {words(first, cost.unit)}, {', '.join(others)}."
+            told = ", ".join(dict.fromkeys(text for _, text in others))
+            yield f"{cost.name}: {base} {words(first, cost.unit)}, {told}."
 
 
 def _models(found: Comparison) -> Iterator[str]:
+    one = found.runs[0]
+    same = [found.runs[parity.run].name for parity in found.graphs if parity.alignment.same]
+    if same and one.graph:
+        size = short_count(one.graph.parameters)
+        names = f"{one.name} and {', '.join(same)}"
+        yield f"The models of {names} are the same layer by layer, {size} parameters."
     for parity in found.graphs:
-        one, two = found.runs[0], found.runs[parity.run]
-        if parity.alignment.same and one.graph:
-            size = short_count(one.graph.parameters)
-            yield f"The models of {one.name} and {two.name} are the same layer by layer, {size} parameters."
-        elif parity.alignment.differing:
+        if parity.alignment.differing:
             many = one_of(len(parity.alignment.differing), "layer")
-            yield f"The models of {one.name} and {two.name} differ in {many}."
+            yield f"The models of {one.name} and {found.runs[parity.run].name} differ in {many}."

@@ -25,6 +25,7 @@ from .comparison_words import headline, in_short
 from .views.words import LONGEST_NAME, brief, count, one_of, valid
 
 MOST_CHARTS = 8
+LONGEST_WORD = 24
 _STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'none'; base-uri 'none'"
@@ -111,9 +112,9 @@ def _runs(found: Comparison, shown: Shown) -> Iterator[str]:
     }
     told = {title: cells for title, cells in columns.items() if any(cells)}
     head = "".join(f'<th scope="col">{word}</th>' for word in ("", *told))
-    yield f'<div class="wide"><table class="whole"><thead><tr>{head}</tr></thead><tbody>'
+    yield f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>'
     for place in range(len(found.runs)):
-        cells = "".join(f"<td>{_safe(column[place])}</td>" for column in told.values())
+        cells = "".join(_cell(column[place]) for column in told.values())
         yield f"<tr><td>{_swatch(found, shown, place)}</td>{cells}</tr>"
     yield "</tbody></table></div>"
 
@@ -161,7 +162,12 @@ def _models(found: Comparison) -> Iterator[str]:
     if found.graphs:
         yield "<h2>Models</h2>"
     for parity in found.graphs:
-        yield _section(tables.models(found, parity))
+        sheet = tables.models(found, parity)
+        if parity.alignment.same and len(found.graphs) > 1:
+            told = f"{sheet.title}: the same layer by layer"
+            yield f"<details><summary>{_safe(told)}</summary>{_table(sheet, '')}</details>"
+        else:
+            yield _section(sheet)
 
 
 def _differences(found: Comparison) -> Iterator[str]:
@@ -169,8 +175,8 @@ def _differences(found: Comparison) -> Iterator[str]:
     for title, facts in found.facts.items():
         if facts:
             yield _facts(tables.facts(found, title, facts))
-    for place, code in enumerate(found.code, 1):
-        yield f"<h3>Code of {_safe(_name(found.runs[place].name))}</h3><p>{_safe(code.said)}</p>"
+    for names, code in tables.codes(found):
+        yield f"<h3>Code of {_safe(names)}</h3><p>{_safe(code.said)}</p>"
         if code.diff:
             yield f'<pre tabindex="0">{_diff(code.diff)}</pre>'
 
@@ -190,7 +196,7 @@ def _section(sheet: Sheet) -> str:
 def _table(sheet: Sheet, nothing: str) -> str:
     if not sheet.rows:
         return f'<p class="note">{_safe(nothing)}</p>'
-    head = "".join(f'<th scope="col">{_safe(_name(word))}</th>' for word in sheet.head)
+    head = "".join(_cell(_name(word), "th") for word in sheet.head)
     rows = "".join(
         f"<tr{'' if row.differs else ' class=same'}>{''.join(map(_cell, row.cells))}</tr>"
         for row in sheet.rows
@@ -199,8 +205,14 @@ def _table(sheet: Sheet, nothing: str) -> str:
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{note}'
 
 
-def _cell(text: str) -> str:
-    return f"<td{' class=best' if tables.BEST in text else ''}>{_safe(text)}</td>"
+def _cell(text: str, tag: str = "td") -> str:
+    """Return a cell; one with a word that is too long for a column may be broken within it."""
+    kinds = ["best"] if tables.BEST in text else []
+    if max(map(len, text.split()), default=0) > LONGEST_WORD:
+        kinds.append("long")
+    told = f' class="{" ".join(kinds)}"' if kinds else ""
+    scope = ' scope="col"' if tag == "th" else ""
+    return f"<{tag}{scope}{told}>{_safe(text)}</{tag}>"
 
 
 def _diff(text: str) -> str:

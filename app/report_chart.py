@@ -80,7 +80,8 @@ def swatch(colour: str, dash: str) -> str:
     """Return a small piece of a line, for a legend."""
     line = f'stroke="{_safe(colour)}" stroke-dasharray="{dash}"'
     inner = f'<line x1="1" x2="29" y1="5" y2="5" {line}/>'
-    return f'<svg class="swatch" viewBox="0 0 30 10" aria-hidden="true">{inner}</svg>'
+    size = 'viewBox="0 0 30 10" width="30" height="10" stroke-width="3"'
+    return f'<svg class="swatch" {size} aria-hidden="true">{inner}</svg>'
 
 
 def log_ticks(low: float, high: float) -> list[float]:

@@ -103,8 +103,8 @@ def _print(found: Comparison, shown: report.Shown) -> None:
         if sheet.rows:
             print(f"\n{output.visible(sheet.title)}")
             output.print_table(sheet.columns)
-    for code in found.code:
-        print(f"\n{output.visible(code.said)}")
+    for names, code in tables.codes(found):
+        print(f"\ncode of {output.visible(names)}\n{output.visible(code.said)}")
     for trouble in found.troubles:
         print(f"\n{output.visible(trouble)}")
 

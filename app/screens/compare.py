@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import cast
 
 import streamlit as st
@@ -19,12 +20,14 @@ from ..comparison_strokes import marks_of, strokes_of
 from ..comparison_tables import Sheet
 from ..comparison_words import in_short
 from ..views import compared
-from ..views.words import LONGEST_NAME, brief, count, one_of, plain
+from ..views.words import LONGEST_NAME, brief, count, one_of, plain, valid
 from ..widgets import chart, export, grid, notices, page, run_picker, table
 from ..widgets.run_picker import Choice
 
 MOST_RUNS = 12
 MOST_CHARTS = 8
+GLYPHS = ("━━━", "╍╍╍", "┅┅┅", "━╍━", "━ ━", "━┅┅", "┄┄┄", "━┄━")
+"""What comparison_strokes.DASHES look like, in letters: the page takes no SVG of its own."""
 BASELINE, METRIC, VALUE = "baseline", "compare_metric", "compare_value"
 
 
@@ -207,6 +210,8 @@ def _curves(found: Comparison, shown: report.Shown, parted: Sequence[Parted], _:
         for row in found.metrics
         if (strokes := strokes_of(found, row, shown.axis, shown.colours))
     ]
+    if drawn:
+        st.html(_legend(found, shown))
     for (row, strokes), cell in grid.cells(drawn[:MOST_CHARTS], 2):
         target = shown.target if shown.row is not None and shown.row.key == row.key else None
         with cell, notices.guarded(f"metric {row.name}"):
@@ -224,11 +229,26 @@ def _curves(found: Comparison, shown: report.Shown, parted: Sequence[Parted], _:
         notices.nothing("No metric of these runs has more than one value.")
 
 
+def _legend(found: Comparison, shown: report.Shown) -> str:
+    """Return names beside pieces of their lines: dashed, so that nobody needs the colours."""
+    pieces = [
+        '<span style="white-space:nowrap;display:inline-block;margin-right:1.1rem">'
+        f'<b style="color:{shown.colours[one.run.run_id]}">{GLYPHS[place % len(GLYPHS)]}</b> '
+        f"{escape(valid(brief(one.name, LONGEST_NAME)))}</span>"
+        for place, one in enumerate(found.runs)
+    ]
+    return f'<div style="font-size:.9rem;line-height:1.7">{"".join(pieces)}</div>'
+
+
 def _models(found: Comparison, _: report.Shown, __: Sequence[Parted], options: Options) -> None:
     if not found.graphs:
         notices.nothing("Not enough of these runs have logged a graph. The hooks log one.")
+    same = [found.runs[parity.run].name for parity in found.graphs if parity.alignment.same]
+    if same and not options.everything:
+        st.caption(f"The same layer by layer: {plain(', '.join([found.runs[0].name, *same]))}")
     for parity in found.graphs:
-        _sheet(tables.models(found, parity), options, titled=True)
+        if options.everything or not parity.alignment.same:
+            _sheet(tables.models(found, parity), options, titled=True)
 
 
 def _differences(found: Comparison, _: report.Shown, __: Sequence[Parted], options: Options) -> None:
@@ -241,8 +261,8 @@ def _differences(found: Comparison, _: report.Shown, __: Sequence[Parted], optio
         with place:
             _sheet(sheet, options)
     with last:
-        for run, code in enumerate(found.code, 1):
-            st.markdown(f"**{plain(found.runs[run].name, LONGEST_NAME)}** · {plain(code.said)}")
+        for names, code in tables.codes(found):
+            st.markdown(f"**{plain(names)}** · {plain(code.said)}")
             if code.diff:
                 st.code(code.diff, language="diff", height=420)
 
