@@ -54,7 +54,12 @@ def groups(runs: Sequence[Run], key: str) -> dict[str, list[Run]]:
 
 
 def _tells_apart(name: str, configs: Sequence[Mapping[str, Any]]) -> bool:
-    return 1 < len({_words(config.get(name)) for config in configs}) <= MOST_GROUPS
+    found: set[str] = set()
+    for config in configs:
+        found.add(str(config.get(name)))
+        if len(found) > MOST_GROUPS:
+            return False
+    return len(found) > 1
 
 
 def _words(value: object) -> str:

@@ -81,9 +81,13 @@ def choose(everything: Sequence[Run]) -> None:
         found = [run for run in everything if matches(run, text)]
         with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
             st.caption(f"{count(len(chosen.runs))} of {count(len(everything))} shown", width="stretch")
-            listed = [run.run_id for run in found[:LISTED]]
+            listed = _listed(found, chosen)
             st.button(
-                "All", on_click=_set, args=(listed,), type="tertiary", help="Show every run of this list"
+                "All",
+                on_click=_set,
+                args=([run.run_id for run in listed],),
+                type="tertiary",
+                help="Show every run of this list",
             )
             st.button("None", on_click=_set, args=([],), type="tertiary", help="Show no run")
             st.button(
@@ -94,9 +98,10 @@ def choose(everything: Sequence[Run]) -> None:
                 help="Show the newest runs, also new ones",
             )
         with st.container(gap=None, key="run_list"):
-            _list(found[:LISTED], chosen)
-        if len(found) > LISTED:
-            st.caption(f"{count(len(found) - LISTED)} older runs are not listed: narrow the search.")
+            _list(listed, chosen)
+        if len(found) > len(listed):
+            more = f"{count(len(found) - len(listed))} more runs are not listed"
+            st.caption(f"{more}: narrow the search, or tick them on the Runs page.")
 
 
 def search_box() -> str:
@@ -184,11 +189,20 @@ def matches(run: Run, text: str) -> bool:
     return all(word in known.casefold() for word in text.casefold().split())
 
 
+def _listed(found: Sequence[Run], chosen: Choice) -> list[Run]:
+    """Return the newest runs, with the chosen ones among older ones: what is shown can be taken away."""
+    ticked = set(chosen.run_ids)
+    older = [run for run in found[LISTED:] if run.run_id in ticked]
+    return [*found[:LISTED], *older[:LISTED]]
+
+
 def _list(found: Sequence[Run], chosen: Choice) -> None:
     ticked = set(chosen.run_ids)
-    several = len({run.project for run in found}) > 1
+    # The project of the newest run comes first.
+    projects = list(dict.fromkeys(run.project for run in found))
+    several = len(projects) > 1
     project = None
-    for run in sorted(found, key=lambda run: run.project) if several else found:
+    for run in sorted(found, key=lambda run: projects.index(run.project)):
         if several and run.project != project:
             project = run.project
             st.caption(f"**{plain(project, LONGEST_NAME)}**")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 import streamlit as st
@@ -34,7 +34,7 @@ def draw(listed: Sequence[Run], chosen: Choice) -> None:
     _edit(runs, names)
     _archive(runs, names)
     if st.button("Delete", icon=":material/delete:", type="tertiary", disabled=not runs, key="delete"):
-        _confirm(runs, names)
+        _confirm(runs, names, {run.run_id for run in listed})
     export.button(list(names), key="export_runs")
 
 
@@ -56,11 +56,12 @@ def _scope(listed: int, ticked: int) -> str:
 def _edit(runs: Sequence[Run], names: Mapping[str, str]) -> None:
     with st.popover("Edit", icon=":material/edit:", type="tertiary", disabled=not runs, help=_EDIT_HELP):
         st.caption(f"For {plain(run_actions.named(list(names.values())))}")
-        add = st.multiselect("Give tags", [], accept_new_options=True, key=_ADDED, placeholder="Type a tag")
+        text = st.text_input("Give tags", key=_ADDED, placeholder="baseline, second try", live=True)
+        add = [tag.strip() for tag in text.split(",") if tag.strip()]
         there = sorted({tag for run in runs for tag in run.tags})
         remove = st.multiselect("Take tags away", there, key=_REMOVED) if there else []
         tag = partial(run_actions.tag, names, add, remove)
-        _button("Tag", tag, _ADDED, _REMOVED, disabled=not (add or remove))
+        _button("Tag", tag, disabled=not (add or remove))
         if len(runs) == 1:
             _edit_one(runs[0])
         else:
@@ -74,8 +75,8 @@ def _edit_one(run: Run) -> None:
     _button("Keep the note", partial(run_actions.note, run.run_id, text), disabled=text == run.notes)
 
 
-def _button(label: str, action: Callable[[], str], *emptied: str, disabled: bool) -> None:
-    st.button(label, key=f"do_{label}", on_click=_do, args=(action, *emptied), disabled=disabled)
+def _button(label: str, action: Callable[[], str], *, disabled: bool) -> None:
+    st.button(label, key=f"do_{label}", on_click=_do, args=(action,), disabled=disabled)
 
 
 def _archive(runs: Sequence[Run], names: Mapping[str, str]) -> None:
@@ -101,8 +102,14 @@ def _archive(runs: Sequence[Run], names: Mapping[str, str]) -> None:
 
 
 @st.dialog("Delete for good?")
-def _confirm(runs: Sequence[Run], names: Mapping[str, str]) -> None:
-    """Name what would be deleted, and ask."""
+def _confirm(runs: Sequence[Run], names: Mapping[str, str], listed: Collection[str]) -> None:
+    """Name what would be deleted, and ask; what the table does not list now first of all."""
+    hidden = [names[run.run_id] for run in runs if run.run_id not in listed]
+    if hidden:
+        st.warning(
+            f"Ticked, but not in the table as it is filtered now: {plain(run_actions.named(hidden))}.",
+            icon=":material/filter_alt:",
+        )
     st.markdown(f"**{one_of(len(runs), 'run')}** with everything that was logged in {_them(runs)}:")
     shown = "\n".join(f"- {plain(names[run.run_id], LONGEST_NAME)}" for run in runs[:_LISTED_NAMES])
     more = len(runs) - _LISTED_NAMES
@@ -125,11 +132,10 @@ def _them(runs: Sequence[Run]) -> str:
     return "it" if len(runs) == 1 else "them"
 
 
-def _do(action: Callable[[], str], *emptied: str) -> None:
-    """Do it before the page is drawn anew, and say what came of it; empty the controls that it used."""
+def _do(action: Callable[[], str]) -> None:
+    """Do it before the page is drawn anew, and say what came of it."""
     if _say(action):
-        for key in emptied:
-            st.session_state[key] = []
+        st.session_state.update({_ADDED: "", _REMOVED: []})
 
 
 def _say(action: Callable[[], str]) -> bool:

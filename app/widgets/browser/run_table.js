@@ -10,6 +10,7 @@ const PATIENCE_MS = 4000;
 const SIGNS = { running: "▶", finished: "✔", failed: "✖", killed: "◼" };
 const WIDTHS = { state: "118px", time: "112px", duration: "98px", tags: "150px" };
 const WIDE_STATE = "186px";
+const WITH_SPREAD = 140;
 
 function element(tag, className, text) {
   const made = document.createElement(tag);
@@ -97,7 +98,8 @@ class RunTable {
     const narrow = this.box.clientWidth < 700;
     const widths = this.told.columns.map((one) => {
       const progress = one.kind === "state" && one.values.some(([state]) => state === "running");
-      return progress ? WIDE_STATE : (WIDTHS[one.kind] ?? `${one.width}px`);
+      const least = this.told.group && one.kind === "number" ? WITH_SPREAD : 0;
+      return progress ? WIDE_STATE : (WIDTHS[one.kind] ?? `${Math.max(least, one.width)}px`);
     });
     // The last one takes what is left over.
     this.layout = `${narrow ? 190 : 250}px ${widths.join(" ")} minmax(0, 1fr)`;
