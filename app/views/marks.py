@@ -63,6 +63,7 @@ def traces(marks: Sequence[Mark]) -> list[dict[str, Any]]:
             },
             "text": [wrapped(mark.text) for mark in known],
             "hovertemplate": "%{text}<extra></extra>",
+            "hoverlabel": {"align": "left"},
             "showlegend": False,
             "meta": {"mark": True},
         }

@@ -131,7 +131,9 @@ def _grouped(
                 points, x = _read(group, shown, axis, view, most)
                 read.append((x, points))
         one, options = found[0][0], shown.options
-        x, points = bands.across(read, options.centre, options.band)
+        # Thinned evenly over the whole axis: what is read finer for a view must not be lost by it.
+        places = bands.MOST_PLACES * (3 if view else 1)
+        x, points = bands.across(read, options.centre, options.band, places)
         runs = len({group[0].run.run_id for group in found})
         name = one.words_across(value, f"{options.centre} of {runs} runs" if runs > 1 else "1 run")
         colour = shown.chosen.group_colours[value]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from support import wait_until
 pytestmark = pytest.mark.browser
 PATIENCE_MS = 30_000
 
-DRAWN = "b => b._fullData ? b._fullData.map(t => ({name: t.name, many: t._length, y: Array.from(t.y)})) : []"
+GROUPS = {"0.1 · train · mean of 2 runs", "0.5 · train · 1 run"}
+DRAWN = """b => (b._fullData ?? []).filter(t => !t.meta?.mark && !t.meta?.band)
+  .map(t => ({name: t.name, many: t._length, y: Array.from(t.y)}))"""
 RANGE = "b => b._fullLayout.xaxis.range"
 
 
@@ -116,6 +119,36 @@ def test_ticking_a_run_reaches_every_page_and_survives_a_reload(
     )
     expect(page.locator(".stepscope-chart[aria-label$='of first']")).to_have_count(0)
     wait_until(lambda: f"runs={second}" in address(page), what="the address of the next page")
+
+
+def test_groups_pins_and_a_zoom_survive_a_reload(
+    page: Page, dashboard: str, store_url: str, shot: Callable[[str], None]
+) -> None:
+    for lr in (0.1, 0.1, 0.5):
+        with stepscope.init(store=store_url, name=f"lr {lr}", config={"lr": lr}) as run:
+            log(run, 0, 3000)
+            run.log({"net/width": lr}, step=0)
+            run.alert("half way", step=1500)
+    page.goto(f"{dashboard}/charts?group_by=config.lr&smoothing=0")
+    drawn = chart(page, "loss")
+    wait_until(lambda: {line["name"] for line in lines(drawn)} == GROUPS, what="two groups")
+    expect(page.get_by_text("0.1 (2 runs)")).to_be_visible(timeout=PATIENCE_MS)
+    shot("charts-groups")
+
+    before = longest(drawn)
+    drag(page, drawn)
+    wait_until(lambda: "zoom=" in address(page), what="the zoom in the address")
+    wait_until(lambda: longest(drawn) > before, what="finer points")
+    zoomed = drawn.evaluate(RANGE)
+
+    page.get_by_role("button", name="Pin net/width").click()
+    expect(page.get_by_text("Pinned")).to_be_visible(timeout=PATIENCE_MS)
+    page.reload()
+    drawn = chart(page, "loss")
+    assert drawn.evaluate(RANGE) == pytest.approx(zoomed)
+    expect(page.get_by_text("Pinned")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("button", name="Unpin net/width")).to_be_visible(timeout=PATIENCE_MS)
+    shot("charts-pinned-and-zoomed")
 
 
 @pytest.mark.parametrize("name", ["media", "graph", "run"])
