@@ -45,9 +45,9 @@ def test_a_viewer_logs_in_exports_and_leaves(
     page.get_by_text("Parquet").click()
     expect(page.get_by_text("Parquet of baseline")).to_be_visible()
     # It goes on while one looks at another page.
-    page.get_by_role("link", name="Charts").click()
+    page.get_by_test_id("stTopNav").get_by_role("link", name="Charts").click()
     save = page.get_by_role("link", name="Save")
-    expect(save).to_be_visible()
+    expect(save).to_be_visible(timeout=60_000)
     shot("export")
     with page.expect_download() as download:
         save.click()
@@ -81,7 +81,7 @@ def test_a_notebook_of_another_origin_shows_the_dashboard(
         threading.Thread(target=server.serve_forever, daemon=True).start()
         page.goto(f"http://localhost:{server.server_port}/")
         frame = page.frame_locator("iframe[title=Stepscope]")
-        frame.get_by_role("link", name="Charts").click()
-        expect(frame.get_by_text("Loss").first).to_be_visible()
+        frame.get_by_test_id("stTopNav").get_by_role("link", name="Charts").click()
+        expect(frame.get_by_text("loss").first).to_be_visible(timeout=60_000)
         shot("notebook")
         server.shutdown()
