@@ -16,6 +16,7 @@ from .comparison import RunFacts
 from .comparison_costs import EPOCH, READ
 from .comparison_metrics import Key, SeriesId, chosen_members, id_of, is_result
 from .metric_groups import Member
+from .views import ranks
 
 POINTS = 1000
 MOST_METRICS = 24
@@ -151,8 +152,10 @@ def _wanted(
     """Return the series whose points are read: the first metrics, those of the costs, and epochs."""
     results = [key for key in rows if is_result(key[0])][:MOST_METRICS]
     found = [one for key in results for one in rows[key] if one]
-    also = {*READ, EPOCH}
-    return found + [one for each in members.values() for one in each if one.name.metric in also]
+    for each in members.values():
+        for metric in (EPOCH, *READ):
+            found += ranks.chosen([one for one in each if one.name.metric == metric])
+    return found
 
 
 def _graph(source: Source, run: Run, graphs: Sequence[Series]) -> GraphData | None:
@@ -164,12 +167,11 @@ def _graph(source: Source, run: Run, graphs: Sequence[Series]) -> GraphData | No
 
 def _first_time(source: Source, members: Sequence[Member], points: Mapping[SeriesId, Points]) -> float | None:
     """Return when the first value was logged, of the series that were read."""
-    times: list[float] = []
-    for member in members:
-        found = points.get(id_of(member))
-        if found is None or not len(found):
-            continue
-        if found.count[0] > 1:  # of a bucket, the time is that of its last point
-            found = source.points(member.series, 1, None, int(found.first_step[0]))
-        times.append(float(found.time[0]))
-    return min(times, default=None)
+    known = [(member, points[id_of(member)]) for member in members if id_of(member) in points]
+    begun = [(member, found) for member, found in known if len(found)]
+    if not begun:
+        return None
+    member, found = min(begun, key=lambda one: (int(one[1].first_step[0]), float(one[1].time[0])))
+    if found.count[0] > 1:  # of a bucket, the time is that of its last point
+        found = source.points(member.series, 1, None, int(found.first_step[0]))
+    return float(found.time[0])

@@ -21,6 +21,7 @@ from stepscope.app.comparison_metrics import default_target, leading
 from stepscope.app.comparison_strokes import Mark, Stroke
 from stepscope.app.report_chart import drawing, log_ticks, ticks
 from stepscope.app.views import compared as view
+from support import ROOT
 
 HOSTILE = "</script></style><script>alert(1)</script><img src=http://evil.example/x onerror=alert(1)>\"'"
 
@@ -170,6 +171,10 @@ def test_the_command_prints_json(store: str, capsys: pytest.CaptureFixture[str])
     assert found["differences"]["config"] == {"lr": ["0.1", "0.2"]}
     assert {one["at"] for one in found["partings"] if one["metric"] == "loss"} == {11.0}
     assert found["models"][0]["same"]
+    section = (ROOT / "docs" / "guide" / "commands.md").read_text().partition("\n### compare\n")[2]
+    promised = set(re.findall(r"`(\w+)`", section.partition("\nJSON:")[2].partition("\n#")[0]))
+    assert promised >= {*found, *found["metrics"][0], *found["partings"][0], *found["code"][0]}
+    assert promised >= {*found["models"][0], *found["costs"][0], *found["time_to"], *found["differences"]}
 
 
 def test_what_cannot_be_compared_is_said(store: str, capsys: pytest.CaptureFixture[str]) -> None:
