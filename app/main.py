@@ -10,6 +10,7 @@ import streamlit as st
 from stepscope.app.screens import (
     charts,
     compare,
+    curves,
     distributions,
     graph,
     hyperparameters,
@@ -32,6 +33,7 @@ st.navigation(
         st.Page(distributions.show, title="Distributions", url_path="distributions"),
         st.Page(media.show, title="Media", url_path="media"),
         st.Page(graph.show, title="Graph", url_path="graph"),
+        st.Page(curves.show, title="Curves", url_path="curves"),
         st.Page(hyperparameters.show, title="Hyperparameters", url_path="hyperparameters"),
         st.Page(system.show, title="System", url_path="system"),
         st.Page(compare.show, title="Compare", url_path="compare"),

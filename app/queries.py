@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..storage.artifacts import ArtifactInfo, artifacts_of_run, used_by_run
 from ..storage.chunks import CHUNK_POINTS
 from ..storage.console import Printed, console_of
-from ..storage.errors import StepscopeError
+from ..storage.errors import StepscopeError, StoreDamaged
 from ..storage.events import Alert, alerts_of, count_alerts
 from ..storage.kinds.histogram import HistogramData
 from ..storage.location import STORE_VARIABLE, StoreLocation, locate
@@ -34,8 +34,10 @@ from ..storage.read_marks import mark_of
 from . import importance
 from .happenings import Happening, happenings
 from .importance import Ranking
+from .kept import Kept
 from .media_steps import Clock, Frames
 from .metric_groups import Member, by_metric
+from .projections import Method, Projection, project
 from .trials import Column, Trials, trials_of
 from .views.histogram import Histograms
 
@@ -51,13 +53,18 @@ STATE_SECONDS = 10.0
 """How long the state of a silent run may be out of date."""
 
 
+_readers = Kept[Reader](4, Reader.close)
+_lines = Kept[Points](2000)
+
+
 def reader() -> Reader:
     """Return the reader of the store that STEPSCOPE_STORE names, `./stepscope.db` without it.
 
     Raises:
         StoreError: the store cannot be read, with what to do.
     """
-    return _open(*_place())
+    url, file_id = _place()
+    return _readers.get((url, file_id, PATIENCE_SECONDS), lambda: Reader.open(url, patience=PATIENCE_SECONDS))
 
 
 def _place() -> tuple[str, int]:
@@ -174,7 +181,18 @@ def points(
     """
     window = (first_step, last_step, attempt)
     most = _at_hand(one, most) if window == (None, None, None) else most
-    return _points(reader().url, one.run_id, one.series_id, _state(one), most, window, one)
+    opened = reader()
+
+    def read() -> Points:
+        found = opened.points(
+            one, first_step=first_step, last_step=last_step, max_points=most, attempt=attempt
+        )
+        # Kept by reference: to copy a page's lines for each of its runs would cost more than to draw them.
+        for column in (found.step, found.time, found.min, found.max, found.mean, found.last):
+            column.flags.writeable = False
+        return found
+
+    return _lines.get((opened.url, one.run_id, one.series_id, _state(one), most, window), read)
 
 
 def _at_hand(one: Series, most: int) -> int:
@@ -230,15 +248,6 @@ def _state(one: Series) -> tuple[int, int | None, float | None]:
     return one.count, one.last_step, one.last_time
 
 
-def _close(opened: Reader) -> None:
-    opened.close()
-
-
-@st.cache_resource(max_entries=4, show_spinner=False, on_release=_close)
-def _open(url: str, file_id: int) -> Reader:  # noqa: ARG001
-    return Reader.open(url, patience=PATIENCE_SECONDS)
-
-
 # By reference: copying 2,000 runs would cost more than reading them. Nobody changes a Run.
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _runs(url: str, file_id: int, version: int, moment: int) -> list[Run]:  # noqa: ARG001
@@ -246,24 +255,6 @@ def _runs(url: str, file_id: int, version: int, moment: int) -> list[Run]:  # no
 
 
 # The arguments before the last one are the cache's key; Streamlit does not hash names that begin with "_".
-
-
-# By reference: to copy the lines of a page for each of its runs would cost more than to draw them.
-@st.cache_resource(max_entries=2000, show_spinner=False)
-def _points(
-    url: str,  # noqa: ARG001
-    run_id: str,  # noqa: ARG001
-    series_id: int,  # noqa: ARG001
-    state: Any,  # noqa: ARG001
-    most: int,
-    window: tuple[int | None, int | None, int | None],
-    _one: Series,
-) -> Points:
-    first, last, attempt = window
-    found = reader().points(_one, first_step=first, last_step=last, max_points=most, attempt=attempt)
-    for column in (found.step, found.first_step, found.time, found.min, found.max, found.mean, found.last):
-        column.flags.writeable = False
-    return found
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
@@ -388,3 +379,65 @@ def _trials(
 @st.cache_resource(max_entries=50, show_spinner=False)
 def _ranking(digest: str, _columns: Sequence[Column], _metric: NDArray[np.float64]) -> Ranking | None:  # noqa: ARG001
     return importance.ranking(_columns, _metric)
+
+
+def value_at(one: Series, step: int) -> Any:
+    """Return the value that a series logged last at one of its steps: the data class of its kind.
+
+    Not to be changed. Raises StoreError.
+    """
+    return _value_at(reader().url, one.run_id, one.series_id, _state(one), step, one)
+
+
+def projection(one: Series, step: int, method: Method, dimensions: int) -> Projection:
+    """Return where the vectors of an embedding lie (see projections.py). Raises StoreError, BadInput."""
+    key = (_state(one), step)
+    return _projection(reader().url, one.run_id, one.series_id, key, method, dimensions, one)
+
+
+@st.cache_resource(max_entries=40, show_spinner=False)
+def _value_at(url: str, run_id: str, series_id: int, state: Any, step: int, _one: Series) -> Any:  # noqa: ARG001
+    found = reader().records(_one, first_step=step, last_step=step)
+    if not found:
+        raise StoreDamaged(f"series {_one.name!r} of run {run_id} has nothing at step {step}")
+    return reader().load(_one, found[-1])
+
+
+@st.cache_resource(max_entries=100, show_spinner=False)
+def _projection(
+    url: str,  # noqa: ARG001
+    run_id: str,  # noqa: ARG001
+    series_id: int,  # noqa: ARG001
+    key: Any,
+    method: Method,
+    dimensions: int,
+    _one: Series,
+) -> Projection:
+    return project(value_at(_one, key[1]), method, dimensions)
+
+
+def average_precisions(one: Series, most: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the average precision of a series of PR curves at most so many steps, evenly chosen: (n,) each.
+
+    Raises:
+        StoreError: a curve cannot be read.
+    """
+    found = _average_precisions(reader().url, one.run_id, one.series_id, _state(one), most, one)
+    return found["step"], found["value"]
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _average_precisions(
+    url: str,  # noqa: ARG001
+    run_id: str,  # noqa: ARG001
+    series_id: int,  # noqa: ARG001
+    state: Any,  # noqa: ARG001
+    most: int,
+    _one: Series,
+) -> dict[str, Any]:
+    chosen = reader().records(_one, max_records=most)
+    values = [reader().load(_one, record).average_precision for record in chosen]
+    return {
+        "step": np.array([record.step for record in chosen], np.int64),
+        "value": np.array(values, np.float64),
+    }

@@ -42,22 +42,23 @@ class EmbeddingData:
     image_size: tuple[int, int] | None = None
     """Width and height of each picture on the sprite."""
 
-    def projected(self) -> tuple[NDArray[np.float64], float]:
-        """Return the vectors on their two principal axes, shape (n, 2), and the share of the variance there.
+    def projected(self, dimensions: int = 2) -> tuple[NDArray[np.float64], float]:
+        """Return the vectors on their principal axes and the share of the variance there.
 
-        The axes are found from at most 1000 of the vectors, evenly chosen.
+        The axes are found from at most 1000 of the vectors, evenly chosen. The points are of the shape
+        (n, dimensions); of vectors with fewer numbers, zeros follow.
         """
         vectors = np.nan_to_num(self.vectors.astype(np.float64), posinf=0.0, neginf=0.0)
         chosen = vectors[:: -(-len(vectors) // _AXES_FROM)]
         mean = chosen.mean(axis=0)
         _, size, axes = np.linalg.svd(chosen - mean, full_matrices=False)
-        axes = axes[:2]
+        axes = axes[:dimensions]
         # An axis and its opposite are equally good: the same one each time.
         axes *= np.where(axes.sum(axis=1) < 0, -1.0, 1.0)[:, None]
-        flat = np.zeros((len(vectors), 2))
+        flat = np.zeros((len(vectors), dimensions))
         flat[:, : len(axes)] = (vectors - mean) @ axes.T
         total = float(np.square(size).sum())
-        return flat, float(np.square(size[:2]).sum()) / total if total else 1.0
+        return flat, float(np.square(size[:dimensions]).sum()) / total if total else 1.0
 
 
 def encode(raw: RawValue) -> EncodedValue:

@@ -22,7 +22,10 @@ from stepscope.storage.write import Writer
 if TYPE_CHECKING:
     from streamlit.testing.v1 import AppTest
 
-PAGES = ("runs", "charts", "distributions", "media", "graph", "hyperparameters", "compare", "run", "tb", "vd")
+PAGES = (
+    *("runs", "charts", "distributions", "media", "graph", "curves", "hyperparameters", "system"),
+    *("compare", "run", "tb", "vd"),
+)
 
 
 def button(test: AppTest, label: str) -> Any:
