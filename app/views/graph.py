@@ -9,8 +9,8 @@ from .figures import COLOURS, Figure, label, layout, mix
 from .graph_rows import name_of, parent_of, rows
 from .words import LONGEST_NAME, brief, count, short_count
 
-MOST_AREAS = 1000
-"""More cannot be told apart; the largest are drawn."""
+MOST_AREAS = 300
+"""More cannot be told apart and are slow to draw; the largest are drawn."""
 
 
 def figure(data: GraphData) -> Figure:

@@ -65,9 +65,18 @@ def _figure(amount: int | None) -> str:
 
 
 def verdict(found: Alignment, names: tuple[str, str]) -> str:
-    """Return in one sentence how the models compare."""
+    """Return in a few sentences how the models compare."""
+    return " ".join((_verdict(found, names), *found.notes))
+
+
+def agrees(found: Alignment) -> bool:
+    """Return whether there is nothing to say against the models being the same."""
+    return found.same and bool(found.rows) and not found.notes
+
+
+def _verdict(found: Alignment, names: tuple[str, str]) -> str:
     if not found.rows:
-        return "There are no layers to compare."
+        return "There is nothing to compare."
     alone = (sum(bool(row.a) for row in _alone(found)), sum(bool(row.b) for row in _alone(found)))
     different = sum(1 for row in found.pairs if row.differs)
     if found.same:
@@ -121,4 +130,4 @@ def _trained(data: GraphData) -> int:
 def _ratio(one: int | None, other: int | None) -> str:
     if not one or not other or one == other:
         return ""
-    return f" ({TIMES} {other / one:.3g})"
+    return f" ({TIMES} {other / one:.4g})"

@@ -62,7 +62,7 @@ class Tree:
         """Return what is open when nobody chose: modules that are alone on their level."""
         opened: set[str] = set()
         inside = self._inside("")
-        while len(inside) == 1 and inside[0].holds:
+        while len(inside) == 1 and inside[0].holds and not inside[0].members:
             opened.add(inside[0].part_id)
             inside = self._inside(inside[0].part_id)
         return frozenset(opened)

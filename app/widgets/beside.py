@@ -46,12 +46,11 @@ def show(found: tuple[Series, Series], runs: tuple[Run, Run], chosen: Choice, wa
 
 
 def _verdict(trees: tuple[Tree, Tree], aligned: Alignment, names: tuple[str, str]) -> None:
-    said = plain(graph_comparison.verdict(aligned, names))
-    (st.success if aligned.same and aligned.rows else st.warning)(
-        said, icon=":material/check:" if aligned.same and aligned.rows else ":material/difference:"
-    )
-    for note in aligned.notes:
-        st.caption(plain(note))
+    verdict = plain(graph_comparison.verdict(aligned, names))
+    if graph_comparison.agrees(aligned):
+        st.success(verdict, icon=":material/check:")
+    else:
+        st.warning(verdict, icon=":material/difference:")
     said = graph_comparison.totals(trees[0].data, trees[1].data)
     st.markdown(" · ".join(f":gray[{heading}] {plain(text)}" for heading, text in said.items()))
 

@@ -42,12 +42,32 @@ function place(graph) {
     parent: frames.has(one.parent) ? one.parent : undefined,
   }));
   const edges = graph.arrows.map(([v, w]) => ({ v, w }));
-  const options = { nodesep: 24, edgesep: 12, ranksep: graph.tree ? 60 : 28, rankdir: graph.tree ? "LR" : "TB" };
-  layout(nodes, edges, options, {});
+  if (graph.tree) outline(nodes, edges);
+  else layout(nodes, edges, { nodesep: 24, edgesep: 12, ranksep: 28, rankdir: "TB" }, {});
   const at = new Map(nodes.map((node) => [node.v, node]));
   for (const one of [...graph.frames, ...graph.boxes]) Object.assign(one, pick(at.get(one.id)));
   graph.arrows.forEach((arrow, index) => (arrow.points = edges[index].points));
   return bounds(graph, nodes);
+}
+
+/** Place modules below each other, further to the right the deeper they are, as a list of files. */
+function outline(nodes, edges) {
+  const above = new Map(edges.map(({ v, w }) => [w, v]));
+  const at = new Map();
+  let y = 0;
+  for (const node of nodes) {
+    const parent = at.get(above.get(node.v));
+    const left = parent ? parent.x - parent.width / 2 + 36 : 0;
+    Object.assign(node, { x: left + node.width / 2, y: y + node.height / 2 });
+    at.set(node.v, node);
+    y += node.height + 10;
+  }
+  for (const edge of edges) {
+    const [from, to] = [at.get(edge.v), at.get(edge.w)];
+    const x = from.x - from.width / 2 + 14;
+    const turn = { x, y: to.y };
+    edge.points = [{ x, y: from.y + from.height / 2 }, turn, turn, { x: to.x - to.width / 2, y: to.y }];
+  }
 }
 
 const pick = ({ x, y, width, height }) => ({ x, y, width, height });

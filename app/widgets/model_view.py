@@ -67,8 +67,10 @@ def draw(
         notices.nothing("This graph has neither layers nor operations: there is nothing to draw.")
         return
     opened = side.opened(tree)
-    start = _page(tree, opened, one)
-    drawn = drawing(tree, opened, start)
+    drawn = drawing(tree, opened)
+    start = _turned_to(drawn.total, one) if drawn.total > MOST_BOXES else 0
+    if start:
+        drawn = drawing(tree, opened, start)
 
     def clicked(click: Click) -> None:
         side.choose(click.box_id)
@@ -111,15 +113,11 @@ def _facts(tree: Tree) -> None:
     st.markdown(f"**{plain(data.name)}**  ·  {plain(data.framework)}  ·  {plain(line)}")
 
 
-def _page(tree: Tree, opened: frozenset[str], one: Series) -> int:
-    """Return the first box that is drawn; the viewer turns pages where there are many."""
-    total = drawing(tree, opened).total
-    if total <= MOST_BOXES:
-        return 0
-    pages = -(-total // MOST_BOXES)
+def _turned_to(total: int, one: Series) -> int:
+    """Let the viewer turn pages of boxes; return the first box of the page."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"{count(total)} boxes, {MOST_BOXES} a page. Close modules to see the whole.")
-        number = st.pagination(pages, key=f"boxes {one.run_id} {one.series_id}")
+        number = st.pagination(-(-total // MOST_BOXES), key=f"boxes {one.run_id} {one.series_id}")
     return (number - 1) * MOST_BOXES
 
 

@@ -47,8 +47,8 @@ def test_the_areas_of_the_parameters() -> None:
 
 
 def test_of_very_many_areas_the_largest_are_drawn_with_what_is_around_them() -> None:
-    layers = [Layer(f"block{n}/layer", "Linear", n, n) for n in range(2000)]
-    blocks = [Layer(f"block{n}", "Block") for n in range(2000)]
+    layers = [Layer(f"block{n}/layer", "Linear", n, n) for n in range(500)]
+    blocks = [Layer(f"block{n}", "Block") for n in range(500)]
     data = GraphData("n", "torch", "x", (), (Layer("", "Net"), *blocks, *layers))
     drawn = figure(data)["data"][0]
     assert len(drawn["ids"]) == MOST_AREAS

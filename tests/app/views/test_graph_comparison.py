@@ -6,6 +6,7 @@ from stepscope.app.graph_alignment import align
 from stepscope.app.views.graph_comparison import (
     ALONE,
     DIFFERENT,
+    agrees,
     colour,
     differing_paths,
     table,
@@ -57,10 +58,10 @@ def test_rows_that_matter_have_a_colour_and_their_layers_a_mark() -> None:
 
 def test_totals_of_both_and_their_ratio() -> None:
     assert totals(TORCH, KERAS) == {
-        "Parameters": "370 | 375 (\u00d7 1.01)",
-        "Trained": "370 | 375 (\u00d7 1.01)",
-        "FLOPs": "120 | 122 (\u00d7 1.02)",
-        "Layers": "3 | 2 (\u00d7 0.667)",
+        "Parameters": "370 | 375 (\u00d7 1.014)",
+        "Trained": "370 | 375 (\u00d7 1.014)",
+        "FLOPs": "120 | 122 (\u00d7 1.017)",
+        "Layers": "3 | 2 (\u00d7 0.6667)",
         "Operations": "0 | 0",
     }
     bare = GraphData("m", "onnx", "onnx")
@@ -72,4 +73,9 @@ def test_the_verdict_is_one_sentence() -> None:
         "The models are the same, layer by layer: 3 pairs, no difference."
     )
     bare = GraphData("m", "onnx", "onnx")
-    assert verdict(align(bare, bare), NAMES) == "There are no layers to compare."
+    found = align(bare, bare)
+    assert verdict(found, NAMES) == (
+        "There is nothing to compare. Layers cannot be compared: a graph tells none."
+    )
+    assert not agrees(found)
+    assert agrees(align(TORCH, TORCH))
