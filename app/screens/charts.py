@@ -80,7 +80,8 @@ def _draw(chosen: Choice, options: Options) -> None:
         notices.nothing(f"No metric fits **{plain(options.wanted)}**.")
         return
     if shown.groups:
-        st.caption(_about_groups(shown))
+        # No caption: that would pale the colours.
+        st.markdown(f":small[{_about_groups(shown)}]")
     st.caption(_legend(fitting, shown))
     pinned = [metric for metric in url_state.texts(PINS) if metric in fitting]
     if pinned:

@@ -22,6 +22,9 @@ SYMBOLS = {
     "note": "circle",
 }
 
+NEAR = 0.05
+"""Which share of the lines' width a mark may lie beyond their ends."""
+
 _LONGEST = 300
 _LINE = 60
 
@@ -40,9 +43,16 @@ class Mark:
     """What is told under the mouse: run, title, text."""
 
 
-def traces(marks: Sequence[Mark]) -> list[dict[str, Any]]:
-    """Return what plotly draws for marks, at most one trace."""
-    known = [mark for mark in marks if np.isfinite(mark.x)]
+def traces(marks: Sequence[Mark], first: float, last: float) -> list[dict[str, Any]]:
+    """Return what plotly draws for marks, at most one trace.
+
+    Args:
+        marks: in any order.
+        first: where the lines of the chart begin.
+        last: where they end: what lies farther off would stretch the axis over emptiness, and is left out.
+    """
+    room = NEAR * (last - first)
+    known = [mark for mark in marks if first - room <= mark.x <= last + room]
     if len(known) > MOST_MARKS:
         known = known[:: -(-len(known) // MOST_MARKS)]
     if not known:

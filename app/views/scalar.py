@@ -45,7 +45,7 @@ def figure(metric: str, lines: Sequence[Line], look: Look, happened: Sequence[Ma
         traces += line_traces.of_line(line, look, banded=line.banded or len(shown) <= MOST_BANDS)
     for line, seen in zip(shown, views, strict=True):
         traces += line_traces.beyond(line, seen, ends, log=look.log_y)
-    above = marks.traces(happened)
+    above = marks.traces(happened, *_reach(shown))
     told = [
         line_notes.note(shown, look),
         line_notes.unplaced(lines, look),
@@ -63,6 +63,13 @@ def figure(metric: str, lines: Sequence[Line], look: Look, happened: Sequence[Ma
     if above:
         drawn["yaxis2"] = marks.AXIS
     return {"data": traces + above, "layout": drawn}
+
+
+def _reach(lines: Sequence[Line]) -> tuple[float, float]:
+    """Return where the lines begin and end; nowhere when there are none."""
+    if not lines:
+        return np.nan, np.nan
+    return min(float(np.nanmin(line.x)) for line in lines), max(float(np.nanmax(line.x)) for line in lines)
 
 
 def _ends(
