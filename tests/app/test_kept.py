@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+
+from stepscope.app.kept import Kept
+
+
+def test_what_was_asked_for_last_is_kept_and_the_rest_released() -> None:
+    released: list[str] = []
+    kept = Kept[str](2, released.append)
+    assert [kept.get(key, lambda key=key: key.upper()) for key in "abac"] == ["A", "B", "A", "C"]
+    assert released == ["B"]
+    assert kept.get("a", lambda: "another") == "A"
+
+
+def test_what_could_not_be_made_is_made_again() -> None:
+    kept = Kept[int](2)
+    with pytest.raises(ZeroDivisionError):
+        kept.get("a", lambda: 1 // 0)
+    assert kept.get("a", lambda: 1) == 1
+
+
+def test_of_two_that_were_made_at_once_one_is_released() -> None:
+    released: list[str] = []
+    kept = Kept[str](2, released.append)
+    assert kept.get("a", lambda: kept.get("a", lambda: "first") and "second") == "first"
+    assert released == ["second"]
