@@ -83,7 +83,9 @@ function openViewer(board, card) {
     event.stopPropagation();
     keys[event.key]();
   };
-  dialog.onclick = (event) => event.target === stage && dialog.close();
+  dialog.onclick = (event) => {
+    if (event.target === stage) dialog.close();
+  };
   dialog.onclose = () => dialog.remove();
   dialog.showModal();
   show();
