@@ -20,6 +20,7 @@ OF_EACH_PROCESS = frozenset({"pid", "cwd", "executable"})
 
 _MODULE_OF = {"torch": "torch", "tensorflow": "tensorflow", "keras": "tensorflow"}
 """Framework -> under which name its settings were captured."""
+_HEADS = ("index ", "--- a/", "+++ b/", "--- /dev/null", "+++ /dev/null")
 _FILE = re.compile(r"^diff --git a/(.+) b/.+$", re.MULTILINE)
 
 
@@ -98,7 +99,7 @@ def code_difference(base: Mapping[str, Any], other: Mapping[str, Any]) -> CodeDi
     commits = one.get("commit"), two.get("commit")
     diffs = str(one.get("diff") or ""), str(two.get("diff") or "")
     cut = " What was captured was cut at its limit." if _is_cut(one) or _is_cut(two) else ""
-    text = _between(*diffs)
+    text = _between(*diffs, same_commit=commits[0] == commits[1])
     if commits[0] == commits[1]:
         at = f"commit {str(commits[0])[:10]}"
         if not text:
@@ -156,8 +157,12 @@ def _is_cut(git: Mapping[str, Any]) -> bool:
     return bool(git.get("diff_truncated"))
 
 
-def _between(base: str, other: str) -> str:
-    """Return a diff of two diffs, of those files alone whose changes are not the same."""
+def _between(base: str, other: str, *, same_commit: bool) -> str:
+    """Return the difference of two diffs, of those files alone whose changes are not the same.
+
+    From one commit, what a single run changed in a file is the difference itself; where both changed
+    a file, or began at different commits, their changes are compared line by line.
+    """
     if base == other:
         return ""
     ones, twos = _by_file(base), _by_file(other)
@@ -165,18 +170,33 @@ def _between(base: str, other: str) -> str:
     for name in sorted(ones.keys() | twos.keys()):
         before, after = ones.get(name, []), twos.get(name, [])
         if before != after and len(lines) <= MOST_DIFF_LINES:
-            lines += difflib.unified_diff(
-                before, after, f"baseline: {name}", f"this run: {name}", lineterm="", n=2
-            )
+            lines += _of_file(name, before, after, same_commit=same_commit)
     if len(lines) > MOST_DIFF_LINES:
         lines[MOST_DIFF_LINES:] = [f"… only the first {MOST_DIFF_LINES} lines are shown"]
     return "\n".join(lines)
+
+
+def _of_file(name: str, before: list[str], after: list[str], *, same_commit: bool) -> list[str]:
+    heads = [f"--- baseline: {name}", f"+++ this run: {name}"]
+    if same_commit and not before:
+        return [*heads, *after]
+    if same_commit and not after:
+        return [*heads, *map(_undone, before)]
+    heads = [f"--- changes in the baseline: {name}", f"+++ changes in this run: {name}"]
+    return [*heads, *list(difflib.unified_diff(before, after, lineterm="", n=2))[2:]]
+
+
+def _undone(line: str) -> str:
+    """Return a line of a diff as it stands in the diff of the way back."""
+    if hunk := re.match(r"@@ -(\S+) \+(\S+) @@(.*)", line):
+        return f"@@ -{hunk[2]} +{hunk[1]} @@{hunk[3]}"
+    return {"+": "-", "-": "+"}.get(line[:1], line[:1]) + line[1:]
 
 
 def _by_file(diff: str) -> dict[str, list[str]]:
     """Return the lines that a diff of git adds and removes, with those around them, by file."""
     parts = _FILE.split(diff)
     return {
-        name: [line for line in body.splitlines() if not line.startswith(("index ", "--- ", "+++ "))]
+        name: [line for line in body.lstrip("\n").splitlines() if not line.startswith(_HEADS)]
         for name, body in zip(parts[1::2], parts[2::2], strict=True)
     }

@@ -95,7 +95,7 @@ def _took(found: Comparison, row: MetricRow, target: float) -> str:
 
 
 def _when(one: Arrival | None) -> str:
-    return f"after {duration(max(0.0, one.seconds))} (step {count(one.step)})" if one else "never"
+    return f"{duration(max(0.0, one.seconds))} (step {count(one.step)})" if one else "never"
 
 
 def _parted(found: Comparison, row: MetricRow | None, parted: Sequence[Parted]) -> Iterator[str]:

@@ -284,7 +284,7 @@ def test_what_is_known_of_the_code() -> None:
     assert not code_difference(git("abc", diff_truncated=True), git("abc")).same
 
 
-def test_the_difference_of_two_diffs_is_of_the_files_that_differ() -> None:
+def test_where_both_runs_changed_a_file_their_changes_are_compared() -> None:
     base = change("same.py", "x") + change("net.py", "width = 8")
     found = code_difference(
         git("abc", base), git("abc", change("same.py", "x") + change("net.py", "width = 9"))
@@ -293,8 +293,19 @@ def test_the_difference_of_two_diffs_is_of_the_files_that_differ() -> None:
     assert "same.py" not in found.diff
     assert "-+width = 8" in found.diff
     assert "++width = 9" in found.diff
+
+
+def test_what_one_run_alone_changed_since_the_commit_is_the_difference() -> None:
+    net = change("net.py", "width = 9")
+    heads = ["--- baseline: net.py", "+++ this run: net.py"]
+    there = code_difference(git("abc"), git("abc", net)).diff.splitlines()
+    assert there == [*heads, "@@ -1 +1 @@", "-old", "+width = 9"]
+    back = code_difference(git("abc", net), git("abc")).diff.splitlines()
+    assert back == [*heads, "@@ -1 +1 @@", "+old", "-width = 9"]
     endless = change("f.py", "\n+".join(map(str, range(5000))))
     assert len(code_difference(git("abc"), git("abc", endless)).diff.splitlines()) == 2001
+    # Of another commit nothing is known but its name: only the changes can be compared.
+    assert "changes in this run" in code_difference(git("abc"), git("def", net)).diff
 
 
 @pytest.mark.parametrize(
