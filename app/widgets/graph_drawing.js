@@ -43,7 +43,7 @@ function place(graph) {
   }));
   const edges = graph.arrows.map(([v, w]) => ({ v, w }));
   if (graph.tree) outline(nodes, edges);
-  else layout(nodes, edges, { nodesep: 24, edgesep: 12, ranksep: 28, rankdir: "TB" }, {});
+  else layout(nodes, edges, { nodesep: 24, edgesep: 12, ranksep: 32, rankdir: "TB" }, {});
   const at = new Map(nodes.map((node) => [node.v, node]));
   for (const one of [...graph.frames, ...graph.boxes]) Object.assign(one, pick(at.get(one.id)));
   graph.arrows.forEach((arrow, index) => (arrow.points = edges[index].points));
@@ -92,7 +92,7 @@ function curve(points) {
   return rest.length === 1 ? `${path}L${rest[0].x},${rest[0].y}` : path;
 }
 
-function drawArrow([, , what, ...others], points) {
+function drawArrow([, , what], points) {
   const arrow = make("path", { class: "arrow", d: curve(points), "marker-end": "url(#stepscope-arrowhead)" });
   if (what) arrow.append(make("title", {}, what));
   return arrow;
@@ -144,13 +144,23 @@ function drawBox(box) {
   return group;
 }
 
+function neededBy(frame, font) {
+  return widthOf(frame.title, `600 ${font.line}`) + 52;
+}
+
+/** What is within a frame; arrows cross it, and are crossed by the frame's name. */
+function drawGround(frame, font) {
+  frame.width = Math.max(frame.width, neededBy(frame, font));
+  const at = { x: frame.x - frame.width / 2, y: frame.y - frame.height / 2 };
+  return make("rect", { class: "ground", ...at, width: frame.width, height: frame.height, rx: 8 });
+}
+
 function drawFrame(frame, font) {
-  const needed = widthOf(frame.title, font.line) + 52;
-  if (frame.width < needed) frame.width = needed;
+  const needed = neededBy(frame, font);
   const group = shell(frame, "frame");
   group.append(
     make("rect", { class: "body", width: frame.width, height: frame.height, rx: 8, style: `--tint:${frame.colour}` }),
-    make("rect", { class: "legend", x: 8, y: -10, width: needed - 16, height: 20, rx: 5 }),
+    make("rect", { class: "legend", x: 8, y: -8, width: needed - 16, height: 16, rx: 5 }),
     make("text", { x: 34, y: 4 }, frame.title),
     drawSign(frame, 11, -9),
     make("title", {}, frame.full),
@@ -170,8 +180,9 @@ function draw(view, graph) {
   view.size = graph.boxes.length ? place(graph) : { left: 0, top: 0, width: 1, height: 1 };
   view.stage.replaceChildren(
     arrowhead(),
-    ...graph.frames.map((frame) => drawFrame(frame, font)),
+    ...graph.frames.map((frame) => drawGround(frame, font)),
     ...graph.arrows.map((arrow) => drawArrow(arrow, arrow.points)),
+    ...graph.frames.map((frame) => drawFrame(frame, font)),
     ...graph.boxes.map(drawBox),
   );
   view.places = new Map([...graph.frames, ...graph.boxes].map((one) => [one.id, one]));
