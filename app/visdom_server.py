@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
+import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from urllib.request import Request, urlopen
 
-from ..storage.errors import MissingExtra
+from ..storage.errors import MissingExtra, StepscopeError
 from ..storage.read import Reader
 from ..trackers.transfer import export_visdom
 from .visdom_assets import missing_assets, static_folder
@@ -18,6 +20,10 @@ BASE_URL = "/visdom"
 ENVIRONMENT = "main"
 """The one that Visdom's page shows when it is opened."""
 CLOSE_SECONDS = 30
+AGAIN_SECONDS = 3.0
+"""How long windows stay as they are while a run trains: to fill them takes a while."""
+
+_log = logging.getLogger(__name__)
 
 
 class VisdomServer:
@@ -29,6 +35,10 @@ class VisdomServer:
         self._lock = threading.Lock()
         self._filling = threading.Lock()
         self._child: VisdomProcess | None = None
+        self._shown: tuple[str, ...] = ()
+        self._filled_at = 0.0
+        self._is_due = False
+        self._stopped = threading.Event()
 
     def problem(self) -> str | None:
         """Return in a sentence why Visdom cannot be shown, None when it can."""
@@ -67,11 +77,40 @@ class VisdomServer:
         """
         server = self.origin() + BASE_URL
         with self._filling, Reader.open(self._store) as reader:
+            self._shown = ()
             _close_windows(server)
             export_visdom(reader, run_ids, server=server, env=ENVIRONMENT)
+            self._shown, self._filled_at = tuple(run_ids), time.monotonic()
+
+    def fill_again(self, run_ids: Sequence[str]) -> None:
+        """Bring the windows of these runs up to date in the background, soon; they stay where they are.
+
+        Nothing happens when other runs are shown by then.
+        """
+        with self._lock:
+            if self._is_due:
+                return
+            self._is_due = True
+        threading.Thread(target=self._update, args=(tuple(run_ids),), name="visdom-fill", daemon=True).start()
+
+    def _update(self, run_ids: tuple[str, ...]) -> None:
+        self._stopped.wait(max(0.0, self._filled_at + AGAIN_SECONDS - time.monotonic()))
+        with self._filling:
+            # From here on, what is new is for the next one.
+            self._is_due = False
+            if self._shown != run_ids or self._stopped.is_set():
+                return
+            try:
+                with Reader.open(self._store) as reader:
+                    export_visdom(reader, run_ids, server=self.origin() + BASE_URL, env=ENVIRONMENT)
+            except StepscopeError as error:
+                # A later one may do better; a viewer who chooses other runs is told.
+                _log.info("Visdom was not brought up to date: %s", error)
+            self._filled_at = time.monotonic()
 
     def stop(self) -> None:
         """End the child, if there is one."""
+        self._stopped.set()
         with self._lock:
             child, self._child = self._child, None
         if child is not None:

@@ -7,32 +7,38 @@ from importlib import util
 import streamlit as st
 
 from ...storage.errors import MissingExtra, StepscopeError
-from .. import store_keeper, url_state
+from .. import queries, store_keeper
 from ..tensorboard_mount import PACKAGES
-from ..views.words import plain
-from ..widgets import notices, page
+from ..views.words import one_of, plain
+from ..widgets import embedded, notices, page
+from ..widgets.run_picker import Choice
 
 ADDRESS = "/tensorboard/"
 
 
 def show() -> None:
     """Draw the page."""
-    page.frame()
     problem = _problem()
-    if problem:
-        notices.nothing(plain(problem))
+    if problem is None:
+        page.of_runs(_draw, _nothing)
         return
+    page.frame()
+    notices.nothing(plain(problem))
+
+
+def _draw(chosen: Choice, _: None) -> None:
     # TensorBoard's runs carry their ids in their names.
-    address = (
-        f"{ADDRESS}?runFilter={'|'.join(chosen)}" if (chosen := url_state.read(url_state.RUNS)) else ADDRESS
-    )
+    address = f"{ADDRESS}?runFilter={'|'.join(chosen.run_ids)}"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            "TensorBoard reads this store itself. Its own reload button fetches what live runs have added.",
-            width="stretch",
+            f"TensorBoard itself, over {one_of(len(chosen.runs), 'run')} of this store.", width="stretch"
         )
         st.link_button("Open in its own tab", address, icon=":material/open_in_new:", type="tertiary")
-    st.iframe(address, height=900, alt="TensorBoard over this store")
+    embedded.show(address, title="TensorBoard over this store", mark=queries.mark(chosen.running))
+
+
+def _nothing() -> None:
+    """TensorBoard has its controls itself."""
 
 
 def _problem() -> str | None:

@@ -7,9 +7,9 @@ import streamlit as st
 from ...storage.errors import StepscopeError
 from .. import queries, visdom_server
 from ..views.words import one_of, plain
-from ..widgets import notices, page
-from ..widgets.run_picker import choice_of, choose
-from ..widgets.welcome import show as show_welcome
+from ..visdom_server import VisdomServer
+from ..widgets import embedded, notices, page
+from ..widgets.run_picker import Choice
 
 ADDRESS = "/visdom/"
 FILLED = "visdom_filled"
@@ -17,42 +17,34 @@ FILLED = "visdom_filled"
 
 def show() -> None:
     """Draw the page."""
-    page.frame()
     try:
         server = visdom_server.current()
         problem = server.problem()
     except StepscopeError as error:
-        problem, server = str(error), None
-    if problem or server is None:
-        notices.nothing(plain(problem or ""))
+        server, problem = None, str(error)
+    if server is not None and problem is None:
+        page.of_runs(_draw, lambda: server)
         return
-    try:
-        everything = queries.runs()
-    except StepscopeError as error:
-        notices.store_problem(error)
-        return
-    if not everything:
-        show_welcome()
-        return
-    choose(everything)
-    _fill(server, choice_of(everything).run_ids)
+    page.frame()
+    notices.nothing(plain(problem or ""))
 
 
-def _fill(server: visdom_server.VisdomServer, run_ids: list[str]) -> None:
-    """Fill Visdom when the choice changed or the viewer asks for it, then show it."""
+def _draw(chosen: Choice, server: VisdomServer) -> None:
+    """Fill Visdom when the choice changed, and again with what is new while a chosen run trains."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(
-            f"Visdom itself, with {one_of(len(run_ids), 'run')} as they stood when it was filled.",
-            width="stretch",
-        )
-        again = st.button("Fill again", icon=":material/refresh:", type="tertiary", disabled=not run_ids)
+        st.caption(f"Visdom itself, filled from {one_of(len(chosen.runs), 'run')}.", width="stretch")
+        again = st.button("Fill again", icon=":material/refresh:", type="tertiary")
         st.link_button("Open in its own tab", ADDRESS, icon=":material/open_in_new:", type="tertiary")
-    if run_ids and (again or st.session_state.get(FILLED) != run_ids):
-        try:
+    mark = queries.mark(chosen.running)
+    before, known = st.session_state.get(FILLED, (None, None))
+    try:
+        if again or before != chosen.run_ids:
             with st.spinner("Filling Visdom from the chosen runs"):
-                server.fill(run_ids)
-        except StepscopeError as error:
-            notices.nothing(plain(str(error)))
-            return
-        st.session_state[FILLED] = run_ids
-    st.iframe(ADDRESS, height=900, alt="Visdom with the chosen runs")
+                server.fill(chosen.run_ids)
+        elif known != mark:
+            server.fill_again(chosen.run_ids)
+    except StepscopeError as error:
+        notices.nothing(plain(str(error)))
+        return
+    st.session_state[FILLED] = chosen.run_ids, mark
+    embedded.show(ADDRESS, title="Visdom with the chosen runs")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from playwright.sync_api import Page, expect
 
+import stepscope
 from contracts.filled_store import fill
 
 pytestmark = pytest.mark.browser
@@ -25,3 +28,29 @@ def test_the_dashboards_page_fills_visdom_which_shows_its_windows(
     for drawn in (".main-svg", "img", "audio", "table"):
         expect(page.locator(f".window {drawn}").first).to_be_visible(timeout=PATIENCE_MS)
     expect(page.locator(".window").filter(has_text="baseline").first).to_be_visible()
+
+
+def test_a_live_run_grows_in_both_pages_which_are_not_loaded_again(
+    page: Page, dashboard: str, store_url: str, shot: Callable[[str], None]
+) -> None:
+    with stepscope.init(store=store_url, name="live", console=False) as run:
+        for step in range(5):
+            run.log({"loss": 1.0}, step=step)
+        assert run.flush()
+        page.goto(f"{dashboard}/vd?runs={run.id}")
+        frame = page.frame_locator("iframe[src*='/visdom/']")
+        expect(frame.locator(".window .main-svg").first).to_be_visible(timeout=PATIENCE_MS)
+        page.frames[-1].evaluate("window.loadedOnce = true")
+        run.log({"loss": 1.0, "accuracy": 0.5}, step=5)
+        expect(frame.locator(".window").filter(has_text="accuracy").first).to_be_visible(timeout=PATIENCE_MS)
+        assert page.frames[-1].evaluate("window.loadedOnce")
+        shot("visdom")
+
+        page.get_by_test_id("stTopNav").get_by_role("link", name="TensorBoard").click()
+        board = page.frame_locator("iframe[src*='/tensorboard/']")
+        expect(board.get_by_text("accuracy").first).to_be_visible(timeout=PATIENCE_MS)
+        page.frames[-1].evaluate("window.loadedOnce = true")
+        run.log({"loss": 1.0, "brand_new": 0.5}, step=6)
+        expect(board.get_by_text("brand_new").first).to_be_visible(timeout=PATIENCE_MS)
+        assert page.frames[-1].evaluate("window.loadedOnce")
+        shot("tensorboard")
