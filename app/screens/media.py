@@ -16,8 +16,10 @@ from ..widgets.media_board import Wipe
 from ..widgets.media_section import BEFORE, RUNS_A_SECTION, Shown, View
 from ..widgets.run_picker import Choice
 
-KINDS = ("image", "video", "figure", "audio", "text", "table", "pr_curve", "embedding", "mesh", "hparams")
+KINDS = ("image", "video", "figure", "audio", "text", "table")
 """In the order of the page."""
+ELSEWHERE = ("pr_curve", "embedding", "mesh")
+"""Kinds that the Curves page shows."""
 SECTIONS = 30
 OPEN_CARDS = 60
 """Sections are open at first until so many cards are drawn."""
@@ -79,9 +81,11 @@ def _draw(chosen: Choice, options: Options) -> None:
     everything = queries.series(chosen.run_ids)
     found = [one for one in everything if one.kind in KINDS]
     if not found:
+        elsewhere = any(one.kind in ELSEWHERE for one in everything)
+        more = " Their curves, embeddings and meshes are on the **Curves** page." if elsewhere else ""
         notices.nothing(
-            "The chosen runs have logged nothing to look at or listen to yet: images, sounds, texts, tables "
-            "or the like."
+            "The chosen runs have logged nothing to look at or listen to yet: images, videos, figures, "
+            f"sounds, texts or tables.{more}"
         )
         return
     fitting = [one for one in found if options.wanted.casefold() in one.name.casefold()]

@@ -9,14 +9,10 @@ from typing import Any
 import streamlit as st
 
 from ...storage.kinds.audio import AudioData
-from ...storage.kinds.embedding import EmbeddingData
 from ...storage.kinds.figure import FigureData
-from ...storage.kinds.hparams import HParamsData
-from ...storage.kinds.mesh import MeshData
-from ...storage.kinds.pr_curve import PrCurveData
 from ...storage.kinds.table import TableData
 from ...storage.kinds.text import TextData
-from ..views import audio, embedding, figure, hparams, mesh, pr_curve, text
+from ..views import audio, figure, text
 from ..views import table as table_view
 from ..views.words import TIMES, brief, count, plain
 from . import chart, table
@@ -71,25 +67,9 @@ def _table(value: TableData, card: Card) -> None:
     st.caption(size)
 
 
-def _hparams(value: HParamsData, card: Card) -> None:
-    table.draw(hparams.figure(value), alt=card.what, most_rows=12, key=f"hparams {card.place}")
-
-
 def _text(value: TextData, card: Card) -> None:
     with st.container(border=True, key=f"text {card.place}", height=card.height or "content"):
         st.markdown(text.figure(value))
-
-
-def _pr_curve(value: PrCurveData, card: Card) -> None:
-    chart.draw(pr_curve.figure("", value, card.colour), key=f"pr_curve {card.place}", alt=card.what)
-
-
-def _embedding(value: EmbeddingData, card: Card) -> None:
-    chart.draw(embedding.figure("", value, card.colour), key=f"embedding {card.place}", alt=card.what)
-
-
-def _mesh(value: MeshData, card: Card) -> None:
-    chart.draw(mesh.figure("", value, card.colour), key=f"mesh {card.place}", alt=card.what)
 
 
 _LINE = 48
@@ -97,22 +77,14 @@ _LINE = 48
 WIDTHS: Mapping[str, int] = {
     "audio": 272,
     "figure": 416,
-    "pr_curve": 400,
-    "embedding": 416,
-    "mesh": 400,
     "table": 416,
-    "hparams": 400,
     "text": 416,
 }
 """Pixels of a card."""
 DRAWN: Mapping[str, Callable[[Any, Card], None]] = {
     "audio": _audio,
     "figure": _figure,
-    "pr_curve": _pr_curve,
-    "embedding": _embedding,
-    "mesh": _mesh,
     "table": _table,
-    "hparams": _hparams,
     "text": _text,
 }
 """Kind -> what puts it on the page. Images and videos are drawn by media_board.py."""
