@@ -21,6 +21,9 @@ from ..widgets.run_picker import Choice
 
 CHARTS_A_PAGE = 24
 """Of a section with more, the viewer turns pages."""
+LINES_AT_ONCE = 600
+"""A page of a section has fewer charts where they hold more lines; sections beyond it are folded at first."""
+FEWEST_CHARTS = 4
 PINS = "pins"
 """Under which name the address holds the pinned metrics."""
 TURNED = "sections"
@@ -84,10 +87,12 @@ def _draw(chosen: Choice, options: Options) -> None:
         st.markdown(f":small[{_about_groups(shown)}]")
     st.caption(_legend(fitting, shown))
     pinned = [metric for metric in url_state.texts(PINS) if metric in fitting]
-    if pinned:
-        _section(PINNED, pinned, fitting, shown)
-    for section, names in metric_groups.sections(set(fitting) - set(pinned)).items():
-        _section(section, names, fitting, shown)
+    sections = metric_groups.sections(set(fitting) - set(pinned))
+    lines = 0
+    for section, names in (({PINNED: pinned} if pinned else {}) | sections).items():
+        at_first = section not in metric_groups.LAST and lines < LINES_AT_ONCE
+        _section(section, names, fitting, shown, at_first=at_first)
+        lines += sum(len(fitting[metric]) for metric in names[: _charts_a_page(names, fitting)])
 
 
 def _shown(chosen: Choice, options: Options, metrics: Mapping[str, Sequence[Member]]) -> Shown:
@@ -124,8 +129,15 @@ def _hidden(one: Member, shown: Shown) -> bool:
     return any(each.hidden for each in said if each.applies_to(one.series.name))
 
 
-def _section(name: str, names: Sequence[str], metrics: Mapping[str, list[Member]], shown: Shown) -> None:
-    at_first = name not in metric_groups.LAST
+def _charts_a_page(names: Sequence[str], metrics: Mapping[str, Sequence[Member]]) -> int:
+    """Return how many charts of a section are drawn at once."""
+    lines = max(len(metrics[name]) for name in names)
+    return max(FEWEST_CHARTS, min(CHARTS_A_PAGE, LINES_AT_ONCE // lines))
+
+
+def _section(
+    name: str, names: Sequence[str], metrics: Mapping[str, list[Member]], shown: Shown, *, at_first: bool
+) -> None:
     turned = url_state.texts(TURNED)
     searched = bool(shown.options.wanted)
     head = grid.section(name, len(names), opened=searched or at_first != (name in turned))
@@ -136,7 +148,7 @@ def _section(name: str, names: Sequence[str], metrics: Mapping[str, list[Member]
         )
     with head:
         if head.open:
-            some = grid.page_of(names, CHARTS_A_PAGE, key=f"page of {name}")
+            some = grid.page_of(names, _charts_a_page(names, metrics), key=f"page of {name}")
             for metric, cell in grid.cells(some, shown.options.columns):
                 with cell, notices.guarded(f"metric {metric}"):
                     _pin(metric, pinned=name == PINNED)

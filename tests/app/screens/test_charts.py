@@ -232,9 +232,16 @@ def test_sections_that_were_closed_or_opened_are_in_the_address() -> None:
 
 
 @pytest.mark.usefixtures("store")
-def test_of_hundreds_of_metrics_one_page_is_drawn() -> None:
-    log({f"layer {number}": [1.0] for number in range(100)})
-    assert metrics_in_order(opened("charts")) == [f"layer {number}" for number in range(CHARTS_A_PAGE)]
+def test_of_hundreds_of_metrics_a_page_is_drawn_and_later_sections_are_folded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log({f"layer {number}": [1.0] for number in range(40)} | {"a/x": [1.0], "b/x": [1.0]})
+    drawn = [f"layer {number}" for number in range(CHARTS_A_PAGE)]
+    assert metrics_in_order(opened("charts")) == [*drawn, "a/x", "b/x"]
+    monkeypatch.setattr("stepscope.app.screens.charts.LINES_AT_ONCE", 6)
+    test = opened("charts")
+    assert metrics_in_order(test) == drawn[:6]
+    assert len(test.expander) == 3
 
 
 @pytest.mark.usefixtures("store")
