@@ -1,4 +1,4 @@
-"""What pages load beside Streamlit's own files: our scripts, and plotly.js out of its package.
+"""What pages load beside Streamlit's own files: our scripts, plotly.js and dagre.js out of their packages.
 
 Each lies under an address that names its content, so that a browser asks for it once and keeps it, with
 what it compiled of it, until it changes.
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PREFIX = "/assets"
 PLOTLY = "plotly.min.js"
+DAGRE = "dagre.js"
+"""Out of the package netron: places the boxes of a graph."""
 _OURS = Path(__file__).parent / "widgets" / "browser"
 _IMPORT = re.compile(r'from "\./(\w+\.js)";')
 _HEADERS = {
@@ -71,20 +73,21 @@ def chart_scripts() -> list[str]:
 
 @cache
 def _files() -> dict[str, Path]:
-    # Found without importing plotly, which takes its time.
+    # Found without importing the packages, which takes its time.
     import importlib.util  # noqa: PLC0415
 
-    package = importlib.util.find_spec("plotly")
     found = {path.name: path for path in _OURS.iterdir() if path.suffix == ".js"}
-    if package is not None and package.origin is not None:
-        found[PLOTLY] = Path(package.origin).parent / "package_data" / PLOTLY
+    for package, name, folder in (("plotly", PLOTLY, "package_data"), ("netron", DAGRE, "")):
+        spec = importlib.util.find_spec(package)
+        if spec is not None and spec.origin is not None:
+            found[name] = Path(spec.origin).parent / folder / name
     return found
 
 
 @cache
 def _version(name: str) -> str:
-    """Return what changes with the file. Our scripts import one another: one version stands for all."""
+    """Return what changes with the file. Scripts import one another: one version stands for all."""
     if name == PLOTLY:
         return version("plotly")
-    content = b"".join(path.read_bytes() for path in sorted(_OURS.iterdir()) if path.suffix == ".js")
+    content = b"".join(path.read_bytes() for name, path in sorted(_files().items()) if name != PLOTLY)
     return hashlib.sha256(content).hexdigest()[:12]

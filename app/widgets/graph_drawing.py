@@ -10,14 +10,14 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.util import find_spec
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 import streamlit as st
 import streamlit.components.v2 as components_v2
 
+from .. import browser_files
 from ..views.graph_drawing import Box, Drawing
 from ..views.words import valid
 
@@ -113,18 +113,13 @@ def _box(box: Box, marks: Marks, opened: Collection[str]) -> dict[str, Any]:
     }
 
 
-@lru_cache(maxsize=1)
+@cache
 def _component() -> Any:
-    """Return the component: the library's file and ours are one module."""
-    here = Path(__file__)
-    script = f"{_library()}\n{here.with_suffix('.js').read_text(encoding='utf-8')}"
-    style = here.with_suffix(".css").read_text(encoding="utf-8")
+    """Return the component. Raises FileNotFoundError: nothing can place the boxes."""
+    try:
+        browser_files.address_of(browser_files.DAGRE)
+    except KeyError:
+        raise FileNotFoundError('the drawing needs the package netron: pip install "netron>=9,<10"') from None
+    style = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+    script = browser_files.starts("graph_drawing.js")
     return components_v2.component("stepscope_graph", js=script, css=style, isolate_styles=False)
-
-
-def _library() -> str:
-    """Return netron's dagre.js, which defines `layout(nodes, edges, options, state)`."""
-    found = find_spec("netron")
-    if found is None or not found.submodule_search_locations:
-        raise FileNotFoundError('the drawing needs the package netron: pip install "netron>=9,<10"')
-    return (Path(found.submodule_search_locations[0]) / "dagre.js").read_text(encoding="utf-8")
