@@ -61,7 +61,7 @@ format: $(VENV)/.stamp-test ## Format the code and apply the safe fixes of the l
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-screenshot: $(VENV)/.stamp-test ## Take the picture in the README again
+screenshot: $(VENV)/.stamp-test ## Take the pictures in the README again
 	@$(BIN)/python tools/screenshot.py
 
 clean: ## Remove what was installed and built here; stores (*.db) stay
