@@ -44,6 +44,16 @@ class Measure:
         """The title with the unit."""
         return f"{self.title}, {self.unit}" if self.unit else self.title
 
+    @property
+    def is_duration(self) -> bool:
+        """Whether it is a time that something took."""
+        return self.unit == "s"
+
+    @property
+    def chart_title(self) -> str:
+        """The title with the unit, written so that views/outliers.py knows a duration."""
+        return f"{self.title} in seconds" if self.is_duration else self.label
+
 
 _TIMED = "(?:(.+)/)?{}(?:/(.+))?"
 _GPU = r"system/(gpu\d+)/"

@@ -11,7 +11,7 @@ import streamlit as st
 from ...storage.model import Run
 from .. import machine, queries
 from ..machine import Measure, Reading
-from ..views import axes, rank_times, scalar
+from ..views import axes, outliers, rank_times, scalar
 from ..views.axes import Axis, XAxis
 from ..views.figures import COLOURS
 from ..views.outliers import Outliers
@@ -119,14 +119,15 @@ def _chart(
     axis: Axis,
 ) -> None:
     lines = _lines(measure, members, chosen, axis)
-    title = f"{words} · {measure.label}" if words else measure.label
-    look = Look(axis, 0.0, outliers=Outliers.AUTO if measure.unit == "s" else Outliers.SHOWN)
+    title = f"{words} · {measure.chart_title}" if words else measure.chart_title
+    look = Look(axis, 0.0, outliers=Outliers.AUTO)
     figure = scalar.figure(title, lines, look)
     if measure.percent:
         figure["layout"]["yaxis"] |= {"range": [0, 102], "fixedrange": False}
     elif words:
         every = [line.points for line in _lines(measure, everything, chosen, axis)]
-        ends = machine.shared_range(every)
+        lows, highs = [one.min for one in every], [one.max for one in every]
+        ends = outliers.limits(title, lows, highs, Outliers.AUTO) or machine.shared_range(every)
         figure["layout"]["yaxis"] |= {"range": list(ends)} if ends else {}
     else:
         figure["layout"]["yaxis"] |= {"rangemode": "tozero"}

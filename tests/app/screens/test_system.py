@@ -55,11 +55,23 @@ def test_one_run_with_its_headlines_and_the_slow_rank(ids: tuple[str, str]) -> N
     assert "fan\\_rpm" not in said(test)
 
 
+def test_a_first_step_that_compiles_does_not_flatten_the_others(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPSCOPE_STORE", store_url)
+    with stepscope.init(store=store_url, name="compiled", console=False) as run:
+        for step in range(40):
+            run.log({"step_time": 60.0 if step == 0 else 0.1 + step / 1000}, step=step)
+    figure = charts(opened("system"))["Step time in seconds of compiled"]
+    assert figure["layout"]["yaxis"]["range"][1] < 0.2
+    assert "1 above the axis, up to 60" in figure["layout"]["title"]["subtitle"]["text"]
+
+
 def test_ranks_side_by_side_share_a_scale(ids: tuple[str, str]) -> None:
     drawn = charts(opened("system", runs=ids[0], system_ranks="side by side"))
-    both = [figure for alt, figure in drawn.items() if "Step time, s" in alt]
+    both = [figure for alt, figure in drawn.items() if "Step time in seconds" in alt]
     assert [figure["layout"]["yaxis"]["range"] for figure in both] == [[0.0, pytest.approx(0.1575)]] * 2
-    assert any(alt.startswith("rank 1 · Step time, s of two ranks") for alt in drawn)
+    assert any(alt.startswith("rank 1 · Step time in seconds of two ranks") for alt in drawn)
 
 
 def test_several_runs_are_rows_of_a_table(ids: tuple[str, str]) -> None:
