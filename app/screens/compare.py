@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import cast
 
 import streamlit as st
 
@@ -61,7 +60,8 @@ def _controls() -> Options:
             bind="query-params",
             help="By default, tables show what differs",
         )
-        export.button(run_picker.choice_of(queries.runs()).run_ids, key="export_compare")
+        with notices.guarded("The export"):
+            export.button(run_picker.choice_of(queries.runs()).run_ids, key="export_compare")
     return Options(axis or Axis.EPOCH, bool(everything))
 
 
@@ -69,6 +69,11 @@ def _draw(chosen: Choice, options: Options) -> None:
     if len(chosen.runs) < 2:
         notices.nothing("A comparison needs two runs: tick another one in the list on the left.")
         return
+    with notices.guarded("The comparison"):
+        _compared(chosen, options)
+
+
+def _compared(chosen: Choice, options: Options) -> None:
     controls = st.container(horizontal=True, vertical_alignment="bottom")
     with controls:
         runs = _baseline_first(chosen)
@@ -189,19 +194,19 @@ def _save(found: Comparison, shown: report.Shown) -> None:
     )
 
 
-def _results(found: Comparison, shown: report.Shown, _: Sequence[Parted], options: Options) -> None:
+def _results(found: Comparison, shown: report.Shown, _: Sequence[Parted], __: Options) -> None:
     if not found.metrics:
         notices.nothing("None of these runs has logged a metric.")
         return
-    _sheet(tables.metrics(found, found.metrics), options)
+    _sheet(tables.metrics(found, found.metrics))
     if shown.row is not None and shown.target is not None:
-        _sheet(tables.times_to(found, shown.row, shown.target), options, titled=True)
+        _sheet(tables.times_to(found, shown.row, shown.target), titled=True)
     if several := spreads(found, shown.groups):
-        _sheet(tables.groups(several), options, titled=True)
+        _sheet(tables.groups(several), titled=True)
 
 
-def _costs(found: Comparison, _: report.Shown, __: Sequence[Parted], options: Options) -> None:
-    _sheet(tables.costs(found, found.costs), options)
+def _costs(found: Comparison, _: report.Shown, __: Sequence[Parted], ___: Options) -> None:
+    _sheet(tables.costs(found, found.costs))
 
 
 def _curves(found: Comparison, shown: report.Shown, parted: Sequence[Parted], _: Options) -> None:
@@ -224,7 +229,7 @@ def _curves(found: Comparison, shown: report.Shown, parted: Sequence[Parted], _:
             f"{count(len(drawn) - MOST_CHARTS)} more metrics are in the table above, and on the Charts page."
         )
     if parted:
-        _sheet(tables.partings(found, parted), Options(shown.axis, everything=True), titled=True)
+        _sheet(tables.partings(found, parted), titled=True)
     elif not drawn:
         notices.nothing("No metric of these runs has more than one value.")
 
@@ -248,7 +253,7 @@ def _models(found: Comparison, _: report.Shown, __: Sequence[Parted], options: O
         st.caption(f"The same layer by layer: {plain(', '.join([found.runs[0].name, *same]))}")
     for parity in found.graphs:
         if options.everything or not parity.alignment.same:
-            _sheet(tables.models(found, parity), options, titled=True)
+            _sheet(tables.models(found, parity), titled=True, everything=options.everything)
 
 
 def _differences(found: Comparison, _: report.Shown, __: Sequence[Parted], options: Options) -> None:
@@ -259,7 +264,7 @@ def _differences(found: Comparison, _: report.Shown, __: Sequence[Parted], optio
     *places, last = st.tabs(labels, default=first)
     for place, sheet in zip(places, facts.values(), strict=True):
         with place:
-            _sheet(sheet, options)
+            _sheet(sheet, everything=options.everything)
     with last:
         for names, code in tables.codes(found):
             st.markdown(f"**{plain(names)}** · {plain(code.said)}")
@@ -267,22 +272,18 @@ def _differences(found: Comparison, _: report.Shown, __: Sequence[Parted], optio
                 st.code(code.diff, language="diff", height=420)
 
 
-def _sheet(sheet: Sheet, options: Options, *, titled: bool = False) -> None:
-    """Draw a table: what differs, or everything where that was asked for."""
-    shown = sheet if options.everything else sheet.differing
+def _sheet(sheet: Sheet, *, titled: bool = False, everything: bool = True) -> None:
+    """Draw a table; the rows that are equal for all runs only where everything is wanted."""
+    shown = sheet if everything else sheet.differing
     if titled:
         st.markdown(f"**{plain(sheet.title)}**")
     if shown.rows:
-        config: Mapping[str, object] = (
-            {"": st.column_config.TextColumn(width="small")} if sheet.head[0] == "" else {}
-        )
-        table.draw(
-            cast("Mapping[str, Sequence[str]]", shown.columns), alt=sheet.title, config=config, most_rows=24
-        )
-    hidden = 0 if options.everything else sheet.equal
+        signs = {"": st.column_config.TextColumn(width="small")} if sheet.head[0] == "" else {}
+        table.draw(shown.columns, alt=sheet.title, config=signs, most_rows=24)
     told = [sheet.note] if sheet.note and shown.rows else []
-    if hidden:
-        told.append(f"{one_of(hidden, 'row')} {'is' if hidden == 1 else 'are'} the same for all runs")
+    if not everything and sheet.equal:
+        verb = "is" if sheet.equal == 1 else "are"
+        told.append(f"{one_of(sheet.equal, 'row')} {verb} the same for all runs")
     if told or not shown.rows:
         st.caption(plain(". ".join(told) or "Nothing is known"))
 
