@@ -72,8 +72,9 @@ class Listing:
         np.maximum.at(newest, values.run[kept], values.step[kept])
         return [None if step == np.iinfo(np.int64).min else step for step in newest.tolist()]
 
+    @cached_property
     def facts(self) -> dict[str, tuple[str, str, Callable[[], list[Any]]]]:
-        """Return key -> title, kind and values of what is known of every run."""
+        """Key -> title, kind and values of what is known of every run."""
         runs = self.runs
         return {
             "state": ("State", "state", self._states),
@@ -90,15 +91,17 @@ class Listing:
             "id": ("Id", "text", lambda: [run.run_id for run in runs]),
         }
 
+    @cached_property
     def offered(self) -> list[str]:
-        """Return the keys of all columns that there are, at most MOST_OFFERED."""
+        """The keys of all columns that there are, at most MOST_OFFERED."""
         configs = [f"{CONFIG}{name}" for name in _often(self.configs)]
         metrics = [f"{name}{end}" for name in self._metric_names() for end in ("", ".min", ".max")]
-        return [*self.facts(), *configs, *metrics][:MOST_OFFERED]
+        return [*self.facts, *configs, *metrics][:MOST_OFFERED]
 
+    @cached_property
     def usual(self) -> list[str]:
-        """Return the columns that are shown when nobody chose: what tells these runs apart."""
-        told = [key for key, (_, _, values) in self.facts().items() if _tells_apart(key, values)]
+        """The columns that are shown when nobody chose: what tells these runs apart."""
+        told = [key for key, (_, _, values) in self.facts.items() if _tells_apart(key, values)]
         times = ("state", "created_at", "duration")
         differing = [
             name
@@ -114,8 +117,17 @@ class Listing:
         ]
 
     def column(self, key: str) -> Column:
-        """Return a column; one that no run has is empty."""
-        facts = self.facts()
+        """Return a column; one that no run has is empty. Made once, for whoever asks again."""
+        if key not in self._columns:
+            self._columns[key] = self._column(key)
+        return self._columns[key]
+
+    @cached_property
+    def _columns(self) -> dict[str, Column]:
+        return {}
+
+    def _column(self, key: str) -> Column:
+        facts = self.facts
         if key in facts:
             title, kind, values = facts[key]
             return _sized(Column(key, title, kind, values()))

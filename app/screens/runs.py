@@ -66,47 +66,57 @@ def _narrowed(everything: Sequence[Run]) -> tuple[str, str | None, list[str]]:
 
 def _draw(text: str, project: str | None, states: Sequence[str]) -> None:
     try:
-        everything = queries.all_runs()
-        found = [
-            run
-            for run in everything
+        listing = _listing()
+        rows = [
+            row
+            for row, run in enumerate(listing.runs)
             if matches(run, text)
             and project in (None, run.project)
             and (not states or run.state in states)
             and (run.archived_at is None or st.session_state.get("archived"))
         ]
-        _list(everything, found)
+        _list(listing, rows)
     except StepscopeError as error:
         notices.store_problem(error)
 
 
-def _list(everything: Sequence[Run], found: Sequence[Run]) -> None:
-    listing = _listing(found)
+def _list(listing: Listing, rows: Sequence[int]) -> None:
     wanted, problem = _filter(), ""
     if wanted:
         try:
-            listing = _filtered(listing, wanted)
+            rows = _filtered(listing, rows, wanted)
         except FilterMistake as error:
             problem = f":red[{plain(error.place)}: {plain(error.what)}]"
     if problem:
         st.caption(problem)
-    chosen = choice_of(everything)
+    chosen = choice_of(listing.runs)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="run_actions"):
-        st.markdown(f"**{one_of(len(listing.runs), 'run')}**", width="content")
-        run_toolbar.draw(listing.runs, chosen)
+        st.markdown(f"**{one_of(len(rows), 'run')}**", width="content")
+        run_toolbar.draw([listing.runs[row] for row in rows], chosen)
         columns = _columns(listing)
-    if not listing.runs:
+    if not rows:
         notices.nothing("No run fits what is looked for. Take away a part of the filter, or the search.")
         return
-    run_table.draw(listing, columns, chosen, chosen.run_ids)
+    run_table.draw(listing, rows, columns, chosen)
     if len(chosen.runs) >= url_state.MOST_RUNS:
         st.caption(f"{url_state.MOST_RUNS} runs are ticked, the most that other pages show.")
 
 
-def _listing(found: Sequence[Run]) -> Listing:
-    ids = [run.run_id for run in found]
-    metrics = RunMetrics(queries.last_values(ids), queries.naming())
-    return Listing(found, metrics, queries.alert_counts(ids))
+_known: tuple[Sequence[Run], Listing] | None = None
+"""The list of runs that was read last, and what was read of them: a tick needs nothing new of the store."""
+
+
+def _listing() -> Listing:
+    """Return all runs with what is known of them. Raises StoreError, BadInput (see queries.naming)."""
+    global _known
+    # The same list as long as nothing in the store has changed.
+    everything = queries.all_runs()
+    known = _known
+    if known is None or known[0] is not everything:
+        ids = [run.run_id for run in everything]
+        metrics = RunMetrics(queries.last_values(ids), queries.naming())
+        known = _known = (everything, Listing(everything, metrics, queries.alert_counts(ids)))
+    return known[1]
 
 
 def _filter() -> str:
@@ -126,24 +136,21 @@ def _filter() -> str:
     return wanted
 
 
-def _filtered(listing: Listing, text: str) -> Listing:
-    """Return the runs that pass a filter. Raises FilterMistake, StoreError."""
+def _filtered(listing: Listing, rows: Sequence[int], text: str) -> list[int]:
+    """Return the rows that pass a filter. Raises FilterMistake."""
     wanted = parse_filter(text)
-    stored, _ = with_metrics(queries.reader(), listing.runs, lambda: listing.metrics)
-    if wanted.missing(stored):
-        every = _listing(queries.all_runs())
-        check_names(wanted, *with_metrics(queries.reader(), every.runs, lambda: every.metrics))
-    kept = [run for run, one in zip(listing.runs, stored, strict=True) if wanted.matches(one)]
-    return _listing(kept)
+    stored, metrics = with_metrics(queries.reader(), listing.runs, lambda: listing.metrics)
+    check_names(wanted, stored, metrics)
+    return [row for row in rows if wanted.matches(stored[row])]
 
 
 def _columns(listing: Listing) -> list[str]:
     """Let the viewer choose the columns, and return their keys."""
     chosen = list(url_state.texts(COLUMNS))
-    usual = listing.usual()
+    usual = listing.usual
     shown = chosen or usual
     with st.popover("Columns", icon=":material/view_column:", type="tertiary"):
-        offered = listing.offered()
+        offered = listing.offered
         if st.session_state.get(COLUMNS) != shown:
             st.session_state[COLUMNS] = shown
         st.multiselect(

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 import streamlit.components.v2 as components_v2
 
+from ...storage.model import Run
 from .. import browser_files, grouping, url_state
 from ..run_columns import Column, Listing
 from . import notices
@@ -26,18 +27,17 @@ _KEY = "run_table"
 _render = components_v2.component(NAME, js=browser_files.starts("run_table.js"), isolate_styles=False)
 
 
-def draw(listing: Listing, columns: Sequence[str], chosen: Choice, ticked: Sequence[str]) -> None:
+def draw(listing: Listing, rows: Sequence[int], columns: Sequence[str], chosen: Choice) -> None:
     """Draw the table, or say why it cannot be drawn. Ticks, sorting and open groups go into the address.
 
     Args:
-        listing: the runs, in the order that they have without sorting.
+        listing: what is known of runs.
+        rows: which of them are shown, in the order that they have without sorting.
         columns: keys of columns.
-        chosen: colours, names and groups.
-        ticked: ids of the runs that are ticked, listed or not.
+        chosen: the ticked runs; colours, names and groups of all.
     """
     with notices.guarded("The table of runs"):
-        shown = [listing.column(key) for key in columns]
-        told = _told(listing, shown, chosen, ticked)
+        told = _told(listing, rows, [listing.column(key) for key in columns], chosen)
         _render(
             data=pack(told),
             key=_KEY,
@@ -56,36 +56,38 @@ def swatch(colour: str) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
 
-def _told(
-    listing: Listing, columns: Sequence[Column], chosen: Choice, ticked: Sequence[str]
-) -> dict[str, Any]:
-    ids = [run.run_id for run in listing.runs]
+def _told(listing: Listing, rows: Sequence[int], columns: Sequence[Column], chosen: Choice) -> dict[str, Any]:
+    runs = [listing.runs[row] for row in rows]
+    ids = [run.run_id for run in runs]
     return {
         "alt": f"The runs of the store: {len(ids)} rows",
         "ids": ids,
         "names": [chosen.names[run_id] for run_id in ids],
         "colours": [chosen.colours[run_id] for run_id in ids],
-        "ticked": list(ticked),
+        "ticked": chosen.run_ids,
         "most": url_state.MOST_RUNS,
         "height": HEIGHT,
         "columns": [
-            {"key": one.key, "title": one.title, "kind": one.kind, "values": one.values, "width": one.width}
+            {
+                **{"key": one.key, "title": one.title, "kind": one.kind, "width": one.width},
+                "values": [one.values[row] for row in rows],
+            }
             for one in columns
         ],
         "sort": url_state.text(SORT),
         "toggled": url_state.texts(TOGGLED),
-        "group": _groups(listing, chosen),
+        "group": _groups(runs, chosen),
     }
 
 
-def _groups(listing: Listing, chosen: Choice) -> dict[str, Any] | None:
+def _groups(runs: Sequence[Run], chosen: Choice) -> dict[str, Any] | None:
     key = chosen.group_key
     if key is None:
         return None
     return {
         "title": key.removeprefix(grouping.CONFIG),
-        "order": list(grouping.groups(listing.runs, key)),
-        "values": [grouping.value_of(run, key) for run in listing.runs],
+        "order": list(grouping.groups(runs, key)),
+        "values": [grouping.value_of(run, key) for run in runs],
         "colours": dict(chosen.group_colours),
     }
 
