@@ -95,14 +95,20 @@ def _draw(chosen: Choice, options: Options) -> None:
     age = {run_id: place for place, run_id in enumerate(reversed(chosen.run_ids))}
     fitting.sort(key=lambda one: (shared_name(one.name), age[one.run_id]))
     look = Look(options.style, _slider(fitting) if options.style == ONE_STEP else None)
-    sections = _sections(fitting, on_top=options.on_top)
-    columns = options.columns or _columns(found, on_top=options.on_top)
+    run_ids = [run_id for run_id in reversed(chosen.run_ids) if any(one.run_id == run_id for one in fitting)]
+    columns = options.columns or int(np.clip(2 if options.on_top else len(run_ids), 2, 4))
+    rows = () if options.on_top or options.columns or len(run_ids) > columns else run_ids
+    sections = _sections(fitting, rows, on_top=options.on_top)
     for place, (name, layers) in enumerate(sections.items()):
-        head = grid.section(name, len(layers), opened=place < OPEN_AT_FIRST or bool(words))
+        head = grid.section(
+            name, sum(1 for _, members in layers if members), opened=place < OPEN_AT_FIRST or bool(words)
+        )
         with head:
             shown = grid.page_of(layers, A_PAGE, key=f"page {name}") if head.open else ()
             for (title, members), cell in grid.cells(shown, columns):
                 with cell, notices.guarded(f"histogram {title}"):
+                    if not members:
+                        continue
                     histogram_cell.draw(title, members, chosen, look)
 
 
@@ -124,16 +130,22 @@ def _slider(fitting: Sequence[Series]) -> float | None:
     return step_slider.draw(places, labels, name="step", parameter="step")
 
 
-def _sections(fitting: Sequence[Series], *, on_top: bool) -> dict[str, list[tuple[str, Sequence[Series]]]]:
-    """Group charts by the first part of their name, weights first; each chart has a title and its series."""
+def _sections(
+    fitting: Sequence[Series], rows: Sequence[str], *, on_top: bool
+) -> dict[str, list[tuple[str, Sequence[Series]]]]:
+    """Group charts by the first part of their name, weights first; each chart has a title and its series.
+
+    With `rows`, each layer has a chart of each of these runs, empty where a run lacks the layer: so that the
+    charts of a run stay below each other.
+    """
     sections: dict[str, list[tuple[str, Sequence[Series]]]] = {}
     for layer, members in by_layer(fitting).items():
         head, slash, rest = layer.partition("/")
-        charts = sections.setdefault(head if slash else "histograms", [])
-        charts += [(rest or layer, members)] if on_top else [(rest or layer, [one]) for one in members]
+        title, charts = rest or layer, sections.setdefault(head if slash else "histograms", [])
+        if on_top:
+            charts.append((title, members))
+        elif rows:
+            charts += [(title, [one for one in members if one.run_id == run_id]) for run_id in rows]
+        else:
+            charts += [(title, [one]) for one in members]
     return dict(sorted(sections.items(), key=lambda item: (item[0] != "weights", item[0])))
-
-
-def _columns(found: Sequence[Series], *, on_top: bool) -> int:
-    runs = len({one.run_id for one in found})
-    return int(np.clip(2 if on_top else runs, 2, 4))

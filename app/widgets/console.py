@@ -58,7 +58,10 @@ def _process(found: list[Printed]) -> Printed:
     titles = [one.title for one in found]
     title = titles[-1]
     if len(titles) > 1:
-        title = st.selectbox("Process", titles, index=len(titles) - 1, key="process") or title
+        picked = st.selectbox(
+            "Process", titles, index=len(titles) - 1, key="console_process", bind="query-params"
+        )
+        title = picked or title
     return found[titles.index(title)]
 
 

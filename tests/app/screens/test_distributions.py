@@ -151,6 +151,18 @@ def test_hundreds_of_layers_come_in_pages(store_url: str, monkeypatch: pytest.Mo
     assert len(charts(opened("distributions", layers="block07"))) == 10
 
 
+def test_a_layer_that_one_run_lacks_leaves_its_place_empty(two: str) -> None:
+    with Reader.open(two) as reader:
+        keras, torch = [run.run_id for run in reader.runs()]
+    change(two, f"DELETE FROM series WHERE name LIKE 'gradients%' AND run_id = '{torch}'")
+    test = opened("distributions", layers="gradients")
+    assert [title_of(figure) for figure in charts(test).values()] == ["<b>conv1/bias · keras</b>"]
+    both = opened("distributions", layers="conv1/", runs=f"{keras},{torch}")
+    (row,) = [one for one in both.expander if "Gradients" in one.label]
+    assert [len(column.children) for column in row.columns] == [0, 1]
+    assert "gray[1]" in row.label
+
+
 @pytest.mark.parametrize("style", ["bands", "one step"])
 def test_a_run_that_cannot_be_read_takes_no_other_away(two: str, style: str) -> None:
     with Reader.open(two) as reader:
