@@ -43,6 +43,8 @@ class Box:
     """Whether a click opens it: it has modules inside."""
     full: str = ""
     """The whole of what was cut."""
+    part: str = ""
+    """What is chosen by a click: of a layer that runs again and again each call has a box of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +73,36 @@ def drawing(tree: Tree, opened: Collection[str], start: int = 0) -> Drawing:
     if not tree.data.nodes:
         return _of_modules(tree, opened, start)
     place = {path: _place(tree, path, opened) for path in {node.module for node in tree.data.nodes}}
-    box_of = {node.node_id: place[node.module][0] or f"{OPERATION}{node.node_id}" for node in tree.data.nodes}
-    outputs = {box_of[node.node_id]: node for node in tree.data.nodes}
+    box_of = {node.node_id: _box_of(tree, node, place[node.module][0]) for node in tree.data.nodes}
+    outputs = {box_of[node.node_id]: node.output_shapes for node in tree.data.nodes}
     firsts = {box_of[node.node_id]: node for node in reversed(tree.data.nodes)}
-    ordered = list(dict.fromkeys(box_of.values()))
     arrows, fans = _arrows(tree.data.nodes, box_of)
-    shown = ordered[start : start + MOST_BOXES]
-    boxes = [
-        _operation_box(firsts[box_id], place[firsts[box_id].module][1], fans)
-        if box_id.startswith(OPERATION) and box_id not in tree.parts
-        else _part_box(tree, tree.parts[box_id], outputs[box_id].output_shapes, fans)
-        for box_id in shown
-    ]
+    ordered = list(dict.fromkeys(box_of.values()))
+    boxes: list[Box] = []
+    for box_id in ordered[start : start + MOST_BOXES]:
+        part_id, around = place[firsts[box_id].module]
+        if part_id:
+            box = _part_box(tree, tree.parts[part_id], outputs[box_id], fans)
+            boxes.append(_again(box, box_id, tree.calls.get(firsts[box_id].node_id, 0)))
+        else:
+            boxes.append(_operation_box(firsts[box_id], around, fans))
     return _framed(tree, boxes, arrows, len(ordered))
+
+
+def _box_of(tree: Tree, node: GraphNode, part_id: str) -> str:
+    """Return the id of the box that stands for an operation."""
+    if not part_id:
+        return f"{OPERATION}{node.node_id}"
+    call = tree.calls.get(node.node_id, 0) if part_id == node.module else 0
+    return f"{part_id} · call {call + 1}" if call else part_id
+
+
+def _again(box: Box, box_id: str, call: int) -> Box:
+    """Return the box of a later call of a layer."""
+    if box_id == box.box_id:
+        return box
+    lines = (*box.lines[:2], "the same layer again")
+    return replace(box, box_id=box_id, title=f"{box.title} · call {call + 1}", lines=lines)
 
 
 def visible(tree: Tree, part_id: str, opened: Collection[str]) -> str:
@@ -162,13 +181,16 @@ def _part_box(tree: Tree, part: Part, shapes: Sequence[TensorShape], fans: Mappi
         part.opens,
         part.holds,
         brief(f"{part.part_id} {part.type}"),
+        part.part_id,
     )
 
 
 def _frame(tree: Tree, part: Part) -> Box:
     box = _part_box(tree, part, (), {})
     what = f" · {box.lines[0]}" if part.type else ""
-    return Box(box.box_id, f"{box.title}{what}", (), box.parent, box.colour, True, True, box.full)
+    return Box(
+        box.box_id, f"{box.title}{what}", (), box.parent, box.colour, True, True, box.full, part.part_id
+    )
 
 
 def _of_modules(tree: Tree, opened: Collection[str], start: int) -> Drawing:

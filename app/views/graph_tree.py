@@ -49,6 +49,8 @@ class Tree:
     """part_id -> part, each after what is around it."""
     rows: Mapping[str, Row]
     """Path -> what a layer holds and costs, with all that is inside it."""
+    calls: Mapping[str, int]
+    """node_id -> which call of its module it belongs to, from the second one on, which is 1."""
 
     def around(self, part_id: str) -> list[str]:
         """Return the parts from the top down to a part, itself the last; none for the model itself."""
@@ -103,7 +105,7 @@ def tree_of(data: GraphData) -> Tree:
                 add(path, row_id)
 
     add_all(inside.get("", ()), "")
-    return Tree(data, parts, found)
+    return Tree(data, parts, found, _calls(data, inside))
 
 
 def _all_paths(data: GraphData) -> list[str]:
@@ -123,6 +125,33 @@ def _operations(data: GraphData, parent: Mapping[str, str]) -> Counter[str]:
             operations[path] += many
             path = parent[path]
     return operations
+
+
+def _calls(data: GraphData, inside: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Tell the calls of a layer from each other: operations that hand each other data are of one call."""
+    layers = {node.node_id: node.module for node in data.nodes if node.module not in inside}
+    first: dict[str, str] = {}
+
+    def call_of(node_id: str) -> str:
+        while first[node_id] != node_id:
+            first[node_id] = first[first[node_id]]
+            node_id = first[node_id]
+        return node_id
+
+    for node_id in layers:
+        first[node_id] = node_id
+    for node in data.nodes:
+        for source in node.inputs:
+            if layers.get(node.node_id) and layers.get(source) == layers[node.node_id]:
+                first[call_of(node.node_id)] = call_of(source)
+    seen: dict[str, dict[str, int]] = {}
+    calls: dict[str, int] = {}
+    for node_id, path in layers.items():
+        known = seen.setdefault(path, {})
+        number = known.setdefault(call_of(node_id), len(known))
+        if path and number:
+            calls[node_id] = number
+    return calls
 
 
 def _forms(

@@ -29,7 +29,8 @@ HEIGHT = 620
 class Click:
     """What a viewer clicked."""
 
-    box_id: str
+    part_id: str
+    """Or an operation's box."""
     toggles: bool
     """Whether it is to be opened or closed, too."""
 
@@ -39,11 +40,11 @@ class Marks:
     """What stands out of a drawing."""
 
     chosen: str = ""
-    """The box that was clicked, "" for none."""
+    """The part or operation that was clicked, "" for none."""
     found: Mapping[str, str] | None = None
-    """Box -> a word, for what a search found."""
+    """Part -> a word, for what a search found."""
     differs: Mapping[str, str] | None = None
-    """Box -> a word, for what another model has otherwise."""
+    """Part -> a word, for what another model has otherwise."""
 
 
 def draw(
@@ -76,7 +77,6 @@ def draw(
         "frames": [_box(frame, marks, opened) for frame in drawn.frames],
         "arrows": drawn.arrows,
         "tree": drawn.tree,
-        "chosen": marks.chosen,
         "alt": alt,
         "height": height,
         "model": key,
@@ -94,10 +94,11 @@ def draw(
 
 
 def _box(box: Box, marks: Marks, opened: Collection[str]) -> dict[str, Any]:
-    found, differs = (marks.found or {}).get(box.box_id), (marks.differs or {}).get(box.box_id)
+    found, differs = (marks.found or {}).get(box.part), (marks.differs or {}).get(box.part)
     words = [word for word in (found, differs) if word]
     return {
         "id": box.box_id,
+        "part": box.part,
         "title": box.title,
         "lines": box.lines,
         "parent": box.parent,
@@ -106,7 +107,7 @@ def _box(box: Box, marks: Marks, opened: Collection[str]) -> dict[str, Any]:
         "open": box.box_id in opened,
         "holds": box.holds,
         "full": box.full,
-        "chosen": box.box_id == marks.chosen,
+        "chosen": box.part == marks.chosen,
         "found": found is not None,
         "differs": differs is not None,
         "mark": " · ".join(words),

@@ -73,9 +73,9 @@ def draw(
         drawn = drawing(tree, opened, start)
 
     def clicked(click: Click) -> None:
-        side.choose(click.box_id)
+        side.choose(click.part_id)
         if click.toggles:
-            side.toggle(tree, click.box_id)
+            side.toggle(tree, click.part_id)
 
     chosen = side.chosen(tree)
     marks = Marks(

@@ -101,6 +101,12 @@ def test_a_network_of_5000_operations_opens_module_by_module(
     expect(boxes(page).filter(has_text=HOSTILE)).to_have_count(1, timeout=PATIENCE_MS)
     shot("graph-layer")
 
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save as SVG").press("Enter")
+    picture = saved.value.path().read_text(encoding="utf-8")
+    assert "&lt;script" in picture
+    assert "<script" not in picture
+
     page.get_by_label("Find layers").fill("blocks/7/two")
     expect(box(page, "blocks")).to_contain_text("1 found", timeout=PATIENCE_MS)
 

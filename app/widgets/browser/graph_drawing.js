@@ -1,6 +1,7 @@
 // A graph that a viewer moves, zooms and clicks in; what was clicked is told to Python.
 
 import { draw, make } from "./graph_boxes.js";
+import { saveDrawing } from "./graph_save.js";
 
 const SCALES = { least: 0.15, readable: 1, most: 3 };
 
@@ -40,21 +41,28 @@ function pan(view, dx, dy) {
 /** Keep a box where it is on the screen, now that all have been placed anew. */
 function hold(view, id, before) {
   const after = view.places.get(id);
-  if (!before || !after) return false;
+  if (!before || !after) return;
   const { scale } = view.at;
   pan(view, (before.x - after.x) * scale, (before.y - before.height / 2 - after.y + after.height / 2) * scale);
-  return true;
 }
 
 /** Bring the head of a box into sight if it is out of it. */
 function reveal(view, id) {
   const box = view.places.get(id);
-  if (!box) return;
+  if (!box || inSight(view, box)) return;
+  const [left, top] = headOf(view, box);
+  pan(view, view.box.clientWidth / 2 - left, view.box.clientHeight / 3 - top);
+}
+
+function headOf(view, box) {
   const { x, y, scale } = view.at;
-  const [left, top] = [x + box.x * scale, y + (box.y - box.height / 2) * scale];
+  return [x + box.x * scale, y + (box.y - box.height / 2) * scale];
+}
+
+function inSight(view, box) {
+  const [left, top] = headOf(view, box);
   const { clientWidth: width, clientHeight: height } = view.box;
-  const inside = left > 20 && top > 10 && left < width - 20 && top < height - 40;
-  if (!inside) pan(view, width / 2 - left, height / 3 - top);
+  return left > 20 && top > 10 && left < width - 20 && top < height - 40;
 }
 
 function listen(view) {
@@ -79,11 +87,13 @@ function listen(view) {
   view.svg.addEventListener(
     "wheel",
     (event) => {
+      const zooms = event.ctrlKey || event.metaKey;
+      // At its end, the page itself is to move on.
+      if (!zooms && !goesOn(view, event.deltaY)) return;
       event.preventDefault();
       const { left, top } = view.svg.getBoundingClientRect();
-      if (event.ctrlKey || event.metaKey) {
-        zoom(view, Math.exp(-event.deltaY / 300), event.clientX - left, event.clientY - top);
-      } else pan(view, -event.deltaX, -event.deltaY);
+      if (zooms) zoom(view, Math.exp(-event.deltaY / 300), event.clientX - left, event.clientY - top);
+      else pan(view, -event.deltaX, -event.deltaY);
     },
     { passive: false },
   );
@@ -92,16 +102,25 @@ function listen(view) {
   view.box.addEventListener("keydown", (event) => pressed(view, event, idOf(event)));
 }
 
+/** Return whether there is more of the drawing where the wheel turns to. */
+function goesOn(view, down) {
+  const top = view.at.y + view.size.top * view.at.scale;
+  if (down < 0) return top < 0;
+  return top + view.size.height * view.at.scale > view.box.clientHeight;
+}
+
 const STEPS = { ArrowUp: [0, 60], ArrowDown: [0, -60], ArrowLeft: [60, 0], ArrowRight: [-60, 0] };
 
 function pressed(view, event, id) {
   const known = {
-    Enter: () => id !== undefined && activate(view, id, false),
-    " ": () => id !== undefined && activate(view, id, true),
+    Enter: () => activate(view, id, false),
+    " ": () => activate(view, id, true),
     "+": () => zoom(view, 1.25),
     "-": () => zoom(view, 0.8),
     0: () => fit(view),
   };
+  // On the buttons, keys press them.
+  if (id === undefined && ["Enter", " "].includes(event.key)) return;
   const step = STEPS[event.key];
   const act = step ? () => pan(view, ...step) : known[event.key];
   if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -113,15 +132,15 @@ function pressed(view, event, id) {
 function activate(view, id, onSign) {
   const box = view.places.get(id);
   view.held = { id, box: { ...box } };
-  view.focus = id;
   const toggles = onSign ? box.opens : box.holds && !box.open;
-  view.tell("clicked", { id, toggles: Boolean(toggles), number: Date.now() });
+  view.tell("clicked", { id: box.part, toggles: Boolean(toggles), number: Date.now() });
 }
 
 const ICONS = {
   in: "M5 10h10M10 5v10",
   out: "M5 10h10",
   whole: "M7 3H3v4M13 3h4v4M7 17H3v-4M13 17h4v-4M8 8h4v4H8z",
+  save: "M10 3v9M6 9l4 4 4-4M4 16h12",
   full: "M12 3h5v5M17 3l-6 6M8 17H3v-5M3 17l6-6",
 };
 
@@ -149,6 +168,7 @@ function mount(parent) {
     button("in", "Zoom in (+)", () => zoom(view, 1.25)),
     button("out", "Zoom out (-)", () => zoom(view, 0.8)),
     button("whole", "Show the whole (0)", () => fit(view)),
+    button("save", "Save as SVG", () => saveDrawing(svg, stage, view.size, svg.getAttribute("aria-label"))),
     button("full", "Full screen", full),
   );
   box.append(svg, bar);
@@ -171,12 +191,15 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const same = view.model === graph.model;
   box.style.height = `${graph.height}px`;
   view.svg.setAttribute("aria-label", graph.alt);
+  const focused = view.stage.contains(document.activeElement) ? document.activeElement.dataset.id : undefined;
   Object.assign(view, draw(view.stage, graph));
   view.model = graph.model;
-  if (!same || !hold(view, view.held?.id, view.held?.box)) {
-    if (!same) fit(view, SCALES.readable);
-  }
-  if (graph.chosen) reveal(view, graph.chosen);
+  if (same) hold(view, view.held?.id, view.held?.box);
+  else fit(view, SCALES.readable);
+  const chosen = [...view.places.values()].filter((one) => one.chosen);
+  if (chosen.length && !chosen.some((one) => inSight(view, one))) reveal(view, chosen[0].id);
   view.held = null;
-  if (view.focus !== undefined) view.stage.querySelector(`[data-id="${CSS.escape(view.focus)}"]`)?.focus({ preventScroll: true });
+  if (focused !== undefined) {
+    view.stage.querySelector(`[data-id="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  }
 }

@@ -111,6 +111,26 @@ def test_names_of_any_length_and_depth_are_drawn() -> None:
         assert all(len(line) < 120 for line in box.lines)
 
 
+def test_each_call_of_a_layer_has_a_box() -> None:
+    shape = ((None, 4),)
+    nodes = (
+        GraphNode("x", "input", "", (), shape),
+        GraphNode("a", "aten.linear", "a", ("x",), shape),
+        GraphNode("a_bias", "aten.add", "a", ("a",), shape),
+        GraphNode("r1", "aten.relu", "act", ("a_bias",), shape),
+        GraphNode("b", "aten.linear", "b", ("r1",), shape),
+        GraphNode("r2", "aten.relu", "act", ("b",), shape),
+    )
+    layers = (Layer("", "Net"), Layer("a", "Linear", 9, 9), Layer("act", "ReLU"), Layer("b", "Linear", 9, 9))
+    tree = tree_of(GraphData("n", "torch", "x", nodes, layers))
+    drawn = drawing(tree, ())
+    assert [box.title for box in drawn.boxes] == ["input", "a", "act", "b", "act · call 2"]
+    assert [box.part for box in drawn.boxes[-2:]] == ["b", "act"]
+    assert drawn.boxes[-1].lines == ("ReLU", "? \u00d7 4", "the same layer again")
+    assert [source for source, _, _ in drawn.arrows] == [box.box_id for box in drawn.boxes[:-1]]
+    assert [box.title for box in drawing(tree, {"act"}).boxes] == ["input", "a", "relu", "b", "relu"]
+
+
 def test_a_graph_of_a_circle_is_drawn() -> None:
     nodes = (GraphNode("a", "op", "", ("b",)), GraphNode("b", "op", "", ("a", "b")))
     assert len(drawing(tree_of(GraphData("n", "t", "x", nodes)), ()).arrows) == 2
