@@ -25,6 +25,7 @@ from ..widgets.run_picker import Choice
 
 MOST_RUNS = 12
 MOST_CHARTS = 8
+LONGEST_LEGEND = 40
 GLYPHS = ("━━━", "╍╍╍", "┅┅┅", "━╍━", "━ ━", "━┅┅", "┄┄┄", "━┄━")
 """What comparison_strokes.DASHES look like, in letters: the page takes no SVG of its own."""
 BASELINE, METRIC, VALUE = "baseline", "compare_metric", "compare_value"
@@ -239,7 +240,7 @@ def _legend(found: Comparison, shown: report.Shown) -> str:
     pieces = [
         '<span style="white-space:nowrap;display:inline-block;margin-right:1.1rem">'
         f'<b style="color:{shown.colours[one.run.run_id]}">{GLYPHS[place % len(GLYPHS)]}</b> '
-        f"{escape(valid(brief(one.name, LONGEST_NAME)))}</span>"
+        f"{escape(valid(brief(one.name, LONGEST_LEGEND)))}</span>"
         for place, one in enumerate(found.runs)
     ]
     return f'<div style="font-size:.9rem;line-height:1.7">{"".join(pieces)}</div>'
