@@ -154,7 +154,10 @@ class Listing:
     def _states(self) -> list[list[Any]]:
         epochs = self.metrics.column("epoch")
         found = [progress_of(*one) for one in zip(self.runs, epochs, self.steps, strict=True)]
-        return [[run.state.value, one.words, one.share] for run, one in zip(self.runs, found, strict=True)]
+        return [
+            [run.state.value, one.words if run.archived_at is None else f"{one.words}, archived", one.share]
+            for run, one in zip(self.runs, found, strict=True)
+        ]
 
 
 def _is_about(name: str) -> bool:

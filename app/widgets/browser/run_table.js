@@ -51,6 +51,8 @@ function stateCell(box, [state, words, share]) {
   return box;
 }
 
+const inOrder = (ids) => [...ids].sort().join();
+
 class RunTable {
   constructor(parent) {
     addTableStyles();
@@ -83,7 +85,7 @@ class RunTable {
     this.told = told;
     this.send = send;
     const waits = this.sent && Date.now() - this.sentAt < PATIENCE_MS;
-    if (!waits || told.ticked.join() === this.sent) {
+    if (!waits || inOrder(told.ticked) === this.sent) {
       this.ticked = new Set(told.ticked);
       this.sent = null;
     }
@@ -212,7 +214,8 @@ class RunTable {
 
   address(id) {
     const shown = [...this.ticked].filter((one) => one !== id);
-    return `run?runs=${[id, ...shown].slice(0, this.told.most).join(",")}&run=${id}`;
+    const runs = [id, ...shown].slice(0, this.told.most).join(",");
+    return `run?${new URLSearchParams({ runs, run: id })}`;
   }
 
   clicked(event, place) {
@@ -227,7 +230,7 @@ class RunTable {
     // The newest ticks first: an address holds only so many.
     const others = [...this.ticked].filter((one) => !ids.includes(one));
     this.ticked = new Set(on ? [...ids, ...others] : others);
-    this.sent = [...this.ticked].slice(0, this.told.most).join();
+    this.sent = inOrder([...this.ticked].slice(0, this.told.most));
     this.sentAt = Date.now();
     this.send("ticked", [...this.ticked]);
     this.paintHead();

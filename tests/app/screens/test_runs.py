@@ -212,7 +212,9 @@ def test_archived_runs_are_shown_when_asked_for_and_change_no_colour(small: list
     test = opened("runs")
     assert table(test)["ids"] == small[1:]
     assert table(test)["colours"] == before["colours"][:1]
-    shown = table(opened("runs", archived="true"))
+    test = opened("runs", archived="true")
+    assert column(test, "state") == [["finished", "finished", None], ["finished", "finished, archived", None]]
+    shown = table(test)
     assert (shown["ids"], shown["colours"]) == (before["ids"], before["colours"])
     with Writer.open() as writer:
         archive_run(writer, small[1])
