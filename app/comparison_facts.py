@@ -44,6 +44,8 @@ class CodeDifference:
     """A unified diff from the baseline's uncommitted changes to the run's; "" when they are the same."""
     same: bool = False
     """Whether both ran the same code, as far as git knows."""
+    known: bool = True
+    """Whether anything was captured of the code of both."""
 
 
 def facts_of(values: Sequence[Mapping[str, Any]]) -> tuple[Fact, ...]:
@@ -94,7 +96,7 @@ def code_difference(base: Mapping[str, Any], other: Mapping[str, Any]) -> CodeDi
     one, two = _mapping(base, "git"), _mapping(other, "git")
     if not one or not two:
         return CodeDifference(
-            "Not both runs were started in a git repository: of their code nothing is known."
+            "Not both runs were started in a git repository: of their code nothing is known.", known=False
         )
     commits = one.get("commit"), two.get("commit")
     diffs = str(one.get("diff") or ""), str(two.get("diff") or "")
@@ -142,7 +144,9 @@ def _machine(run: Run, environment: Mapping[str, Any]) -> dict[str, Any]:
     known = flatten({key: value for key, value in environment.items() if key not in left_out})
     to_repeat = _mapping(environment, "reproducibility")
     own = to_repeat.pop(_MODULE_OF.get(run.framework or "", ""), {})
-    found = {"framework": run.framework, **known, **flatten({"framework": own, **to_repeat})}
+    # flatten() keeps an empty mapping, which would take the place of the framework's name.
+    settings = flatten({"framework": own} if own else {}) | flatten(to_repeat)
+    found = {"framework": run.framework, **known, **settings}
     return {name: value for name, value in found.items() if value not in (None, [], {})}
 
 

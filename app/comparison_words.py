@@ -52,13 +52,16 @@ def _setting(found: Comparison) -> Iterator[str]:
             told.append(f"{count(many)} of {words_of_it}")
         elif found.facts[title]:
             same.append(words_of_it)
-    code = [one.same for one in found.code]
-    (same if all(code) else told).append("code")
+    if all(one.same for one in found.code):
+        same.append("code")
+    elif any(one.known and not one.same for one in found.code):
+        told.append("code")
     parts = [
         f"Different: {', '.join(told)}." if told else "",
         f"The same: {', '.join(same)}." if same else "",
     ]
-    yield " ".join(part for part in parts if part)
+    if any(parts):
+        yield " ".join(part for part in parts if part)
 
 
 def _reached(found: Comparison, row: MetricRow) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ import stepscope
 from made_runs import BATCHES, EPOCHS, compared, train
 from stepscope.app.comparison import Comparison, axes, partings, spreads
 from stepscope.app.comparison_curves import Axis, Curve, averaged, parting, together
-from stepscope.app.comparison_facts import code_difference, facts_of, machines
+from stepscope.app.comparison_facts import CodeDifference, code_difference, facts_of, machines
 from stepscope.app.comparison_metrics import MetricRow, arrivals, default_target, higher_is_better
+from stepscope.app.comparison_words import in_short
 from stepscope.app.views.words import NOTHING
 from stepscope.storage.model import Run, RunState
 
@@ -140,6 +142,19 @@ def test_runs_with_nothing_in_common(store_url: str) -> None:
     assert {each.name: each.last for each in found.metrics} == {"loss": (1.0, None), "reward": (None, 1.0)}
     assert partings(found, Axis.STEP) == ()
     assert axes(found) == (Axis.STEP, Axis.RELATIVE)
+
+
+def test_what_is_not_known_of_the_code_is_no_difference(pair: Comparison) -> None:
+    def last(known: bool, same: bool) -> str:
+        code = (CodeDifference("", known=known, same=same),)
+        return in_short(replace(pair, code=code), None, None, [])[-1]
+
+    assert (
+        last(known=False, same=False)
+        == "Different: 1 of config, 1 of machine and settings. The same: packages."
+    )
+    assert "machine and settings, code. The same: packages." in last(known=True, same=False)
+    assert last(known=True, same=True).endswith("The same: packages, code.")
 
 
 def test_repetitions_are_told_by_their_median_and_spread(store_url: str) -> None:
@@ -278,7 +293,9 @@ def test_what_is_known_of_the_code() -> None:
     same = code_difference(git("abc", change("f.py", "x")), git("abc", change("f.py", "x")))
     assert same.same
     assert same.said == "Both ran commit abc with the same uncommitted changes."
-    assert "of their code nothing is known" in code_difference({"git": None}, git("abc")).said
+    unknown = code_difference({"git": None}, git("abc"))
+    assert "of their code nothing is known" in unknown.said
+    assert not unknown.known
     other = code_difference(git("abc"), git("def"))
     assert "The commits differ: abc and def. `git diff abc def` shows" in other.said
     assert not code_difference(git("abc", diff_truncated=True), git("abc")).same
