@@ -1,7 +1,7 @@
 // Draws a plotly figure in the page itself, and updates it in place: Streamlit's own chart element is made
 // anew whenever its data change, which loses the zoom and flickers.
 
-import { attachCursor, moveAgain } from "./cursor.js";
+import { attachCursor, listenToMarks, moveAgain } from "./cursor.js";
 import { plotly } from "./library.js";
 import { attachMenu } from "./menu.js";
 import { addStyles } from "./styles.js";
@@ -9,7 +9,15 @@ import { themed, themeOf } from "./theme.js";
 import { drawSoon, forget, watch } from "./turns.js";
 import { follow, listenToZoom, ranges } from "./zoom.js";
 
-const PLAIN = { displaylogo: false, displayModeBar: false, doubleClick: false };
+/** Return what plotly is told once: a configuration that differs makes it draw from scratch. */
+const configuration = ({ scene }) => ({
+  displaylogo: false,
+  // A body in space is turned and moved by buttons; everything else by the mouse and the menu.
+  displayModeBar: Boolean(scene),
+  doubleClick: false,
+  // The wheel scrolls the page, also over a body.
+  scrollZoom: "geo+map",
+});
 
 /** Make the elements of a chart, once for each place on the page. */
 function mount(parent) {
@@ -22,8 +30,6 @@ function mount(parent) {
   frame.appendChild(box);
   parent.appendChild(frame);
   box.frame = frame;
-  // Made once: a configuration that differs makes plotly draw from scratch.
-  box.config = { ...PLAIN };
   box.render = () => render(box);
   const watcher = new ResizeObserver(() => fit(box));
   watcher.observe(box);
@@ -64,11 +70,15 @@ async function render(box) {
   if (cursor) layout.hovermode = figure.data.some((trace) => trace.mode === "markers") ? "closest" : false;
   const first = !box.loaded;
   box.loaded = Plotly;
+  box.config ??= configuration(layout);
   await Plotly.react(box, cursor ? figure.data.map(silent) : figure.data, ranges(box, layout), box.config);
   box.toggleAttribute("data-drawn", true);
   if (first) {
     listenToZoom(box);
     listenToClicks(box);
+    listenToMarks(box);
+  }
+  if (!box.layer) {
     attachMenu(box);
     attachCursor(box);
   }

@@ -15,6 +15,8 @@ export function attachCursor(box) {
   const table = document.createElement("div");
   table.className = "stepscope-values";
   table.hidden = true;
+  // Above everything, the sidebar too, and in full screen.
+  table.popover = "manual";
   table.setAttribute("role", "status");
   box.frame.appendChild(table);
   Object.assign(box, { layer, table, tabIndex: 0 });
@@ -23,6 +25,18 @@ export function attachCursor(box) {
   box.addEventListener("pointerleave", () => soon(() => hide(box)));
   box.addEventListener("blur", () => hide(box));
   box.addEventListener("keydown", (event) => stepped(box, event));
+}
+
+/** Leave the place beside the mouse to what plotly says of a mark. */
+export function listenToMarks(box) {
+  const marked = ({ points }) => points.some(({ data }) => data.mode === "markers");
+  box.on("plotly_hover", (event) => {
+    box.overMark = marked(event);
+    if (box.overMark) hideTable(box);
+  });
+  box.on("plotly_unhover", () => {
+    box.overMark = false;
+  });
 }
 
 /** Put the cursor where it was, after a chart was drawn again. */
@@ -57,7 +71,7 @@ function show(box, x, pageX, pageY) {
   const words = box.told.cursor;
   for (const other of linked(words)) mark(other, x);
   fill(box, x, box._fullLayout.yaxis.p2c(pageY - box.getBoundingClientRect().top - box._fullLayout.yaxis._offset));
-  place(box.table, pageX, pageY);
+  if (!box.overMark) place(box.table, pageX, pageY);
 }
 
 function linked(words) {
@@ -89,8 +103,13 @@ function dots(box, x, left) {
   });
 }
 
+function hideTable(box) {
+  box.table.hidden = true;
+  if (box.table.matches(":popover-open")) box.table.hidePopover();
+}
+
 function hide(box) {
-  if (box.table) box.table.hidden = true;
+  hideTable(box);
   for (const other of linked(box.told.cursor)) other.layer.hidden = true;
 }
 

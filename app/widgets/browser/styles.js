@@ -21,7 +21,7 @@ const STYLES = `
 .stepscope-cursor > i { position: absolute; width: 7px; height: 7px; margin: -4px 0 0 -4px; border-radius: 50%;
   border: 1px solid var(--st-background-color); }
 .stepscope-cursor[hidden], .stepscope-values[hidden] { display: none; }
-.stepscope-values { position: fixed; z-index: 1000; max-width: 90vw; padding: 6px 8px; border-radius: 6px;
+.stepscope-values { position: fixed; inset: auto; margin: 0; max-width: 90vw; padding: 6px 8px; border-radius: 6px;
   pointer-events: none; font: 12px var(--st-font); color: var(--st-text-color); background: var(--st-background-color);
   border: 1px solid var(--st-border-color); box-shadow: 0 4px 16px #0003; font-variant-numeric: tabular-nums; }
 .stepscope-values table { border-collapse: collapse; margin: 0; border: 0; }
@@ -32,7 +32,7 @@ const STYLES = `
 .stepscope-values tr > th:not(td + th) { opacity: 0.6; }
 .stepscope-values i { display: inline-block; width: 9px; height: 9px; border-radius: 2px; }
 .stepscope-values .closest { font-weight: 600; }
-.stepscope-values p { margin: 2px 4px 0; opacity: 0.75; }
+.stepscope-values p { margin: 2px 4px 0; font-size: inherit; opacity: 0.75; }
 `;
 
 let added = false;

@@ -26,6 +26,7 @@ export function fill(box, x, height) {
 /** Put the table beside the mouse, inside the window. */
 export function place(table, x, y) {
   table.hidden = false;
+  if (!table.matches(":popover-open")) table.showPopover();
   const { width, height } = table.getBoundingClientRect();
   const left = x + GAP + width < innerWidth ? x + GAP : x - GAP - width;
   table.style.left = `${Math.max(left, 4)}px`;

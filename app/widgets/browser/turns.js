@@ -53,7 +53,15 @@ async function takeTurns() {
   }
 }
 
-const next = () => [...waiting].find((box) => near.has(box));
+/** Return the chart that is nearest to the top of the window, but in it, before those that are only near. */
+function next() {
+  const away = (box) => {
+    const { top, bottom } = box.getBoundingClientRect();
+    return bottom < 0 || top > innerHeight ? innerHeight + Math.abs(top) : top;
+  };
+  const places = [...waiting].filter((box) => near.has(box)).map((box) => [away(box), box]);
+  return places.sort(([a], [b]) => a - b)[0]?.[1];
+}
 
 /** Return once the browser has shown what was drawn, so that the first chart does not wait for the last. */
 function painted() {
@@ -63,6 +71,9 @@ function painted() {
 
 function say(box, problem) {
   console.error(problem);
+  // What plotly knows of its elements would be wrong at the next drawing.
+  box.loaded?.purge(box);
+  box.loaded = undefined;
   const sentence = document.createElement("p");
   sentence.textContent = `This chart cannot be drawn. ${problem.message}`;
   box.replaceChildren(sentence);
