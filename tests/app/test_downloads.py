@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
-from streamlit.testing.v1 import AppTest
 
 import stepscope
 from pages import opened
 from stepscope.app.downloads import address_of, downloads
 from stepscope.storage.artifacts import ArtifactInfo, artifacts_of_run
 from stepscope.storage.read import Reader
+
+if TYPE_CHECKING:
+    from streamlit.testing.v1 import AppTest
 
 
 @pytest.fixture
@@ -100,12 +103,3 @@ def test_a_run_that_used_an_artifact_says_so(filled: str, monkeypatch: pytest.Mo
     assert not test.exception
     cells = {str(cell) for frame in test.dataframe for cell in frame.value.to_numpy().ravel()}
     assert "classifier:v0" in cells
-
-
-def test_the_list_of_runs_marks_those_with_alerts(filled: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STEPSCOPE_STORE", filled)
-    test = AppTest.from_string(
-        "from stepscope.app.screens import runs; runs.show()", default_timeout=60
-    ).run()
-    assert not test.exception
-    assert test.dataframe[0].value["Alerts"].tolist() == ["", "⚠ 5"]

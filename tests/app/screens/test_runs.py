@@ -197,6 +197,14 @@ def test_numbers_that_are_none_are_words(store: str) -> None:
     assert [column(test, key) for key in ("a", "b", "c", "a.min")] == [["NaN"], ["∞"], ["-∞"], [None]]
 
 
+def test_alerts_are_counted_in_a_column(store: str) -> None:
+    with stepscope.init(store=store) as run:
+        run.alert("too hot")
+        run.alert("too cold")
+    stepscope.init(store=store).finish()
+    assert column(opened("runs"), "alerts") == [None, 2]
+
+
 def test_what_a_run_lost_is_a_column(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STEPSCOPE_STRICT")
     with stepscope.init(store=store) as run:
