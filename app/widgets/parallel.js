@@ -1,7 +1,7 @@
 // Parallel coordinates on a canvas: some thousand lines in some milliseconds, without WebGL. Drag on an axis
 // to keep what lies between, click there to let go; point at a line to read it, click it to choose the run.
 
-const TOP = 44, BOTTOM = 30, SIDE = 70, REACH = 12, NEAR = 9, GAP = 28;
+const TOP = 44, BOTTOM = 30, SIDE = 70, REACH = 12, NEAR = 9, GAP = 28, SNAP = 6;
 // From the worst to the best: orange over grey to blue, which no form of colour blindness mixes up.
 const RAMP = [[230, 159, 0], [150, 150, 150], [0, 114, 178]];
 
@@ -71,7 +71,9 @@ class Parallel {
   value(k, y) {
     const { low, high, gaps } = this.axes[k];
     const floor = this.height - BOTTOM - (gaps ? GAP : 0);
-    return low + ((floor - y) / (floor - TOP)) * (high - low);
+    // Near an end, the end is meant: nobody hits it to the pixel.
+    if (y < TOP + SNAP) return high;
+    return y > floor - SNAP ? low : low + ((floor - y) / (floor - TOP)) * (high - low);
   }
 
   kept(i) {
@@ -225,10 +227,10 @@ class Parallel {
   move(event) {
     const [x, y] = this.place(event);
     if (this.drag) {
-      const { k, from } = this.drag, { name, low, high } = this.axes[k];
+      const { k, from } = this.drag, { name } = this.axes[k];
       const ends = [this.value(k, from), this.value(k, y)].sort((a, b) => a - b);
       this.drag.moved ||= Math.abs(y - from) > 3;
-      if (this.drag.moved) this.brushes[name] = [Math.max(ends[0], low), Math.min(ends[1], high)];
+      if (this.drag.moved) this.brushes[name] = ends;
       this.draw();
       return;
     }
