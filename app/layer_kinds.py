@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ..storage.kinds.graph import TensorShape
 
@@ -65,6 +66,7 @@ _RULES = (
 )
 
 
+@lru_cache(maxsize=4096)
 def kind_of(layer_type: str, framework: str = "") -> str:
     """Return one word for all frameworks' names of a layer: "dense" for "Linear" and "Dense".
 
@@ -80,6 +82,7 @@ def kind_of(layer_type: str, framework: str = "") -> str:
     return _SAME.get(kind, kind)
 
 
+@lru_cache(maxsize=4096)
 def kind_of_operation(op: str) -> str:
     """Return the same word for an operation: "relu" for "aten.relu_", "Relu" and "aten::relu"."""
     name = re.split(r"[.:/]", op.casefold())[-1].strip("_").replace("_", "")

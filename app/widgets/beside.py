@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -14,11 +14,12 @@ from ..views.figures import faint
 from ..views.graph_details import details
 from ..views.graph_tree import Tree
 from ..views.words import plain
-from . import layer_details, model_view, notices, table
-from .graph_choice import BESIDE, HERE
+from . import grid, layer_details, model_view, notices, table
+from .graph_choice import BESIDE, HERE, Side
 from .run_picker import Choice
 
-MOST_ROWS = 2000
+A_PAGE = 500
+"""Rows; coloured ones take their time."""
 
 
 def show(found: tuple[Series, Series], runs: tuple[Run, Run], chosen: Choice, wanted: str) -> None:
@@ -42,7 +43,8 @@ def show(found: tuple[Series, Series], runs: tuple[Run, Run], chosen: Choice, wa
         with column, notices.guarded(f"the drawing of graph {found[place].name}"):
             st.markdown(f"**{plain(names[place])}**  ·  {plain(tree.data.framework)}")
             marked = graph_comparison.differing_paths(aligned, first=place == 0)
-            model_view.draw(tree, found[place], sides[place], names[place], wanted, marked)
+            partner = _partner(sides[1 - place], trees[1 - place], aligned, first=place == 0)
+            model_view.draw(tree, found[place], sides[place], names[place], wanted, marked, partner)
 
 
 def _verdict(trees: tuple[Tree, Tree], aligned: Alignment, names: tuple[str, str]) -> None:
@@ -62,7 +64,7 @@ def _pairs(trees: tuple[Tree, Tree], aligned: Alignment, names: tuple[str, str],
         notices.nothing("No row fits." if aligned.rows else "There are no layers to compare.")
         return
     key = "aligned_layers"
-    shown = rows[:MOST_ROWS]
+    shown = grid.page_of(rows, A_PAGE, key="aligned_page")
 
     def picked() -> None:
         ticked: list[int] = st.session_state[key]["selection"]["rows"]
@@ -72,15 +74,28 @@ def _pairs(trees: tuple[Tree, Tree], aligned: Alignment, names: tuple[str, str],
             side.reveal(tree, unit.path if unit else "")
 
     st.session_state[key] = {"selection": {"rows": _ticked(shown, trees), "columns": [], "cells": []}}
+    tints = [faint(colour, 0.22) if (colour := graph_comparison.colour(row)) else None for row in shown]
     table.draw(
         graph_comparison.table(shown, names),
         alt=f"The layers of {names[0]} and {names[1]} side by side",
-        tints=[faint(colour, 0.22) if (colour := graph_comparison.colour(row)) else None for row in shown],
+        tints=tints if any(tints) else None,
         most_rows=14,
         key=key,
         on_select=picked,
         one_row=True,
     )
+
+
+def _partner(side: Side, tree: Tree, aligned: Alignment, *, first: bool) -> Callable[[str], None]:
+    """Return what chooses the partner of a layer on the other side; none for what has no partner."""
+    pairs = [(row.a, row.b) if first else (row.b, row.a) for row in aligned.pairs]
+    partner_of = {unit.path: other.path for unit, other in pairs if unit and other}
+
+    def choose(part_id: str) -> None:
+        side.choose(partner_of.get(part_id, ""))
+        side.reveal(tree, partner_of.get(part_id, ""))
+
+    return choose
 
 
 def _ticked(shown: Sequence[Pair], trees: tuple[Tree, Tree]) -> list[int]:

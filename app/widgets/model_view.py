@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 
@@ -52,6 +52,7 @@ def draw(
     name: str,
     wanted: str = "",
     differs: Mapping[str, str] | None = None,
+    on_choose: Callable[[str], None] | None = None,
 ) -> None:
     """Draw the boxes of a model where the page stands now; a click opens, closes and chooses.
 
@@ -62,6 +63,7 @@ def draw(
         name: the run's.
         wanted: what a search looks for.
         differs: path -> in which words another model differs there.
+        on_choose: called with the id of a part or operation that was clicked.
     """
     if not tree.parts and not tree.data.nodes:
         notices.nothing("This graph has neither layers nor operations: there is nothing to draw.")
@@ -76,6 +78,8 @@ def draw(
         side.choose(click.part_id)
         if click.toggles:
             side.toggle(tree, click.part_id)
+        if on_choose is not None:
+            on_choose(click.part_id)
 
     chosen = side.chosen(tree)
     marks = Marks(

@@ -124,4 +124,10 @@ def test_two_models_side_by_side(
     shown(page.get_by_text("2,501 pairs of layers of 2,501 differ"))
     expect(page.locator(".stepscope-graph .differs")).to_have_count(4, timeout=PATIENCE_MS)
     wait_until(lambda: "beside=" in address(page), what="the second run in the address")
+    # Choosing a layer on one side chooses its partner on the other.
+    page.locator(".stepscope-graph").nth(0).locator("[data-id='head']").click()
+    expect(page.locator(".stepscope-graph .chosen")).to_have_count(2, timeout=PATIENCE_MS)
+    wait_until(
+        lambda: {"layer=head", "layer_beside=head"} <= set(address(page).split("&")), what="both layers"
+    )
     shot("graph-beside")
