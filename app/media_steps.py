@@ -50,6 +50,10 @@ class Clock:
     epochs: _Floats
 
 
+NO_CLOCK = Clock(0, np.empty(0, np.int64), np.empty(0))
+"""That of a run of which nothing is known, or needed."""
+
+
 def positions(steps: _Ints, scale: Scale, clock: Clock) -> _Floats:
     """Return where steps of a run lie on the scale: shape (n,), ascending for steps and progress.
 

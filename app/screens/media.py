@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from ...storage.model import Series
 from .. import queries
-from ..media_steps import Clock, Scale, label_of, places_of, positions
+from ..media_steps import NO_CLOCK, Clock, Scale, label_of, places_of, positions
 from ..views.words import plain
 from ..widgets import grid, media_section, notices, page, step_slider
 from ..widgets.media_board import Wipe
 from ..widgets.media_section import BEFORE, RUNS_A_SECTION, Shown, View
 from ..widgets.run_picker import Choice
+
+if TYPE_CHECKING:
+    from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 
 KINDS = ("image", "video", "figure", "audio", "text", "table")
 """In the order of the page."""
@@ -22,7 +26,7 @@ ELSEWHERE = ("pr_curve", "embedding", "mesh")
 """Kinds that the Curves page shows."""
 SECTIONS = 30
 OPEN_CARDS = 60
-"""Sections are open at first until so many cards are drawn."""
+"""Sections stand open at first until so many runs are in them; of folded ones, nothing is read."""
 SIZES: dict[str, int | None] = {"small": 96, "medium": 160, "large": 320, "1:1": None}
 
 
@@ -35,6 +39,16 @@ class Options:
     """Pixels of the width of images and videos; None for their own."""
     scale: Scale
     wipe: Wipe
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A section that stands open."""
+
+    head: ExpanderContainer
+    kind: str
+    name: str
+    shown: Sequence[Shown]
 
 
 def show() -> None:
@@ -94,26 +108,54 @@ def _draw(chosen: Choice, options: Options) -> None:
         return
     age = {run_id: place for place, run_id in enumerate(reversed(chosen.run_ids))}
     fitting.sort(key=lambda one: (KINDS.index(one.kind), one.name, age[one.run_id]))
-    shown = _placed(fitting, everything, chosen, options.scale)
-    view = View(chosen, options.size, options.wipe, str(options.scale), _slider(shown, options))
-    _sections(shown, view)
+    clocks = _clocks(everything, chosen) if options.scale is not Scale.STEP else {}
+    slot = st.container(key=step_slider.SLOT)
+    sections = _sections(fitting, chosen, clocks, options.scale)
+    with slot:
+        at = _slider([one for section in sections for one in section.shown], options)
+        if options.scale is Scale.EPOCH:
+            _say_without_epochs(clocks, chosen)
+    view = View(chosen, options.size, options.wipe, str(options.scale), at)
+    for section in sections:
+        with section.head:
+            media_section.draw(section.kind, section.name, section.shown, view)
 
 
-def _placed(
-    fitting: Sequence[Series], everything: Sequence[Series], chosen: Choice, scale: Scale
-) -> list[Shown]:
+def _clocks(everything: Sequence[Series], chosen: Choice) -> dict[str, Clock]:
     clocks: dict[str, Clock] = {}
     for run_id in chosen.run_ids:
         with notices.guarded(f"The epochs of run {chosen.names[run_id]}"):
             clocks[run_id] = queries.clock([one for one in everything if one.run_id == run_id])
-    shown: list[Shown] = []
+    return clocks
+
+
+def _sections(
+    fitting: Sequence[Series], chosen: Choice, clocks: Mapping[str, Clock], scale: Scale
+) -> list[_Section]:
+    """Draw the heads of all sections, and return those that stand open with what is read for them."""
+    members_of: dict[tuple[str, str], list[Series]] = {}
     for one in fitting:
-        with notices.guarded(f"{one.kind} {one.name} of run {chosen.names[one.run_id]}"):
-            frames = queries.frames(one)
-            shown.append(Shown(one, frames, positions(frames.steps, scale, clocks[one.run_id])))
-    if scale is Scale.EPOCH:
-        _say_without_epochs(clocks, chosen)
-    return [one for one in shown if len(one.frames)]
+        members_of.setdefault((one.kind, one.name), []).append(one)
+    sections: list[_Section] = []
+    cards = 0
+    for (kind, name), members in grid.page_of(list(members_of.items()), SECTIONS, key="page of media"):
+        head = grid.section(name, len(members), opened=cards < OPEN_CARDS, kind=f"{kind} ")
+        cards += min(len(members), RUNS_A_SECTION)
+        if head.open:
+            with head:
+                here = grid.page_of(members, RUNS_A_SECTION, key=f"page {kind} {name}")
+                shown = [place for one in here if (place := _placed(one, chosen, clocks, scale)) is not None]
+            sections.append(_Section(head, kind, name, shown))
+    return sections
+
+
+def _placed(one: Series, chosen: Choice, clocks: Mapping[str, Clock], scale: Scale) -> Shown | None:
+    """Return a series with the places of its steps; None, after a word, where it cannot be read."""
+    with notices.guarded(f"{one.kind} {one.name} of run {chosen.names[one.run_id]}"):
+        frames = queries.frames(one)
+        if len(frames):
+            return Shown(one, frames, positions(frames.steps, scale, clocks.get(one.run_id, NO_CLOCK)))
+    return None
 
 
 def _say_without_epochs(clocks: Mapping[str, Clock], chosen: Choice) -> None:
@@ -136,16 +178,3 @@ def _slider(shown: Sequence[Shown], options: Options) -> float | None:
     if any(len(one.frames) >= queries.STEPS_A_SERIES for one in shown):
         st.caption(f"Of a longer series, {queries.STEPS_A_SERIES} evenly chosen steps are offered.")
     return at
-
-
-def _sections(shown: Sequence[Shown], view: View) -> None:
-    sections: dict[tuple[str, str], list[Shown]] = {}
-    for one in shown:
-        sections.setdefault((one.series.kind, one.series.name), []).append(one)
-    cards = 0
-    for (kind, name), members in grid.page_of(list(sections.items()), SECTIONS, key="page of media"):
-        opened = cards < OPEN_CARDS
-        cards += sum(max(map(len, one.frames.values)) for one in members[:RUNS_A_SECTION])
-        with grid.section(name, len(members), opened=opened, kind=f"{kind} ") as head:
-            if head.open:
-                media_section.draw(kind, name, members, view)

@@ -15,7 +15,7 @@ from .. import queries
 from ..media_steps import Frames, nearest
 from ..views import figure, image, video
 from ..views.words import brief, count, plain
-from . import grid, media, media_board, notices, step_slider
+from . import media, media_board, notices, step_slider
 from .media_board import Look, Strip, Wipe
 from .run_picker import Choice, swatch
 
@@ -75,7 +75,6 @@ class _Values:
 
 def draw(kind: str, name: str, members: Sequence[Shown], view: View) -> None:
     """Draw a section: pictures follow the slider in the browser, all else is drawn here."""
-    members = grid.page_of(members, RUNS_A_SECTION, key=f"page {kind} {name}")
     if _is_pictures(kind, members):
         _board(kind, name, members, view)
     else:

@@ -20,7 +20,8 @@ class StepSlider {
     this.hear = (event) => this.goTo(event.detail.position);
     window.addEventListener("stepscope-go", this.hear);
     const host = root.host ?? root;
-    const cell = host.closest?.("[data-testid='stElementContainer']");
+    const slot = host.closest(".st-key-step_slot");
+    const cell = slot?.closest("[data-testid='stLayoutWrapper']") ?? host.closest("[data-testid='stElementContainer']");
     // It stays in sight while the pictures scroll under it.
     if (cell) Object.assign(cell.style, { position: "sticky", top: "3.75rem", zIndex: 20 });
   }

@@ -10,6 +10,8 @@ import streamlit.components.v2 as components_v2
 
 from .. import url_state
 
+SLOT = "step_slot"
+"""Key of a container for the slider, where it has to be drawn after what it is about."""
 _HERE = Path(__file__)
 _render = components_v2.component(
     "stepscope_step_slider",
