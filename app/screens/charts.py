@@ -96,8 +96,6 @@ def _draw(chosen: Choice, options: Options) -> None:
 
 
 def _shown(chosen: Choice, options: Options, metrics: Mapping[str, Sequence[Member]]) -> Shown:
-    # Streamlit tells the viewer's clock as JavaScript does: minutes to add to it for UTC.
-    clock = Axis(utc_offset=-60.0 * float(st.context.timezone_offset or 0), log=options.log_x)
     longest = max((run.duration for run in chosen.runs), default=0.0)
     key = chosen.group_key
     groups = grouping.groups(list(reversed(chosen.runs)), key) if key else {}
@@ -105,7 +103,7 @@ def _shown(chosen: Choice, options: Options, metrics: Mapping[str, Sequence[Memb
         chosen,
         options,
         metrics,
-        axes.in_units_of(clock, longest),
+        axes.in_units_of(Axis(log=options.log_x), longest),
         queries.definitions(chosen.run_ids),
         queries.happened(chosen.run_ids) if options.marks else (),
         {run.run_id: queries.attempts(run.run_id) for run in chosen.runs if run.attempt and options.ghosts},

@@ -44,8 +44,6 @@ class Axis:
     seconds: float = 1.0
     """How long one unit of relative time is."""
     unit: str = "seconds"
-    utc_offset: float = 0.0
-    """Seconds to add to UTC for the viewer's clock."""
     steps: str = ""
     """What steps count, where they are no steps of a training."""
 
@@ -104,8 +102,8 @@ def place_of(
     if axis.kind is XAxis.RELATIVE:
         return (time - start) / axis.seconds
     if axis.kind is XAxis.WALL:
-        # Milliseconds, as plotly's date axes take them.
-        return (time + axis.utc_offset) * 1000.0
+        # Milliseconds; plotly shows them by the clock of the browser.
+        return time * 1000.0
     # A browser's numbers are float64 in any case.
     steps = step.astype(np.float64)
     if axis.kind is XAxis.STEP:

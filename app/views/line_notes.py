@@ -32,6 +32,8 @@ def _summed_up(lines: Sequence[Line], look: Look) -> str:
     many = sum(int(seen.sum()) for _, seen in bucketed)
     total = sum(int(points.count[seen].sum()) for points, seen in bucketed)
     where = " in view" if look.view else ""
+    if not total:
+        return "no points in view"
     if many == total:
         return f"all {count(total)} points{where}"
     band = ", all in the band" if len(lines) <= MOST_BANDS else ", means of buckets"

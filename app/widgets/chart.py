@@ -138,7 +138,7 @@ def _keep(key: str, cursor: str | None) -> None:
     ends: list[float | None] | None = state.get("zoom")
     name = _name(key, cursor)
     others = [text for text in url_state.texts(ZOOMS) if not text.startswith(name)]
-    ours = [name + ":".join("" if end is None else f"{end:.10g}" for end in ends)] if ends else []
+    ours = [name + ":".join("" if end is None else f"{end:.15g}" for end in ends)] if ends else []
     url_state.set_texts(ZOOMS, [*ours, *others])
 
 

@@ -40,7 +40,7 @@ class Shown:
     metrics: Mapping[str, Sequence[Member]]
     """All metrics of the chosen runs: any can be the horizontal axis."""
     axis: Axis
-    """The viewer's clock, and the unit of relative time."""
+    """The unit of relative time, and whether it is logarithmic."""
     definitions: Mapping[str, Mapping[str, MetricDefinition]]
     happened: Sequence[Happening]
     attempts: Mapping[str, Sequence[Attempt]]

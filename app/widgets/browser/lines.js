@@ -11,10 +11,10 @@ export function linesOf(box) {
     return {
       name: plain(trace.name),
       colour: trace.line?.color ?? trace.marker?.color,
-      x: trace.x,
+      x: placesOf(box, trace),
       y: trace.y,
       raw: raw?.y,
-      band: band && upAndDown(band),
+      band: band && { ...upAndDown(band), x: placesOf(box, band).slice(0, band.x.length / 2) },
       xaxis: trace.xaxis,
     };
   });
@@ -37,11 +37,17 @@ const isBand = (trace) => trace.meta?.band || trace.fill === "toself";
 const isBehind = (trace) => isBand(trace) || trace.meta?.raw || trace.showlegend === false;
 const nearly = (many, expected) => many > 0 && many <= expected;
 
-/** Return a band as [x, low, high]: it is drawn along its upper edge, and back along the lower one. */
+/** Return where points lie as the axis counts: of times, plotly counts the clock of the browser. */
+function placesOf(box, trace) {
+  const axis = box._fullLayout.xaxis;
+  return axis?.type === "date" ? Array.from(trace.x, (x) => axis.d2c(x)) : trace.x;
+}
+
+/** Return the edges of a band: it is drawn along its upper edge, and back along the lower one. */
 function upAndDown(band) {
   const many = band.x.length / 2;
   const y = Array.from(band.y);
-  return { x: band.x.slice(0, many), high: y.slice(0, many), low: y.slice(many).reverse() };
+  return { high: y.slice(0, many), low: y.slice(many).reverse() };
 }
 
 /** Return the text that a label of plotly's shows; logged names were escaped for it. */

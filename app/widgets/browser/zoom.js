@@ -59,7 +59,13 @@ function tellSoon(box) {
 
 /** Return the ends of an axis as values: not as logarithms, dates in milliseconds. */
 function values(axis) {
-  return axis.range.map((end) => (axis.type === "log" ? 10 ** end : axis.type === "date" ? axis.r2c(end) : Number(end)));
+  return axis.range.map((end) => (axis.type === "log" ? 10 ** end : axis.type === "date" ? moment(end) : Number(end)));
+}
+
+/** Return the milliseconds of a time as plotly writes it: by the clock of the browser. */
+function moment(text) {
+  const [day, time = "00:00"] = String(text).split(" ");
+  return new Date(`${day}T${time}`).getTime();
 }
 
 function onAxis(axis, ends) {
