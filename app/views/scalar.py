@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import line_notes, line_traces, marks, outliers
+from .axes import XAxis
 from .figures import Figure, label, layout
 from .line_traces import FEW_POINTS as FEW_POINTS
 from .lines import MOST_BANDS, seen_of
@@ -62,6 +63,9 @@ def figure(metric: str, lines: Sequence[Line], look: Look, happened: Sequence[Ma
     )
     if above:
         drawn["yaxis2"] = marks.AXIS
+    if look.axis.kind is XAxis.WALL:
+        # Below the time of day stands the day.
+        drawn["margin"]["b"] += 14
     return {"data": traces + above, "layout": drawn}
 
 

@@ -36,7 +36,9 @@ export function asTable(box) {
     const edges = new Map(Array.from(line.band?.x ?? [], (x, at) => [x, [line.band.low[at], line.band.high[at]]]));
     for (let at = 0; at < line.x.length; at += 1) {
       const x = line.x[at];
-      rows.push([line.name, x, line.y[at], line.raw?.[at], ...(edges.get(x) ?? [undefined, undefined])]);
+      // A time by the clock of the browser, as the axis shows it.
+      const where = box._fullLayout.xaxis?.type === "date" ? new Date(x).toISOString().slice(0, -1) : x;
+      rows.push([line.name, where, line.y[at], line.raw?.[at], ...(edges.get(x) ?? [undefined, undefined])]);
     }
   }
   return rows.map((row) => row.map(cell).join(",")).join("\r\n");
