@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...storage.errors import StepscopeError
 from ...storage.model import Run
 from .. import metric_goals, queries, trials, url_state
-from ..importance import FEWEST
+from ..importance import FEWEST, first
 from ..trials import Column, Metric, Trials
 from ..views import importance, parallel, scatter_matrix
 from ..views.words import count, one_of, plain
@@ -133,7 +133,7 @@ def _grows(found: Trials, metric: Metric) -> bool:
 
 
 def _explain(found: Trials, aim: Aim, chosen: Choice) -> None:
-    settings = _settings(found)
+    settings = _settings(found, aim)
     st.caption(_facts(found, aim, settings))
     names = [chosen.names[run.run_id] for run in found.runs]
     figure = parallel.figure(
@@ -160,7 +160,7 @@ def _explain(found: Trials, aim: Aim, chosen: Choice) -> None:
         _importance(found, aim, kept)
 
 
-def _settings(found: Trials) -> list[Column]:
+def _settings(found: Trials, aim: Aim) -> list[Column]:
     with st.container(horizontal=True, vertical_alignment="center"):
         wanted = st.multiselect(
             "Settings",
@@ -178,8 +178,9 @@ def _settings(found: Trials) -> list[Column]:
                 on_click=parallel_widget.clear,
                 width="content",
             )
-    names = wanted or list(found.parameters)[:SETTINGS_AT_FIRST]
-    return [found.parameters[name] for name in names if name in found.parameters]
+    if not wanted:
+        return first(list(found.parameters.values()), aim.column.numbers, SETTINGS_AT_FIRST)
+    return [found.parameters[name] for name in wanted if name in found.parameters]
 
 
 def _at_first_words(found: Trials) -> str:

@@ -104,7 +104,7 @@ class Parallel {
     this.ground = style.getPropertyValue("--st-background-color").trim() || "#fff";
     this.font = style.getPropertyValue("--st-font").trim() || "sans-serif";
     const within = new Set(this.order.filter((i) => this.kept(i)));
-    const opacity = Math.min(0.9, Math.max(0.12, 12 / Math.sqrt(within.size + 1) / 2));
+    const opacity = Math.min(0.9, Math.max(0.06, 12 / (within.size + 1) ** 0.65));
     pen.lineWidth = 1;
     pen.strokeStyle = "rgba(128,128,128,0.07)";
     if (within.size < this.order.length) this.order.forEach((i) => within.has(i) || this.line(pen, i));

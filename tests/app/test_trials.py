@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import stepscope
-from stepscope.app.importance import FEWEST, ranking
+from stepscope.app.importance import FEWEST, first, ranking
 from stepscope.app.metric_goals import more_is_better
 from stepscope.app.trials import Column, Trials, column_of, trials_of, values_of, within
 from stepscope.storage.metric_definitions import MetricDefinition
@@ -138,6 +138,16 @@ def test_what_matters_comes_first_with_its_direction_the_same_each_time() -> Non
     assert ranking(columns, metric) == found
 
 
+def test_the_first_look_is_at_what_matters_also_where_the_best_is_in_the_middle() -> None:
+    columns, _ = data(120)
+    rng = np.random.default_rng(1)
+    metric = (np.log10(columns[0].numbers) + 2.5) ** 2 + 0.01 * rng.normal(size=120)
+    assert [one.name for one in first(columns[::-1], metric, 1)] == ["rate"]
+    assert "rate" in [one.name for one in first(columns, metric, 2)]
+    assert first(columns, metric, 9) == columns
+    assert first(columns, np.full(120, np.nan), 2) == columns[:2]
+
+
 def test_few_runs_are_warned_of_and_fewer_are_refused() -> None:
     columns, metric = data(20)
     found = ranking(columns, metric)
@@ -156,3 +166,5 @@ def test_the_good_end_of_a_metric_is_its_name_unless_it_was_defined() -> None:
     defined = MetricDefinition("val/*", None, (), "maximize", hidden=False)
     assert more_is_better("loss", ["val/loss"], [defined])
     assert not more_is_better("loss", ["train/loss"], [defined])
+    drawn_over = MetricDefinition("*", step_metric="epoch", summary=(), goal="minimize", hidden=False)
+    assert more_is_better("accuracy", ["accuracy"], [drawn_over])
