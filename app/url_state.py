@@ -23,6 +23,8 @@ MOST_RUNS = 100
 MOST_TEXTS = 60
 LONGEST_TEXT = 300
 """Characters. More texts, or longer ones, are not taken from an address: any of it may be forged."""
+LONGEST_LINE = 2000
+"""Of a text that stands alone, such as a filter."""
 
 _RUN_ID = re.compile(r"[0-9A-Za-z]{1,32}")
 _MEMORY = "url_state_{}"
@@ -61,7 +63,7 @@ def text(name: str) -> str:
     same key would be lost.
     """
     if name in st.query_params:
-        st.session_state[_MEMORY.format(name)] = str(st.query_params[name])[:LONGEST_TEXT]
+        st.session_state[_MEMORY.format(name)] = str(st.query_params[name])[:LONGEST_LINE]
     found: str = st.session_state.get(_MEMORY.format(name), "")
     if found and name not in st.query_params:
         st.query_params[name] = found
@@ -70,9 +72,9 @@ def text(name: str) -> str:
 
 def set_text(name: str, value: str) -> None:
     """Keep one text under a name; "" forgets the choice."""
-    st.session_state[_MEMORY.format(name)] = value[:LONGEST_TEXT]
+    st.session_state[_MEMORY.format(name)] = value[:LONGEST_LINE]
     if value:
-        st.query_params[name] = value[:LONGEST_TEXT]
+        st.query_params[name] = value[:LONGEST_LINE]
     elif name in st.query_params:
         del st.query_params[name]
 

@@ -129,6 +129,7 @@ def _filter() -> str:
         key=FILTER,
         on_change=lambda: url_state.set_text(FILTER, str(st.session_state[FILTER] or "").strip()),
         placeholder=EXAMPLE,
+        max_chars=url_state.LONGEST_LINE,
         label_visibility="collapsed",
         icon=":material/filter_alt:",
         help=_HELP,
