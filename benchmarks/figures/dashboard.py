@@ -111,12 +111,10 @@ def _charts(peer: type[Peer], folder: Path, _: Settings) -> Measures:
 
 
 def _script(peer: type[Peer], folder: Path, _: Settings) -> Measures:
-    """Run the page as Streamlit does, without server or browser."""
+    """Run the page as Streamlit does, without server or browser: first with nothing read, then once more."""
     del peer
-    import streamlit as st
     from streamlit.testing.v1 import AppTest
 
-    os.environ["STEPSCOPE_STORE"] = str(folder / "runs.db")
     code = """
 import time
 import streamlit as st
@@ -125,16 +123,15 @@ begun = time.perf_counter()
 charts.show()
 st.session_state["took"] = time.perf_counter() - begun
 """
-    test = AppTest.from_string(code, default_timeout=60).run()
-    first, again = list[float](), list[float]()
-    for _turn in range(_RELOADS):
-        st.cache_data.clear()
-        st.cache_resource.clear()
-        for spent in (first, again):
-            test.run()
-            assert not test.exception
-            spent.append(test.session_state["took"] * 1e3)
-    return {"first_ms": statistics.median(first), "again_ms": statistics.median(again)}
+    test = AppTest.from_string(code, default_timeout=60)
+    spent: list[float] = []
+    # The store that is not there has everything loaded that a running server has.
+    for store in ("none.db", "runs.db", "runs.db", "runs.db", "runs.db"):
+        os.environ["STEPSCOPE_STORE"] = str(folder / store)
+        test.run()
+        assert not test.exception
+        spent.append(test.session_state["took"] * 1e3)
+    return {"first_ms": spent[1], "again_ms": statistics.median(spent[2:])}
 
 
 def _runs(peer: type[Peer], folder: Path, settings: Settings) -> Measures:
@@ -210,6 +207,7 @@ def _goals(table: Table) -> list[Goal]:
         ),
         ("the same page reloaded", 1.5, OURS, "reload_s", "s"),
         ("server time of that page, nothing in its cache", 150, _SCRIPT, "first_ms", "ms"),
+        ("server time of that page, drawn again", 150, _SCRIPT, "again_ms", "ms"),
         ("more smoothing, until all charts in the window show it", 0.5, OURS, "smooth_s", "s"),
         ("one more run, until all charts in the window show it", 0.5, OURS, "select_s", "s"),
         ("the page of 2,000 runs and 100,000,000 points", 1.5, _MANY, "runs_s", "s"),
