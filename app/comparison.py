@@ -109,6 +109,7 @@ def compare(
     rows: Mapping[Key, Sequence[Member | None]],
     points: Mapping[SeriesId, Points],
     troubles: Sequence[str] = (),
+    upwards: Mapping[Key, bool] | None = None,
 ) -> Comparison:
     """Lay runs beside each other.
 
@@ -117,10 +118,12 @@ def compare(
         rows: metric and split -> the series of each run (see comparison_metrics.chosen_members).
         points: of those series that were read.
         troubles: what could not be read.
+        upwards: of which rows it is known whether more is better; the names tell it of the others.
     """
     plain, environments = [one.run for one in runs], [one.environment for one in runs]
     epochs = tuple(_epochs(one, points) for one in runs)
-    made = [metric_row(key, members, points, epochs) for key, members in rows.items()]
+    known = upwards or {}
+    made = [metric_row(key, members, points, epochs, upwards=known.get(key)) for key, members in rows.items()]
     return Comparison(
         runs=tuple(runs),
         config=comparison_facts.configs(plain),

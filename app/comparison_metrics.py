@@ -63,17 +63,14 @@ class MetricRow:
     key: Key
     cells: tuple[Measured | None, ...]
     """One for each run; None where it has not logged the metric."""
+    higher_is_better: bool
+    """Whether the metric gets better as it grows."""
 
     @property
     def name(self) -> str:
         """The metric, with its split where it has one."""
         metric, split = self.key
         return f"{metric} · {split}" if split else metric
-
-    @property
-    def higher_is_better(self) -> bool:
-        """Whether the metric gets better as it grows."""
-        return higher_is_better(self.key[0])
 
     @property
     def last(self) -> tuple[float | None, ...]:
@@ -131,6 +128,8 @@ def metric_row(
     members: Sequence[Member | None],
     points: Mapping[SeriesId, Points],
     epochs: Sequence[Points | None],
+    *,
+    upwards: bool | None = None,
 ) -> MetricRow:
     """Return a row; where some runs log it by epoch, what others log by batch is averaged over their epochs.
 
@@ -139,13 +138,14 @@ def metric_row(
         members: the series of each run.
         points: of those series that were read.
         epochs: the series `epoch` of each run that has one.
+        upwards: whether the metric gets better as it grows; None for what its name says.
     """
     kinds = {member.name.granularity for member in members if member}
     cells = [
         _measured(member, points.get(id_of(member)), ended, mixed=len(kinds) > 1) if member else None
         for member, ended in zip(members, epochs, strict=True)
     ]
-    return MetricRow(key, tuple(cells))
+    return MetricRow(key, tuple(cells), higher_is_better(key[0]) if upwards is None else upwards)
 
 
 def leading(rows: Sequence[MetricRow]) -> MetricRow | None:

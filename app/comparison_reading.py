@@ -9,12 +9,14 @@ from typing import Any, Protocol
 
 from ..storage.errors import StepscopeError
 from ..storage.kinds.graph import GraphData
+from ..storage.metric_definitions import MetricDefinition, definitions_of
 from ..storage.model import Points, Record, Run, Series
 from ..storage.name_rules import Naming
 from ..storage.read import Reader
-from .comparison import RunFacts
+from .comparison import Comparison, RunFacts, compare
 from .comparison_costs import EPOCH, READ
 from .comparison_metrics import Key, SeriesId, chosen_members, id_of, is_result
+from .metric_goals import more_is_better
 from .metric_groups import Member
 from .views import ranks
 
@@ -36,6 +38,10 @@ class Source(Protocol):
 
     def naming(self) -> Naming:
         """Return how names are understood in the store."""
+        ...
+
+    def definitions(self, run_ids: Sequence[str], /) -> Mapping[str, Mapping[str, MetricDefinition]]:
+        """Return run -> what it said of its metrics."""
         ...
 
     def points(
@@ -65,6 +71,10 @@ class StoreSource:
         """Return the series of some runs."""
         return self._reader.series(run_ids, kind=kind)
 
+    def definitions(self, run_ids: Sequence[str], /) -> Mapping[str, Mapping[str, MetricDefinition]]:
+        """Return run -> what it said of its metrics."""
+        return definitions_of(self._reader, run_ids)
+
     def points(
         self, one: Series, most: int, first_step: int | None = None, last_step: int | None = None, /
     ) -> Points:
@@ -85,6 +95,13 @@ class Material:
     points: Mapping[SeriesId, Points]
     troubles: tuple[str, ...]
     """What could not be read, in sentences; the comparison goes without it."""
+    upwards: Mapping[Key, bool]
+    """Whether more of a metric is better."""
+
+    @property
+    def comparison(self) -> Comparison:
+        """The runs beside each other."""
+        return compare(self.runs, self.rows, self.points, self.troubles, self.upwards)
 
 
 def read(source: Source, runs: Sequence[Run], names: Mapping[str, str]) -> Material:
@@ -135,7 +152,18 @@ def read(source: Source, runs: Sequence[Run], names: Mapping[str, str]) -> Mater
             f"The first step of run {name}", lambda run=run: _first_time(source, members[run.run_id], points)
         )
         facts.append(RunFacts(run, name, members[run.run_id], environment or {}, graph, first))
-    return Material(tuple(facts), rows, points, tuple(troubles))
+    said = attempt("What the runs said of their metrics", lambda: source.definitions(ids))
+    return Material(tuple(facts), rows, points, tuple(troubles), _upwards(rows, said or {}))
+
+
+def _upwards(
+    rows: Mapping[Key, Sequence[Member | None]], said: Mapping[str, Mapping[str, MetricDefinition]]
+) -> dict[Key, bool]:
+    definitions = [one for of_run in said.values() for one in of_run.values()]
+    return {
+        key: more_is_better(key[0], {one.series.name for one in members if one}, definitions)
+        for key, members in rows.items()
+    }
 
 
 def distinct_names(runs: Sequence[Run]) -> dict[str, str]:

@@ -21,7 +21,9 @@ def more_is_better(
         definitions: what runs said with `define_metric`; of several about a name, the last one counts.
     """
     names = {metric, *logged_as}
-    said = [one.goal for one in definitions if any(one.applies_to(name) for name in names)]
+    about = [one for one in definitions if any(one.applies_to(name) for name in names)]
+    # Without a goal, "minimize" is stored: only where "best" was asked for, it is what the user meant.
+    said = [one.goal for one in about if one.goal == "maximize" or "best" in one.summary]
     if said:
         return said[-1] == "maximize"
     return higher_is_better(metric) or metric.endswith(_SPEEDS)

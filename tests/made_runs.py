@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import stepscope
-from stepscope.app.comparison import Comparison, compare
+from stepscope.app.comparison import Comparison
 from stepscope.app.comparison_reading import StoreSource, read
 from stepscope.storage.kinds.graph import GraphData, Layer
 from stepscope.storage.read import Reader
@@ -63,4 +63,4 @@ def compared(store: str, run_ids: Sequence[str]) -> Comparison:
     with Reader.open(store) as reader:
         runs = [reader.run(run_id) for run_id in run_ids]
         found = read(StoreSource(reader), runs, {run.run_id: run.name for run in runs})
-    return compare(found.runs, found.rows, found.points, found.troubles)
+    return found.comparison

@@ -14,7 +14,7 @@ from ...storage.name_rules import Naming
 from ...storage.read import Reader
 from .. import comparison_tables as tables
 from .. import report
-from ..comparison import Comparison, Parted, axes, compare, partings, repeated, spreads
+from ..comparison import Comparison, Parted, axes, partings, repeated, spreads
 from ..comparison_curves import Axis
 from ..comparison_facts import Fact
 from ..comparison_metrics import MetricRow, arrivals, default_target, leading
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
         colours = run_colours([one.run_id for one in reversed(reader.runs(archived=True))])
         naming = reader.naming()
         store = reader.location.display
-    found = compare(material.runs, material.rows, material.points, material.troubles)
+    found = material.comparison
     row = _row(found, naming, options.metric)
     target = options.value
     if target is None and row is not None:

@@ -11,7 +11,7 @@ import streamlit as st
 from ...storage.model import Run
 from .. import comparison_tables as tables
 from .. import grouping, queries, report, url_state
-from ..comparison import Comparison, Parted, axes, compare, partings, repeated, spreads
+from ..comparison import Comparison, Parted, axes, partings, repeated, spreads
 from ..comparison_curves import Axis
 from ..comparison_metrics import MetricRow, default_target, leading
 from ..comparison_reading import read
@@ -81,7 +81,7 @@ def _compared(chosen: Choice, options: Options) -> None:
     if len(runs) > MOST_RUNS:
         st.caption(f"The first {MOST_RUNS} of {one_of(len(runs), 'run')} are compared.")
     material = read(queries, runs[:MOST_RUNS], chosen.names)
-    found = compare(material.runs, material.rows, material.points, material.troubles)
+    found = material.comparison
     axis = options.axis if options.axis in axes(found) else Axis.STEP
     with controls:
         row = _metric(found)

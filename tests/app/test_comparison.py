@@ -87,6 +87,19 @@ def test_a_target_below_zero_is_still_one_that_all_reach(store_url: str) -> None
     assert [each.step for each in arrivals(one, -1.9) if each] == [1]
 
 
+def test_what_a_run_said_of_its_metrics_goes_before_their_names(store_url: str) -> None:
+    ids: list[str] = []
+    for best in (1.0, 2.0):
+        with stepscope.init(store=store_url, name=f"best {best}") as run:
+            run.define_metric("odds", goal="maximize")
+            for value in (0.5, best):
+                run.log({"odds": value, "loss": value})
+            ids.append(run.id)
+    found = compared(store_url, ids)
+    assert {one.name: one.higher_is_better for one in found.metrics} == {"odds": True, "loss": False}
+    assert [one.value for one in row(found, "odds").best if one] == [1.0, 2.0]
+
+
 def test_what_costs_are_known(pair: Comparison) -> None:
     known = {cost.name: cost.values for cost in pair.costs}
     assert known["Throughput, median"] == (100.0, 200.0)
