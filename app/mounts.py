@@ -1,4 +1,4 @@
-"""What the two mounts, /tensorboard and /visdom, have in common."""
+"""What the two mounts, /tensorboard and /visdom, have in common, and paths that lead to others."""
 
 from __future__ import annotations
 
@@ -28,14 +28,19 @@ p {{ white-space: pre-line; }}
 
 def mount(prefix: str, app: ASGIApp) -> list[BaseRoute]:
     """Return the routes that serve `app` under `prefix`, with and without a slash at its end."""
+    return [moved(prefix, f"{prefix}/"), Mount(prefix, app=_WithoutProbes(app))]
 
-    async def add_slash(request: Request) -> Response:
+
+def moved(path: str, place: str) -> Route:
+    """Return a route that leads from one path to another one."""
+
+    async def lead(request: Request) -> Response:
         # Relative, and with the query: the page may be seen through a forwarded port, and a deep link
         # into TensorBoard keeps its filters there.
         query = f"?{request.url.query}" if request.url.query else ""
-        return RedirectResponse(f"{prefix}/{query}")
+        return RedirectResponse(f"{place}{query}")
 
-    return [Route(prefix, add_slash), Mount(prefix, app=_WithoutProbes(app))]
+    return Route(path, lead)
 
 
 def notice(title: str, text: str) -> Response:

@@ -22,7 +22,7 @@ from .downloads import downloads
 from .entrance import Entrance
 from .hints import Hints
 from .media_files import media_files
-from .mounts import mount
+from .mounts import mount, moved
 from .streamlit_settings import apply_settings
 from .tensorboard_mount import TensorBoardMount
 from .visdom_proxy import VisdomProxy
@@ -98,6 +98,8 @@ def build_app(store: str, access: Access, news: changes.Changes) -> st.App:
             downloads(store),
             media_files(store),
             jobs.results(work),
+            # Streamlit knows its first page under / only.
+            moved("/runs", "/"),
             *mount("/tensorboard", tensorboard),
             *mount(visdom_server.BASE_URL, VisdomProxy(visdom)),
         ],

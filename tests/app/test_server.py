@@ -63,6 +63,10 @@ def test_a_mount_without_slash_leads_to_the_one_with_it_and_keeps_the_query(serv
     assert served.get("/visdom").headers["location"] == "/visdom/"
 
 
+def test_the_first_page_has_its_name_too(served: Served) -> None:
+    assert served.get("/runs?find=a").headers["location"] == "/?find=a"
+
+
 @pytest.mark.parametrize("path", ["/tensorboard/_stcore/health", "/visdom/_stcore/host-config"])
 def test_the_mounts_do_not_pass_for_streamlit(served: Served, path: str) -> None:
     assert served.get(path).status == 404
