@@ -138,12 +138,11 @@ def _section(
 ) -> None:
     turned = url_state.texts(TURNED)
     searched = bool(shown.options.wanted)
-    head = grid.section(name, len(names), opened=searched or at_first != (name in turned))
+    head = grid.section(name, len(names), opened=searched or at_first != _turned_at_first(name, turned))
     # What a search has opened was not the viewer's choice.
     if not searched and (bool(head.open) != at_first) != (name in turned):
-        url_state.set_texts(
-            TURNED, [one for one in turned if one != name] if name in turned else [*turned, name]
-        )
+        others = [one for one in turned if one != name]
+        url_state.set_texts(TURNED, others if name in turned else [*others, name])
     with head:
         if head.open:
             some = grid.page_of(names, _charts_a_page(names, metrics), key=f"page of {name}")
@@ -151,6 +150,16 @@ def _section(
                 with cell, notices.guarded(f"metric {metric}"):
                     _pin(metric, pinned=name == PINNED)
                     _chart(metric, metrics[metric], shown)
+
+
+def _turned_at_first(name: str, turned: Sequence[str]) -> bool:
+    """Return what the address said of a section when it came onto the page.
+
+    What it says later comes from the viewer's click: to tell the section again would turn it back.
+    """
+    if f"section {name}" not in st.session_state:
+        st.session_state[f"turned {name}"] = name in turned
+    return bool(st.session_state.get(f"turned {name}"))
 
 
 def _chart(metric: str, members: Sequence[Member], shown: Shown) -> None:

@@ -150,6 +150,11 @@ def test_groups_pins_and_a_zoom_survive_a_reload(
     expect(page.get_by_role("button", name="Unpin net/width")).to_be_visible(timeout=PATIENCE_MS)
     shot("charts-pinned-and-zoomed")
 
+    for folded in (True, False):
+        page.locator("summary").filter(has_text="Metrics").click()
+        wait_until(lambda folded=folded: ("sections=" in address(page)) is folded, what="the address")
+        expect(page.locator(".stepscope-chart[aria-label^='loss of']")).to_have_count(0 if folded else 1)
+
 
 @pytest.mark.parametrize("name", ["media", "graph", "run"])
 def test_the_other_pages_show_what_was_logged(page: Page, dashboard: str, store_url: str, name: str) -> None:
