@@ -182,7 +182,10 @@ class Board {
     const form = JSON.stringify([data.size, data.wipe, data.runs.map((run) => [run.id, run.name, run.colour, run.most])]);
     this.listen([data.event, data.before_event]);
     this.data = data;
-    for (const run of data.runs) run.positions = run.positions.map((place) => (place === null ? NaN : place));
+    data.runs.forEach((run, place) => {
+      run.place = place;
+      run.positions = run.positions.map((position) => position ?? NaN);
+    });
     const known = window.stepscopeSteps ?? {};
     this.position = known[data.event] === undefined ? data.at : known[data.event];
     this.before = known[data.before_event] ?? -Infinity;
@@ -203,7 +206,6 @@ class Board {
     this.grid.replaceChildren();
     this.heads = [];
     this.cards = [];
-    this.data.runs.forEach((run, place) => (run.place = place));
     if (this.data.wipe !== "off") return this.buildWipes();
     const single = this.data.runs.every((run) => run.most <= 1);
     const row = single && make("div", "row", undefined, this.grid);

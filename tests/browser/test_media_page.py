@@ -69,6 +69,31 @@ def test_one_slider_drives_all_runs(dashboard: str, page: Page, shot: Callable[[
     expect(page.locator("output")).to_have_text("0 %")
 
 
+def test_a_run_that_trains_is_followed_until_a_step_is_chosen(
+    store_url: str, dashboard: str, page: Page
+) -> None:
+    with stepscope.init(store=store_url, name="trains") as run:
+
+        def log(step: int) -> None:
+            run.log({"samples": stepscope.Image(np.full((6, 8), step / 10))}, step=step)
+            run.flush()
+
+        log(0)
+        page.goto(f"{dashboard}/media")
+        expect(card(page, "trains")).to_contain_text("step 0")
+        for step in (1, 2):
+            log(step)
+            expect(card(page, "trains")).to_contain_text(f"step {step}", timeout=15_000)
+        slider = page.get_by_role("slider", name="step")
+        slider.press("Home")
+        expect(card(page, "trains")).to_contain_text("step 0")
+        page.wait_for_url("**step=0")
+        log(3)
+        expect(slider).to_have_attribute("max", "3", timeout=15_000)
+        expect(card(page, "trains")).to_contain_text("step 0")
+        assert shade(card(page, "trains")) == 0
+
+
 @pytest.mark.usefixtures("gan")
 def test_the_original_and_the_wipe(dashboard: str, page: Page, shot: Callable[[str], None]) -> None:
     page.goto(f"{dashboard}/media?media=samples")
@@ -128,7 +153,9 @@ def test_every_kind_is_drawn_and_nothing_is_run_or_loaded(store_url: str, dashbo
     expect(page.get_by_label("figure bars of run baseline at step 5")).to_be_attached()
     told = page.get_by_label("figure chart of run hostile at step 1")
     told.last.scroll_into_view_if_needed()
-    expect(page.get_by_text("1 map not shown: it would be loaded from another server")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("1 map not shown: it would be loaded from another server")).to_be_visible(
+        timeout=20_000
+    )
     told.first.scroll_into_view_if_needed()
     expect(page.get_by_text("<a href=", exact=False).first).to_be_visible()
     assert page.locator("a[href*='elsewhere']").count() == 0
