@@ -64,7 +64,10 @@ def gone(pid: int) -> bool:
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize("end", ["end", "kill", "fork"])
+@pytest.mark.parametrize(
+    "end",
+    ["kill", pytest.param("end", marks=pytest.mark.long), pytest.param("fork", marks=pytest.mark.long)],
+)
 def test_the_server_ends_with_its_kernel(store_url: str, end: str) -> None:
     kernel = subprocess.Popen(
         [sys.executable, "-P", "-c", KERNEL, store_url, end], stdout=subprocess.PIPE, text=True

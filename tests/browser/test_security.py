@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from playwright.sync_api import Page, expect
 from contracts.hostile_store import MARK, attack, fill_hostile
 from support import ROOT
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 PAGES = re.findall(r'url_path="(\w+)"', (ROOT / "app" / "main.py").read_text())
 INSIDE = {"tb": "runs-data-table, tb-webapp", "vd": ".window"}
 """What shows that an embedded page is drawn."""
@@ -26,8 +27,11 @@ def ran(page: Page) -> list[str]:
     return ran
 
 
+@pytest.mark.parametrize(
+    "names", [("media", "run"), pytest.param(PAGES, marks=pytest.mark.long)], ids=["some pages", "all pages"]
+)
 def test_no_page_runs_what_a_run_has_logged(
-    page: Page, dashboard: str, store_url: str, tmp_path: Path, ran: list[str]
+    page: Page, dashboard: str, store_url: str, tmp_path: Path, ran: list[str], names: Sequence[str]
 ) -> None:
     """The fixture `page` fails when anything is asked of another machine."""
     (tmp_path / "files").mkdir()
@@ -36,7 +40,7 @@ def test_no_page_runs_what_a_run_has_logged(
     page.evaluate(f"{MARK}('a script that runs is noticed')")
     assert ran == ["a script that runs is noticed"]
     ran.clear()
-    for name in PAGES:
+    for name in names:
         page.goto(f"{dashboard}/{name}?runs={run_id}&run={run_id}")
         settled(page)
         if name in INSIDE:
@@ -44,7 +48,7 @@ def test_no_page_runs_what_a_run_has_logged(
             expect(drawn).to_be_attached(timeout=60_000)
         touch_everything(page)
         assert not ran, f"on page {name}"
-    for name in ("runs", "charts", "media"):
+    for name in {"runs", "charts", "media"} & set(names):
         page.goto(
             f"{dashboard}/{name}?find={attack('find')}&metrics={attack('metrics')}&runs={attack('runs')}"
         )
