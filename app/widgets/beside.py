@@ -37,7 +37,6 @@ def show(found: tuple[Series, Series], runs: tuple[Run, Run], chosen: Choice, wa
     _verdict(trees, aligned, names)
     with notices.guarded("the layers side by side"):
         _pairs(trees, aligned, names, wanted)
-    _details(trees, runs, chosen)
     sides = (HERE, BESIDE)
     for place, (column, tree) in enumerate(zip(st.columns(2, gap="medium"), trees, strict=True)):
         with column, notices.guarded(f"the drawing of graph {found[place].name}"):
@@ -45,6 +44,7 @@ def show(found: tuple[Series, Series], runs: tuple[Run, Run], chosen: Choice, wa
             marked = graph_comparison.differing_paths(aligned, first=place == 0)
             partner = _partner(sides[1 - place], trees[1 - place], aligned, first=place == 0)
             model_view.draw(tree, found[place], sides[place], names[place], wanted, marked, partner)
+    _details(trees, runs, chosen)
 
 
 def _verdict(trees: tuple[Tree, Tree], aligned: Alignment, names: tuple[str, str]) -> None:

@@ -67,7 +67,7 @@ def _columns(tree: Tree, shown: Sequence[Row]) -> dict[str, list[Any]]:
         "Type": [brief(row.type, LONGEST_NAME) for row in shown],
         "Parameters": [row.parameters for row in shown],
         "FLOPs": [row.flops for row in shown],
-        "Output": [brief(shape(row.output), LONGEST_NAME) for row in shown],
+        "Output": [brief(shape(row.output), LONGEST_NAME) or None for row in shown],
         "Memory": [row.memory for row in shown],
         "Share": [row.share for row in shown],
         # Of a model of which nothing is frozen it would say the same as the parameters.

@@ -109,8 +109,8 @@ def _facts(tree: Tree) -> None:
     facts = [
         one_of(data.parameters, "parameter") if data.layers else "",
         f"{short_count(flops)} FLOPs" if flops else "",
-        one_of(max(len(data.layers) - 1, 0), "layer"),
-        one_of(len(data.nodes), "operation"),
+        one_of(len(data.layers) - 1, "layer") if len(data.layers) > 1 else "",
+        one_of(len(data.nodes), "operation") if data.nodes else "",
         f"from {data.source}",
     ]
     line = "  ·  ".join(fact for fact in facts if fact)
