@@ -20,16 +20,13 @@ export function linesOf(box) {
   });
 }
 
-/** Return where in sorted numbers the one nearest to x is. */
-export function nearest(sorted, x) {
-  let low = 0;
-  let high = sorted.length - 1;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (Number(sorted[middle]) < x) low = middle + 1;
-    else high = middle;
+/** Return where among some numbers, in any order, the one nearest to x is. */
+export function nearest(numbers, x) {
+  let best = 0;
+  for (let at = 1; at < numbers.length; at += 1) {
+    if (Math.abs(numbers[at] - x) < Math.abs(numbers[best] - x)) best = at;
   }
-  return low > 0 && x - Number(sorted[low - 1]) <= Number(sorted[low]) - x ? low - 1 : low;
+  return best;
 }
 
 const hasLine = (trace) => trace.mode?.includes("lines") && !trace.meta?.mark;
