@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ..storage.errors import StepscopeError
 from ..storage.kinds.graph import GraphData
@@ -19,6 +19,8 @@ from .comparison_metrics import Key, SeriesId, chosen_members, id_of, is_result
 from .metric_goals import more_is_better
 from .metric_groups import Member
 from .views import ranks
+
+T = TypeVar("T")
 
 POINTS = 1000
 MOST_METRICS = 24
@@ -115,7 +117,6 @@ def read(source: Source, runs: Sequence[Run], names: Mapping[str, str]) -> Mater
     Raises:
         StoreError: the store cannot be read at all.
     """
-    troubles: list[str] = []
     naming, ids = source.naming(), [run.run_id for run in runs]
     scalars, graphs = source.series(ids, "scalar"), source.series(ids, "graph")
     members = {
@@ -127,33 +128,49 @@ def read(source: Source, runs: Sequence[Run], names: Mapping[str, str]) -> Mater
         for run in runs
     }
     rows = chosen_members([members[run.run_id] for run in runs])
-    points: dict[SeriesId, Points] = {}
+    reading = _Reading(source, names)
+    points = reading.points(_wanted(members, rows))
+    facts = tuple(reading.facts(run, members[run.run_id], graphs, points) for run in runs)
+    said = reading.attempt("What the runs said of their metrics", lambda: source.definitions(ids))
+    return Material(facts, rows, points, tuple(reading.troubles), _upwards(rows, said or {}))
 
-    def attempt(what: str, work: Callable[[], Any]) -> Any:
+
+class _Reading:
+    """Reads piece by piece; what cannot be read becomes a sentence."""
+
+    def __init__(self, source: Source, names: Mapping[str, str]) -> None:
+        self._source = source
+        self._names = names
+        self.troubles: list[str] = []
+
+    def attempt(self, what: str, work: Callable[[], T]) -> T | None:
         try:
             return work()
         except StepscopeError as error:
-            troubles.append(f"{what} cannot be read: {error}")
+            self.troubles.append(f"{what} cannot be read: {error}")
             return None
 
-    for member in _wanted(members, rows):
-        what = f"Series {member.series.name} of run {names[member.run.run_id]}"
-        found = attempt(what, lambda member=member: source.points(member.series, POINTS))
-        if found is not None:
-            points[id_of(member)] = found
-    facts: list[RunFacts] = []
-    for run in runs:
-        name = names[run.run_id]
-        environment = attempt(
-            f"The environment of run {name}", lambda run=run: source.environment(run.run_id)
-        )
-        graph = attempt(f"The graph of run {name}", lambda run=run: _graph(source, run, graphs))
-        first = attempt(
-            f"The first step of run {name}", lambda run=run: _first_time(source, members[run.run_id], points)
-        )
-        facts.append(RunFacts(run, name, members[run.run_id], environment or {}, graph, first))
-    said = attempt("What the runs said of their metrics", lambda: source.definitions(ids))
-    return Material(tuple(facts), rows, points, tuple(troubles), _upwards(rows, said or {}))
+    def points(self, wanted: Sequence[Member]) -> dict[SeriesId, Points]:
+        found: dict[SeriesId, Points] = {}
+        for member in wanted:
+            what = f"Series {member.series.name} of run {self._names[member.run.run_id]}"
+            one = self.attempt(what, lambda member=member: self._source.points(member.series, POINTS))
+            if one is not None:
+                found[id_of(member)] = one
+        return found
+
+    def facts(
+        self,
+        run: Run,
+        members: tuple[Member, ...],
+        graphs: Sequence[Series],
+        points: Mapping[SeriesId, Points],
+    ) -> RunFacts:
+        source, name = self._source, self._names[run.run_id]
+        environment = self.attempt(f"The environment of run {name}", lambda: source.environment(run.run_id))
+        graph = self.attempt(f"The graph of run {name}", lambda: _graph(source, run, graphs))
+        first = self.attempt(f"The first step of run {name}", lambda: _first_time(source, members, points))
+        return RunFacts(run, name, members, environment or {}, graph, first)
 
 
 def _upwards(
