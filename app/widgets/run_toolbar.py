@@ -17,6 +17,7 @@ from .run_picker import Choice
 TICKED, LISTED = "ticked", "listed"
 _LISTED_NAMES = 20
 _SCOPE = "scope"
+_SAID = "said_of_action"
 _ADDED, _REMOVED = "tags_given", "tags_taken"
 _EDIT_HELP = "Tags, the name and the note"
 
@@ -28,6 +29,7 @@ def draw(listed: Sequence[Run], chosen: Choice) -> None:
         listed: the runs that the table shows.
         chosen: the ticked ones, and the names of all.
     """
+    _tell()
     scope = _scope(len(listed), len(chosen.runs))
     runs = list(listed) if scope == LISTED else list(chosen.runs)
     names = {run.run_id: chosen.names[run.run_id] for run in runs}
@@ -139,9 +141,17 @@ def _do(action: Callable[[], str]) -> None:
 
 
 def _say(action: Callable[[], str]) -> bool:
+    """Do it, and keep what came of it for the next drawing: what begins a drawing may show nothing itself."""
     try:
-        st.toast(plain(action()), icon=":material/check:")
+        st.session_state[_SAID] = (action(), "check")
     except StepscopeError as error:
-        st.toast(plain(str(error)), icon=":material/error:", duration="long")
+        st.session_state[_SAID] = (str(error), "error")
         return False
     return True
+
+
+def _tell() -> None:
+    said: tuple[str, str] | None = st.session_state.pop(_SAID, None)
+    if said is not None:
+        sentence, icon = said
+        st.toast(plain(sentence), icon=f":material/{icon}:", duration="long" if icon == "error" else "short")

@@ -125,6 +125,7 @@ def test_runs_are_named_before_they_are_deleted(page: Page, dashboard: str, stor
     tags.fill("doomed")
     tags.press("Enter")
     page.get_by_role("button", name="Tag", exact=True).click()
+    expect(page.get_by_text("2 runs tagged.")).to_be_visible()
     expect(row(page, "bad one")).to_contain_text("doomed")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Delete").click()
