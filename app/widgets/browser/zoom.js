@@ -1,13 +1,15 @@
 // What part of a chart is looked at: kept through new data, told to the page, and taken from its address.
 
 const PAUSE_MS = 250;
+const MOST_MADE = 20;
 
-/** Take the zoom that the page's address asks for, unless it is the one that the viewer has just made. */
+/** Take the zoom that the page's address asks for, unless it is one that was made here. */
 export function follow(box) {
-  const asked = JSON.stringify(box.told.zoom ?? null);
+  const asked = named(box.told.zoom);
   const axis = `${box.told.cursor} ${box.told.figure.layout.uirevision}`;
   if (box.axis !== undefined && box.axis !== axis) box.zoom = null; // On another axis it would show nothing.
-  if (asked !== box.asked && asked !== box.toldZoom) box.zoom = box.told.zoom ?? null;
+  // What the viewer made comes back while the next one is already being made.
+  if (asked !== box.asked && !box.made?.includes(asked)) box.zoom = box.told.zoom ?? null;
   box.axis = axis;
   box.asked = asked;
 }
@@ -51,11 +53,14 @@ function tellSoon(box) {
   if (!box.told.zoomable) return;
   clearTimeout(box.telling);
   box.telling = setTimeout(() => {
-    box.toldZoom = JSON.stringify(box.zoom);
+    box.made = [...(box.made ?? []), named(box.zoom)].slice(-MOST_MADE);
     // Not null: that is what the page has before it is told anything, and no change.
     box.tell("zoom", box.zoom ?? []);
   }, PAUSE_MS);
 }
+
+/** Return a zoom as a text, with the digits that the way to the page and back leaves. */
+const named = (zoom) => JSON.stringify((zoom ?? []).map((end) => (end === null ? null : Number(end.toPrecision(9)))));
 
 /** Return the ends of an axis as values: not as logarithms, dates in milliseconds. */
 function values(axis) {
