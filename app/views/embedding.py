@@ -53,7 +53,7 @@ def figure(
         axis = {"showbackground": False, "title": {"text": ""}, "showticklabels": False}
         shown["scene"] = {"aspectmode": "cube", "xaxis": axis, "yaxis": axis, "zaxis": axis}
         shown["margin"] |= {"l": 0, "r": 0, "b": 0}
-        shown["legend"] = {"y": 0.0}
+        shown["legend"] = {"y": 0.0, "itemsizing": "constant"}
     return {"data": traces, "layout": shown}
 
 
@@ -123,7 +123,7 @@ def _trace(
         "name": label(name),
         **{axis: np.ascontiguousarray(points[:, at]) for at, axis in enumerate("xy" if flat else "xyz")},
         "text": [_told(data, row) for row in map(int, projection.rows[places])],
-        "marker": {"size": 5 if flat else 3, "opacity": 0.75, **marker},
+        "marker": {"size": 5 if flat else 2, "opacity": 0.75, **marker},
         "hovertemplate": "%{text}<extra></extra>",
     }
 

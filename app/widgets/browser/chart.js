@@ -14,6 +14,9 @@ const configuration = ({ scene }) => ({
   displaylogo: false,
   // A body in space is turned and moved by buttons; everything else by the mouse and the menu.
   displayModeBar: Boolean(scene),
+  // What the menu has is not there twice; and nothing is sent to plotly's servers.
+  modeBarButtons: scene ? [["zoom3d", "pan3d", "tableRotation", "resetCameraDefault3d"]] : undefined,
+  showSendToCloud: false,
   doubleClick: false,
   // The wheel scrolls the page, also over a body.
   scrollZoom: "geo+map",

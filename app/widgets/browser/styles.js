@@ -1,6 +1,10 @@
 // How what lies over the charts looks. Colours are those of Streamlit's theme.
 
 const STYLES = `
+/* Beside the menu, not over it. */
+.stepscope-chart .modebar { right: 26px !important; }
+.stepscope-chart .modebar-group { background: transparent !important; }
+.stepscope-chart .modebar-btn path { fill: var(--st-gray-text-color, gray) !important; }
 .stepscope-frame { position: relative; background: var(--st-background-color); }
 .stepscope-frame:fullscreen { display: flex; align-items: stretch; padding: 0; }
 .stepscope-frame:fullscreen .stepscope-chart { flex: 1; }
