@@ -45,8 +45,10 @@ async function takeTurns() {
   try {
     for (let box = next(); box; box = next()) {
       waiting.delete(box);
+      const first = !box.loaded;
       await box.render().catch((problem) => say(box, problem));
-      await painted();
+      // New charts appear one by one; what changes in the window changes at once.
+      if (first || !isSeen(next())) await painted();
     }
   } finally {
     busy = false;
@@ -56,11 +58,16 @@ async function takeTurns() {
 /** Return the chart that is nearest to the top of the window, but in it, before those that are only near. */
 function next() {
   const away = (box) => {
-    const { top, bottom } = box.getBoundingClientRect();
-    return bottom < 0 || top > innerHeight ? innerHeight + Math.abs(top) : top;
+    const { top } = box.getBoundingClientRect();
+    return isSeen(box) ? top : innerHeight + Math.abs(top);
   };
   const places = [...waiting].filter((box) => near.has(box)).map((box) => [away(box), box]);
   return places.sort(([a], [b]) => a - b)[0]?.[1];
+}
+
+function isSeen(box) {
+  const { top, bottom } = box?.getBoundingClientRect() ?? { top: Infinity, bottom: Infinity };
+  return bottom >= 0 && top <= innerHeight;
 }
 
 /** Return once the browser has shown what was drawn, so that the first chart does not wait for the last. */
