@@ -135,7 +135,7 @@ def test_a_picture_that_is_gone_is_a_sentence_on_its_card(gan: str, dashboard: s
 
 
 def test_every_kind_is_drawn_and_nothing_is_run_or_loaded(store_url: str, dashboard: str, page: Page) -> None:
-    fill(store_url)
+    ids = [fill(store_url)]
     elsewhere = "https://elsewhere.example/x.png"
     hostile = go.Figure(go.Scatter(y=[1, 3, 2], name=HOSTILE))
     hostile.add_layout_image(source=elsewhere, x=0, y=1, sizex=1, sizey=1)
@@ -145,20 +145,21 @@ def test_every_kind_is_drawn_and_nothing_is_run_or_loaded(store_url: str, dashbo
         run.log({"chart": [stepscope.Figure(hostile), stepscope.Figure(maps)]}, step=1)
         run.log({"cells": stepscope.Table([HOSTILE], [[f"![x]({elsewhere})"]])}, step=1)
         run.log({"picture": stepscope.Image(np.eye(4), caption=HOSTILE)}, step=1)
+        ids.append(run.id)
     dialogs: list[str] = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-    page.goto(f"{dashboard}/media")
-    page.get_by_text("All", exact=True).first.click()
-    expect(page.locator("figure.card").filter(has_text=HOSTILE)).to_be_visible()
-    expect(page.get_by_label("figure bars of run baseline at step 5")).to_be_attached()
-    search = page.get_by_label("Series")
-    search.fill("chart")
-    told = page.get_by_label("figure chart of run hostile at step 1")
+    address = f"{dashboard}/media?runs={','.join(ids)}"
+    page.goto(address)
+    expect(page.locator("figure.card").filter(has_text=HOSTILE)).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("figure", name="figure bars of run baseline at step 5")).to_be_attached()
+    page.goto(f"{address}&media=chart")
+    told = page.get_by_role("figure", name="figure chart of run hostile at step 1")
     told.last.scroll_into_view_if_needed()
+    expect(told.last).to_have_attribute("data-drawn", "", timeout=20_000)
     expect(page.get_by_text("1 map not shown: it would be loaded from another server")).to_be_visible()
     expect(page.get_by_text("<a href=", exact=False).first).to_be_visible()
     assert page.locator("a[href*='elsewhere']").count() == 0
-    search.fill("film")
+    page.goto(f"{address}&media=film")
     player = page.locator("video").first
     assert player.evaluate(
         "v => new Promise(r => v.readyState ? r(true) : v.onloadedmetadata = () => r(true))"
