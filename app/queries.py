@@ -31,14 +31,14 @@ from ..storage.pyramid import FAN_OUT
 from ..storage.read import Reader
 from ..storage.read_hparams import hparams_of
 from ..storage.read_marks import mark_of
-from . import importance
-from .happenings import Happening, happenings
-from .importance import Ranking
+from .analysis import importance
+from .analysis.happenings import Happening, happenings
+from .analysis.importance import Ranking
+from .analysis.media_steps import Clock, Frames
+from .analysis.metric_groups import Member, by_metric
+from .analysis.projections import Method, Projection, project
+from .analysis.trials import Column, Trials, trials_of
 from .kept import Kept
-from .media_steps import Clock, Frames
-from .metric_groups import Member, by_metric
-from .projections import Method, Projection, project
-from .trials import Column, Trials, trials_of
 from .views.histogram import Histograms
 
 POINTS_A_LINE = 1000
@@ -357,7 +357,7 @@ def trials(shown: Sequence[Run]) -> Trials:
 
 
 def ranking(columns: Sequence[Column], metric: NDArray[np.float64]) -> Ranking | None:
-    """Return how much each setting matters for a metric (see importance.py); the same data are asked once."""
+    """Return how much each setting matters for a metric (see analysis/importance.py); the same data are asked once."""
     digest = hashlib.sha256(metric.tobytes())
     for column in columns:
         digest.update(f"\0{column.name}\0".encode(errors="replace") + column.numbers.tobytes())
@@ -390,7 +390,7 @@ def value_at(one: Series, step: int) -> Any:
 
 
 def projection(one: Series, step: int, method: Method, dimensions: int) -> Projection:
-    """Return where the vectors of an embedding lie (see projections.py). Raises StoreError, BadInput."""
+    """Return where the vectors of an embedding lie (see analysis/projections.py). Raises StoreError, BadInput."""
     key = (_state(one), step)
     return _projection(reader().url, one.run_id, one.series_id, key, method, dimensions, one)
 

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from . import comparison_tables as tables
 from . import report_chart
-from .comparison import Comparison, Parted, partings, spreads
-from .comparison_curves import Axis
-from .comparison_metrics import MetricRow
-from .comparison_strokes import dash_of, marks_of, strokes_of
-from .comparison_tables import Sheet
-from .comparison_words import headline, in_short
+from .comparison import tables
+from .comparison.compare import Comparison, Parted, partings, spreads
+from .comparison.curves import Axis
+from .comparison.metrics import MetricRow
+from .comparison.strokes import dash_of, marks_of, strokes_of
+from .comparison.tables import Sheet
+from .comparison.words import headline, in_short
 from .views.words import LONGEST_NAME, brief, count, one_of, valid
 
 MOST_CHARTS = 8

@@ -9,7 +9,7 @@ from html import escape
 
 import numpy as np
 
-from .comparison_strokes import Mark, Stroke
+from .comparison.strokes import Mark, Stroke
 from .views.compared import is_wide
 from .views.words import valid
 

@@ -15,14 +15,15 @@ from starlette.middleware import Middleware
 from ..storage.errors import StoreNotFound
 from ..storage.location import STORE_VARIABLE, locate
 from ..storage.read import Reader
-from . import browser_files, changes, jobs, store_keeper, visdom_server, warm_up
-from .access import Access, AccessCheck
-from .access import serving as serving_access
-from .downloads import downloads
-from .entrance import Entrance
-from .hints import Hints
-from .media_files import media_files
-from .mounts import mount, moved
+from . import jobs, store_keeper, visdom_server, warm_up
+from .access.check import Access, AccessCheck
+from .access.check import serving as serving_access
+from .access.entrance import Entrance
+from .routing import browser_files, changes
+from .routing.downloads import downloads
+from .routing.hints import Hints
+from .routing.media_files import media_files
+from .routing.mounts import mount, moved
 from .streamlit_settings import apply_settings
 from .tensorboard_mount import TensorBoardMount
 from .visdom_proxy import VisdomProxy

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from starlette.websockets import WebSocketClose
 
 from ..storage.errors import MissingExtra
-from .mounts import notice
+from .routing.mounts import notice
 
 if TYPE_CHECKING:
     from starlette.responses import Response

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
-from .mounts import notice
+from .routing.mounts import notice
 from .visdom_process import VisdomUnavailable
 from .visdom_server import VisdomServer
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 import stepscope
-from stepscope.app.comparison import Comparison
-from stepscope.app.comparison_reading import StoreSource, read
+from stepscope.app.comparison.compare import Comparison
+from stepscope.app.comparison.reading import StoreSource, read
 from stepscope.storage.kinds.graph import GraphData, Layer
 from stepscope.storage.read import Reader
 

@@ -12,14 +12,14 @@ from ...storage.errors import BadInput
 from ...storage.model import Run
 from ...storage.name_rules import Naming
 from ...storage.read import Reader
-from .. import comparison_tables as tables
 from .. import report
-from ..comparison import Comparison, Parted, axes, partings, repeated, spreads
-from ..comparison_curves import Axis
-from ..comparison_facts import Fact
-from ..comparison_metrics import MetricRow, arrivals, default_target, leading
-from ..comparison_reading import StoreSource, distinct_names, read
-from ..comparison_words import in_short
+from ..comparison import tables
+from ..comparison.compare import Comparison, Parted, axes, partings, repeated, spreads
+from ..comparison.curves import Axis
+from ..comparison.facts import Fact
+from ..comparison.metrics import MetricRow, arrivals, default_target, leading
+from ..comparison.reading import StoreSource, distinct_names, read
+from ..comparison.words import in_short
 from ..views.figures import run_colours
 from . import output
 from .options import add_command, add_run_argument

@@ -11,7 +11,7 @@ from ...storage.model import LastValues, Run
 from ...storage.name_rules import Naming
 from ...storage.query import Store
 from ...storage.read import Reader
-from ..metric_groups import last_values
+from ..analysis.metric_groups import last_values
 from ..views.words import NOTHING, duration, number, one_of
 from . import output
 from .options import add_command

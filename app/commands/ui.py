@@ -63,7 +63,7 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     password = read_password(options)
-    from ..entrance import Entrance  # noqa: PLC0415 - bring Starlette and Streamlit, which take a second
+    from ..access.entrance import Entrance  # noqa: PLC0415 - bring Starlette and Streamlit, which take a second
     from ..server import serve  # noqa: PLC0415
 
     entrance = Entrance(options.host, tuple(options.name), password, options.oidc)

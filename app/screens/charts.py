@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from ...storage.errors import StepscopeError
-from .. import grouping, metric_groups, queries, url_state
-from ..metric_groups import Member
+from .. import queries, url_state
+from ..analysis import grouping, metric_groups
+from ..analysis.metric_groups import Member
 from ..views import axes, words
 from ..views.axes import Axis
 from ..views.bands import Band

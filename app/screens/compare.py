@@ -9,15 +9,16 @@ from html import escape
 import streamlit as st
 
 from ...storage.model import Run
-from .. import comparison_tables as tables
-from .. import grouping, queries, report, url_state
-from ..comparison import Comparison, Parted, axes, partings, repeated, spreads
-from ..comparison_curves import Axis
-from ..comparison_metrics import MetricRow, default_target, leading
-from ..comparison_reading import read
-from ..comparison_strokes import marks_of, strokes_of
-from ..comparison_tables import Sheet
-from ..comparison_words import in_short
+from .. import queries, report, url_state
+from ..analysis import grouping
+from ..comparison import tables
+from ..comparison.compare import Comparison, Parted, axes, partings, repeated, spreads
+from ..comparison.curves import Axis
+from ..comparison.metrics import MetricRow, default_target, leading
+from ..comparison.reading import read
+from ..comparison.strokes import marks_of, strokes_of
+from ..comparison.tables import Sheet
+from ..comparison.words import in_short
 from ..views import compared
 from ..views.words import LONGEST_NAME, brief, count, one_of, plain, valid
 from ..widgets import chart, export, grid, notices, page, run_picker, table

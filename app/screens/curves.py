@@ -9,9 +9,10 @@ import streamlit as st
 
 from ...storage.kinds.embedding import EmbeddingData
 from ...storage.model import Series
-from .. import media_steps, queries
-from ..media_steps import Scale
-from ..projections import Method
+from .. import queries
+from ..analysis import media_steps
+from ..analysis.media_steps import Scale
+from ..analysis.projections import Method
 from ..views import embedding
 from ..views.words import plain
 from ..widgets import curves, grid, notices, page, step_slider, webgl

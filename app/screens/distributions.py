@@ -10,8 +10,8 @@ import streamlit as st
 
 from ...storage.model import Series
 from .. import queries
-from ..layer_names import by_layer, shared_name
-from ..media_steps import Scale, label_of
+from ..analysis.media_steps import Scale, label_of
+from ..graphs.layer_names import by_layer, shared_name
 from ..views.histogram import Style
 from ..views.words import plain
 from ..widgets import grid, histogram_cell, notices, page, step_slider

@@ -8,7 +8,8 @@ from dataclasses import replace
 import streamlit as st
 
 from ...storage.model import Run, Series
-from .. import graph_queries, queries, url_state
+from .. import queries, url_state
+from ..graphs import reading
 from ..views.graph_tree import Tree
 from ..views.words import plain
 from ..widgets import beside, model_view, notices, page
@@ -66,7 +67,7 @@ def _search() -> str:
 def _tree(one: Series, run: Run) -> Tree | None:
     """Return a run's graph; None after a word about why it cannot be shown."""
     with notices.guarded(f"graph {one.name} of run {run.name}"):
-        return graph_queries.tree(one)
+        return reading.tree(one)
     return None
 
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from ...storage.errors import StepscopeError
 from ...storage.model import Run
-from .. import metric_goals, queries, trials, url_state
-from ..importance import FEWEST, first
-from ..trials import Column, Metric, Trials
+from .. import queries, url_state
+from ..analysis import metric_goals, trials
+from ..analysis.importance import FEWEST, first
+from ..analysis.trials import Column, Metric, Trials
 from ..views import importance, parallel, scatter_matrix
 from ..views.words import count, one_of, plain
 from ..widgets import best_runs, chart, live, notices, page, run_picker

@@ -10,7 +10,7 @@ import streamlit as st
 
 from ...storage.model import Series
 from .. import queries
-from ..media_steps import NO_CLOCK, Clock, Scale, label_of, places_of, positions
+from ..analysis.media_steps import NO_CLOCK, Clock, Scale, label_of, places_of, positions
 from ..views.words import plain
 from ..widgets import grid, media_section, notices, page, step_slider
 from ..widgets.media_board import Wipe

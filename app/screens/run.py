@@ -12,7 +12,7 @@ import streamlit as st
 from ...storage.model import SYSTEM_PREFIX, Run, RunState, Series
 from ...storage.nested import flatten
 from .. import queries
-from ..progress import progress_of
+from ..analysis.progress import progress_of
 from ..views.words import LONGEST_CAPTION, LONGEST_NAME, count, duration, not_stored, number, plain
 from ..widgets import export, notices, page, run_notes, run_reports, table
 from ..widgets.run_picker import Choice, choose_one

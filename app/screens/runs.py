@@ -13,7 +13,7 @@ from ...storage.query import check_names, with_metrics
 from ...storage.run_filter import FilterMistake, parse_filter
 from ...storage.run_metrics import RunMetrics
 from .. import queries, url_state
-from ..run_columns import Listing
+from ..analysis.run_columns import Listing
 from ..views.words import one_of, plain
 from ..widgets import live, notices, page, run_table, run_toolbar
 from ..widgets.run_picker import choice_of, group_box, matches, search_box

@@ -9,8 +9,9 @@ import numpy as np
 import streamlit as st
 
 from ...storage.model import Run
-from .. import machine, queries
-from ..machine import Measure, Reading
+from .. import queries
+from ..analysis import machine
+from ..analysis.machine import Measure, Reading
 from ..views import axes, outliers, rank_times, scalar
 from ..views.axes import Axis, XAxis
 from ..views.figures import COLOURS

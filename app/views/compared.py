@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..comparison_strokes import Mark, Stroke
+from ..comparison.strokes import Mark, Stroke
 from .figures import Figure, label, layout
 
 WIDE = 30.0

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ...storage.kinds.embedding import EmbeddingData
-from ..projections import Projection, project
+from ..analysis.projections import Projection, project
 from .figures import Figure, label, layout, run_colours
 from .words import brief
 

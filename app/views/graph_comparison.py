@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...storage.kinds.graph import GraphData
-from ..graph_alignment import Alignment, Pair
-from ..graph_units import Unit, flops_of, units
+from ..graphs.alignment import Alignment, Pair
+from ..graphs.units import Unit, flops_of, units
 from .words import LONGEST_NAME, NOTHING, TIMES, brief, count, one_of, shape
 
 DIFFERENT, ALONE = "#E69F00", "#D55E00"

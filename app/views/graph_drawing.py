@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...storage.kinds.graph import GraphNode, TensorShape
-from ..layer_kinds import ACTIVATIONS, kind_of, kind_of_operation
+from ..graphs.layer_kinds import ACTIVATIONS, kind_of, kind_of_operation
 from .figures import COLOURS
 from .graph_rows import Row
 from .graph_tree import Part, Tree

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..importance import Importance, Ranking
+from ..analysis.importance import Importance, Ranking
 from .figures import COLOURS, Figure, label, layout
 from .words import brief
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..trials import FEW, Column
+from ..analysis.trials import FEW, Column
 from .words import brief
 
 Parallel: TypeAlias = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..trials import Column
+from ..analysis.trials import Column
 from .figures import Figure, label, layout
 from .parallel import ranks, ticks
 from .words import brief

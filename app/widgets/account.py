@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ..access import asks_who
-from ..login_page import LOGOUT
+from ..access.check import asks_who
+from ..access.login_page import LOGOUT
 
 
 def show() -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from ...storage.model import Run, Series
-from .. import graph_queries
-from ..graph_alignment import Alignment, Pair
+from ..graphs import reading
+from ..graphs.alignment import Alignment, Pair
 from ..views import graph_comparison
 from ..views.figures import faint
 from ..views.graph_details import details
@@ -31,9 +31,9 @@ def show(found: tuple[Series, Series], runs: tuple[Run, Run], chosen: Choice, wa
         chosen: the names and colours of runs.
         wanted: what the viewer looks for in them.
     """
-    trees = graph_queries.tree(found[0]), graph_queries.tree(found[1])
+    trees = reading.tree(found[0]), reading.tree(found[1])
     names = chosen.names[runs[0].run_id], chosen.names[runs[1].run_id]
-    aligned = graph_queries.alignment(*found)
+    aligned = reading.alignment(*found)
     _verdict(trees, aligned, names)
     with notices.guarded("the layers side by side"):
         _pairs(trees, aligned, names, wanted)

@@ -10,7 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from .. import url_state
-from ..trials import Column, Trials
+from ..analysis.trials import Column, Trials
 from ..views.words import count
 from . import table
 from .run_picker import Choice

@@ -21,7 +21,8 @@ import streamlit as st
 import streamlit.components.v2 as components_v2
 from numpy.typing import NDArray
 
-from .. import browser_files, url_state
+from .. import url_state
+from ..routing import browser_files
 from ..views.figures import Figure
 
 ZOOMS = "zoom"

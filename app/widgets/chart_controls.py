@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from .. import metric_groups
+from ..analysis import metric_groups
 from ..views import scalar
 from ..views.axes import XAxis
 from ..views.bands import Band, Centre

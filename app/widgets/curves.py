@@ -13,9 +13,10 @@ from ...storage.kinds.embedding import EmbeddingData
 from ...storage.kinds.mesh import MeshData
 from ...storage.kinds.pr_curve import PrCurveData
 from ...storage.model import Series
-from .. import media_steps, queries
-from ..media_steps import Frames
-from ..projections import Method, Projection
+from .. import queries
+from ..analysis import media_steps
+from ..analysis.media_steps import Frames
+from ..analysis.projections import Method, Projection
 from ..views import embedding, mesh, pr_curve
 from ..views.pr_curve import Curve
 from ..views.words import count, number, plain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit.components.v2 as components_v2
 
-from .. import browser_files
+from ..routing import browser_files
 
 _frame = components_v2.component(
     "stepscope_embedded", js=browser_files.starts("embedded.js"), isolate_styles=False

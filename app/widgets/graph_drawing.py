@@ -17,7 +17,7 @@ from typing import Any, cast
 import streamlit as st
 import streamlit.components.v2 as components_v2
 
-from .. import browser_files
+from ..routing import browser_files
 from ..views.graph_drawing import Box, Drawing
 from ..views.words import valid
 

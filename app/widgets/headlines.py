@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import streamlit as st
 
-from .. import machine, queries
-from ..machine import Measure, Reading
+from .. import queries
+from ..analysis import machine
+from ..analysis.machine import Measure, Reading
 from ..views.words import NOTHING, number
 from . import table
 from .run_picker import Choice

@@ -12,7 +12,7 @@ import streamlit as st
 from ...storage.kinds.histogram import HistogramData
 from ...storage.model import Series
 from .. import queries, url_state
-from ..media_steps import nearest
+from ..analysis.media_steps import nearest
 from ..views import histogram, histogram_bars
 from ..views.histogram import Histograms, OfRun, Span, Style
 from ..views.histogram_bars import AtStep

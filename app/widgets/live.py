@@ -8,7 +8,8 @@ import streamlit as st
 import streamlit.components.v2 as components_v2
 
 from ...storage.read_marks import ALL
-from .. import browser_files, changes, queries
+from .. import queries
+from ..routing import browser_files, changes
 
 EVERY_RUN = (ALL,)
 

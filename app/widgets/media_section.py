@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...storage.model import Record, Series
 from .. import queries
-from ..media_steps import Frames, nearest
+from ..analysis.media_steps import Frames, nearest
 from ..views import figure, image, video
 from ..views.words import brief, count, plain
 from . import media, media_board, notices, step_slider

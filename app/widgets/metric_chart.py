@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from ...storage.metric_definitions import MetricDefinition
 from ...storage.model import SYSTEM_PREFIX, Attempt, Points, Run
-from .. import metric_groups, queries
-from ..happenings import Happening
-from ..metric_groups import Member
+from .. import queries
+from ..analysis import metric_groups
+from ..analysis.happenings import Happening
+from ..analysis.metric_groups import Member
 from ..views import axes, bands, ranks, scalar
 from ..views.axes import Axis, XAxis
 from ..views.marks import Mark

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from ...storage.model import Run, Series
-from ..graph_units import flops_of
+from ..graphs.units import flops_of
 from ..views import graph
 from ..views.graph_details import details
 from ..views.graph_drawing import MOST_BOXES, drawing, visible

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from ...storage.model import Run, RunState
-from .. import grouping, queries, url_state
+from .. import queries, url_state
+from ..analysis import grouping
 from ..views.figures import run_colours
 from ..views.words import LONGEST_NAME, brief, count, plain
 
@@ -37,7 +38,7 @@ class Choice:
     names: Mapping[str, str]
     """run_id -> name, with a piece of the id where several runs share one."""
     group_key: str | None = None
-    """By what the viewer groups the runs (see grouping.py); None for not at all."""
+    """By what the viewer groups the runs (see analysis/grouping.py); None for not at all."""
     group_colours: Mapping[str, str] = field(default_factory=dict[str, str])
     """Value of the key -> `#RRGGBB`, for the values of all runs of the store."""
 

@@ -13,7 +13,7 @@ from ...storage.model import Run, words_of
 from ...storage.nested import flatten
 from .. import queries
 from ..commands.output import size
-from ..downloads import address_of
+from ..routing.downloads import address_of
 from ..views import tracebacks
 from ..views.words import LONGEST_CAPTION, count, one_of, plain
 from . import console as printed

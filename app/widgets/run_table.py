@@ -10,8 +10,10 @@ import streamlit as st
 import streamlit.components.v2 as components_v2
 
 from ...storage.model import Run
-from .. import browser_files, grouping, url_state
-from ..run_columns import Column, Listing
+from .. import url_state
+from ..analysis import grouping
+from ..analysis.run_columns import Column, Listing
+from ..routing import browser_files
 from . import notices
 from .chart import pack
 from .run_picker import Choice

@@ -18,13 +18,19 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from stepscope.app import password_login
-from stepscope.app.access import Access, AccessCheck
+from stepscope.app.access import password as password_login
+from stepscope.app.access.check import Access, AccessCheck
+from stepscope.app.access.entrance import AccessRefused, Entrance, PortTaken
+from stepscope.app.access.login_page import local_path
+from stepscope.app.access.throttle import (
+    ALL_FAILURES,
+    ALL_SECONDS,
+    FREE,
+    LONGEST_SECONDS,
+    LoginThrottle,
+)
 from stepscope.app.cli import main
 from stepscope.app.commands import ui
-from stepscope.app.entrance import AccessRefused, Entrance, PortTaken
-from stepscope.app.login_page import local_path
-from stepscope.app.login_throttle import ALL_FAILURES, ALL_SECONDS, FREE, LONGEST_SECONDS, LoginThrottle
 from stepscope.storage.errors import BadInput
 
 PASSWORD = "correct horse battery"  # noqa: S105 - it guards nothing

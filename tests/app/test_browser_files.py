@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from stepscope.app import browser_files, hints
+from stepscope.app.routing import browser_files, hints
 
 
 @pytest.fixture

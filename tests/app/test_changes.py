@@ -12,7 +12,8 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from feed import new_run
-from stepscope.app import changes, queries
+from stepscope.app import queries
+from stepscope.app.routing import changes
 from stepscope.storage.read import Reader
 from stepscope.storage.read_marks import ALL, mark_of
 from stepscope.storage.write import Writer

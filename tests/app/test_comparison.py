@@ -12,11 +12,11 @@ import pytest
 
 import stepscope
 from made_runs import BATCHES, EPOCHS, compared, train
-from stepscope.app.comparison import Comparison, axes, partings, spreads
-from stepscope.app.comparison_curves import Axis, Curve, averaged, parting, together
-from stepscope.app.comparison_facts import CodeDifference, code_difference, facts_of, machines
-from stepscope.app.comparison_metrics import MetricRow, arrivals, default_target, higher_is_better
-from stepscope.app.comparison_words import in_short
+from stepscope.app.comparison.compare import Comparison, axes, partings, spreads
+from stepscope.app.comparison.curves import Axis, Curve, averaged, parting, together
+from stepscope.app.comparison.facts import CodeDifference, code_difference, facts_of, machines
+from stepscope.app.comparison.metrics import MetricRow, arrivals, default_target, higher_is_better
+from stepscope.app.comparison.words import in_short
 from stepscope.app.views.words import NOTHING
 from stepscope.storage.model import Run, RunState
 

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 import stepscope
 from pages import opened
-from stepscope.app.downloads import address_of, downloads
+from stepscope.app.routing.downloads import address_of, downloads
 from stepscope.storage.artifacts import ArtifactInfo, artifacts_of_run
 from stepscope.storage.read import Reader
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepscope.app import graph_matching
-from stepscope.app.graph_alignment import Pair, align
-from stepscope.app.graph_units import flops_of, units
-from stepscope.app.layer_kinds import kind_of, kind_of_operation
+from stepscope.app.graphs import matching as graph_matching
+from stepscope.app.graphs.alignment import Pair, align
+from stepscope.app.graphs.layer_kinds import kind_of, kind_of_operation
+from stepscope.app.graphs.units import flops_of, units
 from stepscope.storage.kinds.graph import GraphData, GraphNode, Layer
 
 TORCH = GraphData(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stepscope.app import grouping
+from stepscope.app.analysis import grouping
 from stepscope.app.views.words import NOTHING
 from stepscope.storage.model import Run, RunState
 

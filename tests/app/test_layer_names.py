@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stepscope.app.layer_names import by_layer, shared_name
+from stepscope.app.graphs.layer_names import by_layer, shared_name
 from stepscope.storage.model import Series
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from stepscope.app import machine
+from stepscope.app.analysis import machine
 from stepscope.storage.model import Points, Series
 
 

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 import stepscope
-from stepscope.app.media_files import address_of, media_files
+from stepscope.app.routing.media_files import address_of, media_files
 from stepscope.storage.read import Reader
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from stepscope.app.media_steps import Clock, Scale, label_of, nearest, places_of, positions
+from stepscope.app.analysis.media_steps import Clock, Scale, label_of, nearest, places_of, positions
 from stepscope.app.views.words import NOTHING
 
 CLOCK = Clock(400, np.array([0, 100, 200]), np.array([1.0, 2.0, 3.0]))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stepscope.app.metric_groups import by_metric, fitting, last_values, sections
+from stepscope.app.analysis.metric_groups import by_metric, fitting, last_values, sections
 from stepscope.storage.model import LastValues, Run, RunState, Series, SeriesName
 
 

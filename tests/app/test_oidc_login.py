@@ -22,9 +22,9 @@ from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_N
 from contracts.filled_store import fill
 from dashboard import free_port
 from served import serve
-from stepscope.app import oidc_login
-from stepscope.app.entrance import Entrance
-from stepscope.app.oidc_login import OidcLogin, oidc_from_secrets
+from stepscope.app.access import oidc as oidc_login
+from stepscope.app.access.entrance import Entrance
+from stepscope.app.access.oidc import OidcLogin, oidc_from_secrets
 from stepscope.storage.errors import BadInput, MissingExtra
 
 SECRET = "a secret of the cookies, long enough"  # noqa: S105 - it guards nothing

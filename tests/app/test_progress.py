@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stepscope.app.progress import Progress, progress_of
+from stepscope.app.analysis.progress import Progress, progress_of
 from stepscope.storage.model import Run, RunState
 
 

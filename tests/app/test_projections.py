@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from stepscope import Embedding
-from stepscope.app.projections import MOST_POINTS, Method, project
+from stepscope.app.analysis.projections import MOST_POINTS, Method, project
 from stepscope.app.views import embedding
 from stepscope.storage.errors import BadInput
 from stepscope.storage.kinds.embedding import EmbeddingData

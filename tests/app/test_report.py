@@ -15,10 +15,10 @@ import stepscope
 from made_runs import compared, train
 from stepscope.app import report
 from stepscope.app.cli import main
-from stepscope.app.comparison import Comparison, repeated
-from stepscope.app.comparison_curves import Axis, Curve
-from stepscope.app.comparison_metrics import default_target, leading
-from stepscope.app.comparison_strokes import Mark, Stroke
+from stepscope.app.comparison.compare import Comparison, repeated
+from stepscope.app.comparison.curves import Axis, Curve
+from stepscope.app.comparison.metrics import default_target, leading
+from stepscope.app.comparison.strokes import Mark, Stroke
 from stepscope.app.report_chart import drawing, log_ticks, ticks
 from stepscope.app.views import compared as view
 from support import ROOT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from starlette.datastructures import Headers
 
-from stepscope.app.request_origin import why_refused
+from stepscope.app.access.origin import why_refused
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from contracts.filled_store import fill
 from contracts.hostile_store import MARK, attack, fill_hostile, values
 from pages import opened
 from served import Served, ask, serve
-from stepscope.app.entrance import LOCAL
+from stepscope.app.access.entrance import LOCAL
 from stepscope.storage.kinds import KINDS
 from support import ROOT, run_python
 
@@ -29,7 +29,7 @@ ROUTES = """
 import json, sys
 from streamlit.web.server.starlette.starlette_app import create_streamlit_routes
 from stepscope.app import changes
-from stepscope.app.access import Access
+from stepscope.app.access.check import Access
 from stepscope.app.server import build_app
 app = build_app(sys.argv[1], Access(), changes.Changes())
 routes = [*app._user_routes, *create_streamlit_routes(app._create_runtime())]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import stepscope
-from stepscope.app.importance import FEWEST, first, ranking
-from stepscope.app.metric_goals import more_is_better
-from stepscope.app.trials import Column, Trials, column_of, trials_of, values_of, within
+from stepscope.app.analysis.importance import FEWEST, first, ranking
+from stepscope.app.analysis.metric_goals import more_is_better
+from stepscope.app.analysis.trials import Column, Trials, column_of, trials_of, values_of, within
 from stepscope.storage.metric_definitions import MetricDefinition
 from stepscope.storage.name_rules import Naming
 from stepscope.storage.read import Reader

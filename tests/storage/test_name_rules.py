@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import stepscope
-from stepscope.app.metric_groups import by_metric
+from stepscope.app.analysis.metric_groups import by_metric
 from stepscope.storage.backup import backup_store
 from stepscope.storage.errors import BadInput
 from stepscope.storage.location import locate

@@ -10,7 +10,7 @@ import pytest
 
 import stepscope
 from pages import charts, opened, said
-from stepscope.app.trials import column_of
+from stepscope.app.analysis.trials import column_of
 from stepscope.app.views.parallel import figure, ranks
 
 if TYPE_CHECKING:

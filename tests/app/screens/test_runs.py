@@ -14,7 +14,8 @@ import stepscope
 from contracts.filled_store import fill
 from feed import Feed, new_run
 from pages import opened, said
-from stepscope.app import run_columns, url_state
+from stepscope.app import url_state
+from stepscope.app.analysis import run_columns
 from stepscope.app.views.words import brief
 from stepscope.app.widgets import run_table
 from stepscope.storage.maintain import archive_run

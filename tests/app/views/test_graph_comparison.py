@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stepscope.app.graph_alignment import align
+from stepscope.app.graphs.alignment import align
 from stepscope.app.views.graph_comparison import (
     ALONE,
     DIFFERENT,

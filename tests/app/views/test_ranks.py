@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stepscope.app.metric_groups import by_metric, by_rank
+from stepscope.app.analysis.metric_groups import by_metric, by_rank
 from stepscope.app.views.ranks import MOST_RANKS, across, chosen
 from stepscope.storage.downsample import bucket
 from stepscope.storage.model import Run, RunState, Series

@@ -1,0 +1,1 @@
+"""What runs and their metrics come down to. Pure: no Streamlit, no store."""

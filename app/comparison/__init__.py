@@ -1,0 +1,1 @@
+"""What runs differ in, what each of them reached, and what it cost."""

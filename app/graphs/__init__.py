@@ -1,0 +1,1 @@
+"""Models as graphs, whichever framework they are from: read, and laid side by side."""

@@ -1,0 +1,1 @@
+"""What the port serves beside the pages: files, media, artifacts, the stream of changes."""
