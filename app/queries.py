@@ -55,6 +55,8 @@ STATE_SECONDS = 10.0
 
 _readers = Kept[Reader](4, Reader.close)
 _lines = Kept[Points](2000)
+_histograms = Kept[Histograms](500)
+_frames = Kept[Frames](500)
 
 
 def reader() -> Reader:
@@ -192,7 +194,7 @@ def points(
             column.flags.writeable = False
         return found
 
-    return _lines.get((opened.url, one.run_id, one.series_id, _state(one), most, window), read)
+    return _lines.get((opened.url, one.run_id, one.series_id, most, window), read, _state(one))
 
 
 def _at_hand(one: Series, most: int) -> int:
@@ -210,14 +212,23 @@ def histograms(
     first_step: int | None = None,
     last_step: int | None = None,
 ) -> Histograms:
-    """Return at most `most` histograms of a series between two steps, evenly chosen. Raises StoreError."""
-    window = (first_step, last_step)
-    return Histograms(**_histograms(reader().url, one.run_id, one.series_id, _state(one), most, window, one))
+    """Return at most `most` histograms of a series between two steps, evenly chosen; not to be changed.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    key = (reader().url, one.run_id, one.series_id, most, first_step, last_step)
+    return _histograms.get(key, lambda: _read_histograms(one, most, first_step, last_step), _state(one))
 
 
 def frames(one: Series, most: int = STEPS_A_SERIES) -> Frames:
-    """Return what a series has to show at `most` of its steps, evenly chosen. Raises StoreError."""
-    return Frames(**_frames(reader().url, one.run_id, one.series_id, _state(one), most, one))
+    """Return what a series has to show at `most` of its steps, evenly chosen; not to be changed.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    key = (reader().url, one.run_id, one.series_id, most)
+    return _frames.get(key, lambda: _read_frames(one, most), _state(one))
 
 
 def clock(found: Sequence[Series]) -> Clock:
@@ -257,35 +268,24 @@ def _runs(url: str, file_id: int, version: int, moment: int) -> list[Run]:  # no
 # The arguments before the last one are the cache's key; Streamlit does not hash names that begin with "_".
 
 
-@st.cache_data(max_entries=500, show_spinner=False)
-def _histograms(
-    url: str,  # noqa: ARG001
-    run_id: str,  # noqa: ARG001
-    series_id: int,  # noqa: ARG001
-    state: Any,  # noqa: ARG001
-    most: int,
-    window: tuple[int | None, int | None],
-    _one: Series,
-) -> dict[str, Any]:
+def _read_histograms(one: Series, most: int, first_step: int | None, last_step: int | None) -> Histograms:
     opened = reader()
-    first, last = window
-    chosen = opened.records(_one, first_step=first, last_step=last, max_records=most)
-    values: list[HistogramData] = [opened.load(_one, record) for record in chosen]
-    return {
-        "steps": np.array([record.step for record in chosen], dtype=np.int64),
-        "edges": [value.edges for value in values],
-        "counts": [value.counts for value in values],
-        "total": _one.count,
-        "odd": sum(value.nan_count + value.posinf_count + value.neginf_count for value in values),
-    }
+    chosen = opened.records(one, first_step=first_step, last_step=last_step, max_records=most)
+    values: list[HistogramData] = [opened.load(one, record) for record in chosen]
+    return Histograms(
+        steps=np.array([record.step for record in chosen], dtype=np.int64),
+        edges=[value.edges for value in values],
+        counts=[value.counts for value in values],
+        total=one.count,
+        odd=sum(value.nan_count + value.posinf_count + value.neginf_count for value in values),
+    )
 
 
-@st.cache_data(max_entries=500, show_spinner=False)
-def _frames(url: str, run_id: str, series_id: int, state: Any, most: int, _one: Series) -> dict[str, Any]:  # noqa: ARG001
+def _read_frames(one: Series, most: int) -> Frames:
     steps: dict[int, list[dict[str, Any]]] = {}
-    for record in reader().records(_one, max_steps=most):
+    for record in reader().records(one, max_steps=most):
         steps.setdefault(record.step, []).append({**record.meta, "digest": record.digest})
-    return {"steps": np.array(list(steps), dtype=np.int64), "values": list(steps.values())}
+    return Frames(steps=np.array(list(steps), dtype=np.int64), values=list(steps.values()))
 
 
 def metrics(shown: Sequence[Run]) -> dict[str, list[Member]]:
@@ -357,7 +357,7 @@ def trials(shown: Sequence[Run]) -> Trials:
 
 
 def ranking(columns: Sequence[Column], metric: NDArray[np.float64]) -> Ranking | None:
-    """Return how much each setting matters for a metric (see analysis/importance.py); the same data are asked once."""
+    """Return how much each setting matters for a metric (see analysis/importance.py), asked once."""
     digest = hashlib.sha256(metric.tobytes())
     for column in columns:
         digest.update(f"\0{column.name}\0".encode(errors="replace") + column.numbers.tobytes())
@@ -390,7 +390,7 @@ def value_at(one: Series, step: int) -> Any:
 
 
 def projection(one: Series, step: int, method: Method, dimensions: int) -> Projection:
-    """Return where the vectors of an embedding lie (see analysis/projections.py). Raises StoreError, BadInput."""
+    """Return where the vectors of an embedding lie. Raises StoreError, BadInput."""
     key = (_state(one), step)
     return _projection(reader().url, one.run_id, one.series_id, key, method, dimensions, one)
 
