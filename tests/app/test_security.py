@@ -28,7 +28,7 @@ PAGES = re.findall(r'url_path="(\w+)"', (ROOT / "app" / "main.py").read_text())
 ROUTES = """
 import json, sys
 from streamlit.web.server.starlette.starlette_app import create_streamlit_routes
-from stepscope.app import changes
+from stepscope.app.routing import changes
 from stepscope.app.access.check import Access
 from stepscope.app.server import build_app
 app = build_app(sys.argv[1], Access(), changes.Changes())
