@@ -21,21 +21,38 @@ class Kept(Generic[T]):
         """Keep at most so many, and call `release` with those that are let go."""
         self._most = most
         self._release = release
-        self._found: OrderedDict[Hashable, T] = OrderedDict()
+        self._found: OrderedDict[Hashable, tuple[Hashable, T]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what is kept under a key; made now when there is nothing. What `make` raises is not kept."""
+    def get(self, key: Hashable, make: Callable[[], T], state: Hashable = None) -> T:
+        """Return what is kept under a key; made now when there is nothing. What `make` raises is not kept.
+
+        Args:
+            key: what is asked for.
+            make: makes it.
+            state: of what it is made from. A result of another state is let go: nobody asks for it again,
+                and a run that is watched for hours has many.
+        """
         with self._lock:
-            if key in self._found:
+            found = self._found.get(key)
+            if found is not None and found[0] == state:
                 self._found.move_to_end(key)
-                return self._found[key]
+                return found[1]
         made = make()
         with self._lock:
-            kept = self._found.setdefault(key, made)
-            gone = [] if kept is made else [made]
-            while len(self._found) > self._most:
-                gone.append(self._found.popitem(last=False)[1])
+            kept, gone = self._keep(key, state, made)
         for one in gone:
             self._release(one)
         return kept
+
+    def _keep(self, key: Hashable, state: Hashable, made: T) -> tuple[T, list[T]]:
+        """Return what counts from now on, and what is let go."""
+        before = self._found.pop(key, None)
+        if before is not None and before[0] == state:
+            self._found[key] = before
+            return before[1], [made]
+        self._found[key] = (state, made)
+        gone = [] if before is None else [before[1]]
+        while len(self._found) > self._most:
+            gone.append(self._found.popitem(last=False)[1][1])
+        return made, gone

@@ -25,3 +25,13 @@ def test_of_two_that_were_made_at_once_one_is_released() -> None:
     kept = Kept[str](2, released.append)
     assert kept.get("a", lambda: kept.get("a", lambda: "first") and "second") == "first"
     assert released == ["second"]
+
+
+def test_of_what_grows_only_the_newest_is_kept() -> None:
+    released: list[str] = []
+    kept = Kept[str](10, released.append)
+    for state in range(5):
+        assert kept.get("line", lambda state=state: f"line {state}", state) == f"line {state}"
+    assert released == [f"line {state}" for state in range(4)]
+    assert kept.get("line", lambda: "made anew", 4) == "line 4"
+    assert kept.get("line", lambda: "an older one", 3) == "an older one"
