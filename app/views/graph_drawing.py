@@ -156,9 +156,8 @@ def _operation_box(node: GraphNode, parent: str, fans: Mapping[str, int]) -> Box
     title = node.op.rpartition(".")[2] if node.op.startswith("aten.") else node.op
     lines = _lines(_shapes(node.output_shapes), _fan(fans, box_id))
     full = f"{brief(node.node_id)}\n{brief(node.op)}"
-    return Box(
-        box_id, brief(title, LONGEST_TITLE), lines, parent, _colour(kind_of_operation(node.op)), full=full
-    )
+    colour = _colour(kind_of_operation(node.op))
+    return Box(box_id, brief(title, LONGEST_TITLE), lines, parent, colour, full=full, part=box_id)
 
 
 def _part_box(tree: Tree, part: Part, shapes: Sequence[TensorShape], fans: Mapping[str, int]) -> Box:

@@ -51,6 +51,15 @@ def test_opened_modules_frame_what_is_inside() -> None:
     assert [frame.parent for frame in everything.frames] == ["", "body", "body"]
 
 
+def test_an_operation_is_chosen_by_its_own_box() -> None:
+    boxes = drawing(NET, {"body"}).boxes
+    assert [box.part for box in boxes if box.box_id.startswith(OPERATION)] == [
+        f"{OPERATION}x",
+        f"{OPERATION}relu:0",
+    ]
+    assert all(details(NET, box.part) for box in boxes)
+
+
 def test_a_module_that_is_alone_on_its_level_is_open_at_first() -> None:
     assert NET.opened_at_first() == {"body"}
     assert tree_of(deep(2)).opened_at_first() == frozenset()
