@@ -12,6 +12,8 @@ from .layer_kinds import (
     ANY_ACTIVATION,
     INPUT,
     MOVES_DATA,
+    WHOLE,
+    grouped_alike,
     kind_of_operation,
     same_but_for_channels,
     same_kind,
@@ -95,7 +97,9 @@ def align(a: GraphData, b: GraphData) -> Alignment:
 def _pair(a: Unit, b: Unit, moves: bool) -> Pair:
     sizes, other_sizes = _sizes(a), _sizes(b)
     differs, notes = list[str](), list[str]()
-    if not same_kind(a.kind, b.kind):
+    if grouped_alike(a.kind, b.kind) and (a.parameters, a.flops) == (b.parameters, b.flops):
+        notes.append("a convolution of each channel by itself")
+    elif not same_kind(a.kind, b.kind):
         differs.append("type")
     if not same_sizes(sizes, other_sizes):
         if moves and same_but_for_channels(sizes, other_sizes):
@@ -105,11 +109,25 @@ def _pair(a: Unit, b: Unit, moves: bool) -> Pair:
     if a.parameters != b.parameters:
         if a.kind == b.kind == "batchnorm" and a.trainable == b.trainable:
             notes.append("Keras counts the moving mean and variance")
+        elif _biases_apart(a, b):
+            notes.append("PyTorch keeps two biases, Keras one")
         else:
             differs.append("parameters")
-    if a.flops is not None and b.flops is not None and a.flops != b.flops:
+    if a.flops != b.flops and _tells_flops(a) and _tells_flops(b):
         differs.append("FLOPs")
     return Pair(a, b, tuple(differs), "; ".join(notes), matters=bool(differs))
+
+
+def _biases_apart(a: Unit, b: Unit) -> bool:
+    """Return whether two recurrent layers differ by a second bias alone."""
+    gates = {"lstm": 4, "rnn": 1}.get(a.kind if a.kind == b.kind else "", 0)
+    width = a.shape[-1] if a.shape else None
+    return width is not None and abs(a.parameters - b.parameters) == gates * width > 0
+
+
+def _tells_flops(unit: Unit) -> bool:
+    # What runs in a loop is not counted by TensorFlow: 0 of a recurrent layer is no measure.
+    return unit.flops is not None and not (unit.flops == 0 and unit.kind in WHOLE)
 
 
 def _sizes(unit: Unit) -> TensorShape | None:

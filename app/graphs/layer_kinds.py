@@ -103,6 +103,7 @@ _OPERATIONS = (
     (re.compile(r"^(native)?dropout$"), "dropout"),
     (re.compile(r"^(pad|constantpadnd)(v2)?$"), "pad2d"),
     (re.compile(r"^addv2$"), "add"),
+    (re.compile(r"^erfc?$"), "gelu"),
     (re.compile(r"^(cat|concatv2|concat)$"), "concatenate"),
 )
 
@@ -112,6 +113,14 @@ def same_kind(one: str, other: str) -> bool:
     if one == other:
         return True
     return ANY_ACTIVATION in (one, other) and one in ACTIVATIONS and other in ACTIVATIONS
+
+
+def grouped_alike(one: str, other: str) -> bool:
+    """Return whether one kind is a convolution and the other the same, of each channel by itself.
+
+    PyTorch calls both Conv2d: only the numbers of parameters and FLOPs tell them apart.
+    """
+    return one != other and one.removeprefix("depthwise") == other.removeprefix("depthwise")
 
 
 def sizes_of(shape: TensorShape | None) -> TensorShape | None:
@@ -130,7 +139,7 @@ def same_sizes(one: Sequence[int | None] | None, other: Sequence[int | None] | N
 
 def same_but_for_channels(one: TensorShape | None, other: TensorShape | None) -> bool:
     """Return whether two sizes agree once the channels of one of them are moved: NCHW and NHWC."""
-    if one is None or other is None or len(one) < 3 or len(one) != len(other):
+    if one is None or other is None or len(one) < 2 or len(one) != len(other):
         return False
     return same_sizes(_channels_last(one), other) or same_sizes(one, _channels_last(other))
 

@@ -16,7 +16,7 @@ from .layer_kinds import ACTIVATIONS, ANY_ACTIVATION
 from .units import Unit
 
 MOST_CELLS = 9_000_000
-"""Of the table in which units are matched: 3,000 layers beside 3,000 others. More are paired by name."""
+"""Of the table in which units are matched: 3,000 layers beside 3,000 others. More are searched in pieces."""
 
 NEAR = 12
 """Rows; units farther apart belong to other parts of their models."""
@@ -55,10 +55,7 @@ def _matched(ones: Sequence[Unit], others: Sequence[Unit]) -> Places:
     left, right = ones[head : len(ones) - tail], others[head : len(others) - tail]
     middle = _search(left, right) if len(left) * len(right) <= MOST_CELLS else _by_name(left, right)
     places: Places = [(place, place) for place in range(head)]
-    places += [
-        (None if one is None else one + head, None if other is None else other + head)
-        for one, other in middle
-    ]
+    places += _moved(middle, head, head)
     places += [(len(ones) - back, len(others) - back) for back in range(tail, 0, -1)]
     return places
 
@@ -169,16 +166,39 @@ def _name_key(unit: Unit, side: str) -> str:
 
 
 def _by_name(ones: Sequence[Unit], others: Sequence[Unit]) -> Places:
-    """Pair units of one path as long as that keeps their order: for models too large to be searched."""
+    """Pair units of one path as long as that keeps their order, and search what lies between them in pieces.
+
+    It is for models too large to be searched as a whole.
+    """
     at = {unit.path: place for place, unit in enumerate(others)}
     places: Places = []
-    done = 0
+    begin = done = 0
     for place, unit in enumerate(ones):
         partner = at.get(unit.path, -1)
         if partner >= done:
-            places += [(None, before) for before in range(done, partner)]
+            places += _moved(_in_pieces(ones[begin:place], others[done:partner]), begin, done)
             places.append((place, partner))
-            done = partner + 1
-        else:
-            places.append((place, None))
-    return [*places, *((None, place) for place in range(done, len(others)))]
+            begin, done = place + 1, partner + 1
+    return [*places, *_moved(_in_pieces(ones[begin:], others[done:]), begin, done)]
+
+
+def _in_pieces(ones: Sequence[Unit], others: Sequence[Unit]) -> Places:
+    """Match two sequences that are halved together until they can be searched."""
+    if not (ones and others):
+        return [
+            *((place, None) for place in range(len(ones))),
+            *((None, place) for place in range(len(others))),
+        ]
+    if len(ones) * len(others) <= MOST_CELLS or min(len(ones), len(others)) == 1:
+        return _search(ones, others)
+    one, other = len(ones) // 2, len(others) // 2
+    rest = _in_pieces(ones[one:], others[other:])
+    return [*_in_pieces(ones[:one], others[:other]), *_moved(rest, one, other)]
+
+
+def _moved(places: Places, one: int, other: int) -> Places:
+    """Return places of pieces of the sequences as those of the whole."""
+    return [
+        (None if left is None else left + one, None if right is None else right + other)
+        for left, right in places
+    ]

@@ -108,6 +108,7 @@ def test_other_layers_stay_apart() -> None:
         ("aten.max_pool2d", "maxpool2d"),
         ("MaxPool", "maxpool2d"),
         ("aten._softmax", "softmax"),
+        ("Erfc", "gelu"),
     ],
 )
 def test_operations_tell_which_layer_they_could_be(op: str, kind: str) -> None:
@@ -154,6 +155,40 @@ def test_what_was_pooled_away_is_no_size() -> None:
     assert align(torch, keras).same
     larger = GraphData("n", "torch", "x", (), (Layer("p", "AdaptiveAvgPool2d", 0, 0, (2, 64, 7, 7)),))
     assert align(larger, keras).differing[0].differs == ("shape",)
+
+
+@pytest.mark.parametrize(
+    ("torch", "keras", "note"),
+    [
+        (
+            Layer("a", "Conv1d", 104, 104, (2, 8, 16), 3072),
+            Layer("a", "Conv1D", 104, 104, (None, 16, 8), 3072),
+            "the same shape, channels first and last",
+        ),
+        (
+            Layer("a", "Conv2d", 160, 160, (2, 16, 8, 8), 9),
+            Layer("a", "DepthwiseConv2D", 160, 160, (None, 8, 8, 16), 9),
+            "a convolution of each channel by itself; the same shape, channels first and last",
+        ),
+        (
+            Layer("a", "LSTM", 6400, 6400, (2, 12, 32), 147456),
+            Layer("a", "LSTM", 6272, 6272, (None, 12, 32), 0),
+            "PyTorch keeps two biases, Keras one",
+        ),
+    ],
+)
+def test_what_frameworks_build_otherwise_is_no_difference(torch: Layer, keras: Layer, note: str) -> None:
+    one, other = (
+        GraphData("n", name, "x", (), (layer,)) for name, layer in (("torch", torch), ("keras", keras))
+    )
+    assert [(row.differs, row.note) for row in align(one, other).rows] == [((), note)]
+    assert align(other, one).same
+
+
+def test_a_convolution_of_all_channels_is_not_one_of_each() -> None:
+    one = GraphData("n", "torch", "x", (), (Layer("a", "Conv2d", 2320, 2320, (2, 16, 8, 8), 99),))
+    each = GraphData("n", "keras", "x", (), (Layer("a", "DepthwiseConv2D", 160, 160, (None, 8, 8, 16), 9),))
+    assert align(one, each).differing[0].differs == ("type", "parameters", "FLOPs")
 
 
 def test_a_missing_layer_or_activation_matters() -> None:
@@ -278,10 +313,19 @@ def test_every_layer_has_one_row(a: GraphData, b: GraphData) -> None:
 
 @settings(max_examples=20)
 @given(graphs(), graphs())
-def test_models_too_large_to_be_searched_are_paired_by_name(a: GraphData, b: GraphData) -> None:
+def test_models_too_large_to_be_searched_are_paired_by_name_and_in_pieces(a: GraphData, b: GraphData) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(graph_matching, "MOST_CELLS", 0)
         found = align(a, b)
         assert Counter(row.a for row in found.rows if row.a) == Counter(units(a))
         assert Counter(row.b for row in found.rows if row.b) == Counter(units(b))
         assert align(a, a).same
+
+
+def test_large_models_with_other_names_are_paired(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph_matching, "MOST_CELLS", 20)
+    one, other = (
+        GraphData("n", name, "x", (), tuple(Layer(f"{name}{n}", kind, 9 + n, 9 + n) for n in range(20)))
+        for name, kind in (("torch", "Linear"), ("keras", "Dense"))
+    )
+    assert len(align(one, other).pairs) == 20
