@@ -15,6 +15,8 @@ from .views.words import valid
 
 WIDTH, HEIGHT = 560, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 12, 40
+LARGEST = 8e307
+"""What lies beyond is drawn at the edge: the distance of two such values has no number any more."""
 FEW_POINTS = 40
 """Up to here, points are marked and tell their value to a mouse."""
 
@@ -105,7 +107,7 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 def _scales(strokes: Sequence[Stroke], target: float | None) -> tuple[_Scale, _Scale]:
     xs = np.concatenate([stroke.curve.x for stroke in strokes])
     ys = np.concatenate([stroke.curve.y for stroke in strokes])
-    values = ys if target is None else np.append(ys, target)
+    values = np.clip(ys if target is None else np.append(ys, target), -LARGEST, LARGEST)
     low, high = float(values.min()), float(values.max())
     log = is_wide(strokes)
     ends = (low * 0.9, high * 1.1) if log else _ends(low, high, 0.05)
@@ -137,7 +139,9 @@ def _grid(x: _Scale, y: _Scale) -> list[str]:
 def _stroke(stroke: Stroke, x: _Scale, y: _Scale) -> list[str]:
     points = [
         (x.at(one), y.at(two))
-        for one, two in zip(stroke.curve.x.tolist(), stroke.curve.y.tolist(), strict=True)
+        for one, two in zip(
+            stroke.curve.x.tolist(), np.clip(stroke.curve.y, -LARGEST, LARGEST).tolist(), strict=True
+        )
     ]
     path = " ".join(f"{one:.1f},{two:.1f}" for one, two in points)
     colour = _safe(stroke.colour)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -52,7 +53,9 @@ def run(options: argparse.Namespace) -> None:
         store = reader.location.display
     found = material.comparison
     row = _row(found, naming, options.metric)
-    target = options.value
+    target: float | None = options.value
+    if target is not None and not math.isfinite(target):
+        raise BadInput(f"--value takes a number such as 0.9, but got {target}.")
     if target is None and row is not None:
         target = default_target(row)
     axis = Axis.EPOCH if Axis.EPOCH in axes(found) else Axis.STEP

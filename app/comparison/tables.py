@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -203,7 +204,7 @@ def _marked(
 ) -> list[str]:
     """Return values as words, with a star at the best where they are not all the same."""
     told = [NOTHING if value is None else say(value) for value in values]
-    known = [value for value in values if value is not None and value == value]
+    known = [value for value in values if value is not None and math.isfinite(value)]
     if len(known) < 2 or len({say(value) for value in known}) == 1:
         return told
     best = say(max(known) if upwards else min(known))

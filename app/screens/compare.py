@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -29,7 +30,8 @@ MOST_CHARTS = 8
 LONGEST_LEGEND = 40
 GLYPHS = ("━━━", "╍╍╍", "┅┅┅", "━╍━", "━ ━", "━┅┅", "┄┄┄", "━┄━")
 """What comparison_strokes.DASHES look like, in letters: the page takes no SVG of its own."""
-BASELINE, METRIC, VALUE = "baseline", "compare_metric", "compare_value"
+BASELINE, METRIC, VALUE, DIFFERENCES = "baseline", "compare_metric", "compare_value", "compare_part"
+CODE = "Code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +161,13 @@ def _target(row: MetricRow) -> float | None:
         help="At first, 95 % of the worst run's best: a value that all of them reach",
     )
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
-        st.caption(f"“{plain(text, 40)}” is no number: {first:.4g} is taken.")
-        return first
+        value = math.nan
+    if math.isfinite(value):
+        return value
+    st.caption(f"“{plain(text, 40)}” is no number: {first:.4g} is taken.")
+    return first
 
 
 def _keep(name: str, control: str) -> None:
@@ -249,7 +254,7 @@ def _legend(found: Comparison, shown: report.Shown) -> str:
 
 def _models(found: Comparison, _: report.Shown, __: Sequence[Parted], options: Options) -> None:
     if not found.graphs:
-        notices.nothing("Not enough of these runs have logged a graph. The hooks log one.")
+        notices.nothing(_no_models(found))
     same = [found.runs[parity.run].name for parity in found.graphs if parity.alignment.same]
     if same and not options.everything:
         st.caption(f"The same layer by layer: {plain(', '.join([found.runs[0].name, *same]))}")
@@ -258,20 +263,41 @@ def _models(found: Comparison, _: report.Shown, __: Sequence[Parted], options: O
             _sheet(tables.models(found, parity), titled=True, everything=options.everything)
 
 
+def _no_models(found: Comparison) -> str:
+    base, *others = found.runs
+    if base.graph is None and any(one.graph is not None for one in others):
+        return f"The baseline, {plain(base.name)}, has logged no graph: choose another one to compare models."
+    return "Not enough of these runs have logged a graph. The hooks log one."
+
+
 def _differences(found: Comparison, _: report.Shown, __: Sequence[Parted], options: Options) -> None:
     facts = {title: tables.facts(found, title, given) for title, given in found.facts.items() if given}
     differing = {title: len(sheet.differing.rows) for title, sheet in facts.items()}
-    labels = [f"{title} :gray[{differing[title]}]" for title in facts] + ["Code"]
-    first = next((label for label, many in zip(labels, differing.values(), strict=False) if many), None)
-    *places, last = st.tabs(labels, default=first)
-    for place, sheet in zip(places, facts.values(), strict=True):
-        with place:
-            _sheet(sheet, everything=options.everything)
-    with last:
-        for names, code in tables.codes(found):
-            st.markdown(f"**{plain(names)}** · {plain(code.said)}")
-            if code.diff:
-                st.code(code.diff, language="diff", height=420)
+    titles = [*facts, CODE]
+    wanted = url_state.text(DIFFERENCES)
+    first = next((title for title, many in differing.items() if many), titles[0])
+    st.session_state["compare_part_control"] = wanted if wanted in titles else first
+    shown = st.segmented_control(
+        "What differs",
+        titles,
+        required=True,
+        key="compare_part_control",
+        format_func=lambda title: f"{title} :gray[{differing[title]}]" if title in differing else title,
+        on_change=_keep,
+        args=(DIFFERENCES, "compare_part_control"),
+        label_visibility="collapsed",
+    )
+    if shown in facts:
+        _sheet(facts[shown], everything=options.everything)
+    else:
+        _codes(found)
+
+
+def _codes(found: Comparison) -> None:
+    for names, code in tables.codes(found):
+        st.markdown(f"**{plain(names)}** · {plain(code.said)}")
+        if code.diff:
+            st.code(code.diff, language="diff", height=420)
 
 
 def _sheet(sheet: Sheet, *, titled: bool = False, everything: bool = True) -> None:

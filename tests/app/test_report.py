@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -130,6 +131,25 @@ def test_nothing_that_was_logged_becomes_markup(store_url: str) -> None:
 def _rest(found: Comparison) -> dict[str, Any]:
     given = shown(found)
     return {name: getattr(given, name) for name in ("colours", "axis", "row", "target", "groups")}
+
+
+def test_numbers_at_the_ends_of_what_there_is_are_drawn(store_url: str) -> None:
+    for name, value in (("large", 1.7e308), ("small", 5e-324)):
+        with stepscope.init(store=store_url, name=name) as run:
+            for step in range(3):
+                accuracy = math.inf if step else value
+                run.log({"loss": value * (-1) ** step, "accuracy": accuracy, "epoch": step}, step=step)
+    with stepscope.open(store_url) as opened:
+        found = compared(store_url, [run.id for run in opened.runs()])
+    html = report.document(found, shown(found))
+    assert Elements(html).tags.count("polyline") >= 2
+    assert not re.search(r'points="[^"]*(nan|inf)', html)
+    assert "∞ ★" not in html
+
+
+def test_a_value_that_is_no_number_is_refused(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    told = said(capsys, "torch", "keras", "--store", store, "--value", "nan", code=1)
+    assert told == "stepscope: --value takes a number such as 0.9, but got nan.\n"
 
 
 def test_runs_with_nothing_at_all_have_a_report(store_url: str) -> None:
