@@ -135,8 +135,9 @@ class Parser:
         sides, signs = [self._operand()], list[str]()
         while sign := self._operator():
             signs.append(sign)
-            sides.append(self._operand())
+            sides.append(self._searched(sign))
             self._check_states(sign, sides[-2:])
+            self._check_tags(sign, sides[-2:])
         if not signs:
             return sides[0]
         tests = [(OPERATORS[sign], sides[at].value, sides[at + 1].value) for at, sign in enumerate(signs)]
@@ -145,6 +146,14 @@ class Parser:
             sides[0].word,
             required=_required(signs, sides),
         )
+
+    def _searched(self, sign: str) -> Part:
+        """Take what follows a sign; after `in`, a constant alone in brackets is a list of one."""
+        first = self._next
+        part = self._operand()
+        if not (sign.endswith("in") and first.says("(") and part.constant):
+            return part
+        return Part(lambda run: [part.value(run)], first, items=(part,))
 
     def _operator(self) -> str | None:
         if self._next.says("not") and self._words[self._at + 1].says("in"):
@@ -169,6 +178,15 @@ class Parser:
                 text = part.word.value
                 if part.word.kind == TEXT and not _may_be_state(str(text), whole=whole):
                     raise self._wrong(part.word, f"a state is one of {', '.join(RunState)}, but not {text!r}")
+
+    def _check_tags(self, sign: str, sides: Sequence[Part]) -> None:
+        """Refuse to compare the list of tags with a text: no run would ever pass."""
+        for one, other in (sides, sides[::-1]):
+            if sign in ("==", "!=") and one.field == "tags" and other.word.kind == TEXT and other.constant:
+                wanted = "in" if sign == "==" else "not in"
+                raise self._wrong(
+                    one.word, f"tags are a list: write {other.word.text[:_SHOWN]} {wanted} tags"
+                )
 
     # Operands
 

@@ -13,7 +13,7 @@ Value: TypeAlias = Callable[[Any], Any]
 
 FIELDS = (
     "id", "name", "project", "group", "state", "tags", "notes", "framework", "host", "attempt",
-    "created_at", "updated_at", "finished_at", "duration", "config", "summary", "last",
+    "created_at", "updated_at", "finished_at", "duration", "age", "config", "summary", "last",
 )  # fmt: skip
 """Attributes of StoredRun that an expression may name."""
 OF_METRIC = ("min", "max", "last")

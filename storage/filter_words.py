@@ -16,12 +16,13 @@ _WORD = re.compile(
     r"""(?P<space>\s+)
       | (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
       | `(?P<quoted>[^`]+)`
-      | (?P<number>-?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w./]))
+      | (?P<number>-?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?P<unit>s|min|h|d|w)?(?![\w./]))
       | (?P<name>\w+(?:[./:@-]+\w+)*)
       | (?P<sign><=|>=|==|!=|[<>()\[\],.])
     """,
     re.VERBOSE | re.DOTALL,
 )
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t"}
 _INSTEAD = {"=": "==", "&": "and", "|": "or", "!": "not", "+": "", "*": "", "/": "", "-": "", "%": ""}
@@ -69,7 +70,8 @@ def _word(match: re.Match[str], refuse: Refuse) -> Word:
     if kind == TEXT:
         return Word(TEXT, _ESCAPE.sub(lambda one: _ESCAPED.get(one[1], one[1]), text[1:-1]), at, text)
     if kind == NUMBER:
-        return Word(NUMBER, _number(text, at, refuse), at, text)
+        unit = match["unit"] or ""
+        return Word(NUMBER, _number(text.removesuffix(unit), at, refuse) * _SECONDS.get(unit, 1), at, text)
     if text.lower() in WORDS:
         return Word(SIGN, text.lower(), at, text)
     if text.lower() in CONSTANTS:

@@ -49,7 +49,9 @@ class RunFilter:
         """Return the error that a name is not known, with near ones of those that are."""
         name = str(word.value)
         near = near_names(name, {*known, *FIELDS}) or near_names(metric_of(name)[0], known)
-        what = f"there is no field, config entry or metric {name[:80]!r} in any run.{near}"
+        compared = self.text[: word.at].rstrip().endswith(("=", "<", ">"))
+        quotes = f' A text stands in quotes: "{name[:80]}".' if compared else ""
+        what = f"there is no field, config entry or metric {name[:80]!r} in any run.{near}{quotes}"
         return FilterMistake(self.text, word.at, what)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -141,6 +142,11 @@ class StoredRun:
     def duration(self) -> float:
         """Seconds from the start to the end, or to the last sign of life."""
         return self._run.duration
+
+    @property
+    def age(self) -> float:
+        """Seconds since the start."""
+        return max(0.0, time.time() - self._run.created_at)
 
     @property
     def config(self) -> Mapping[str, Any]:

@@ -55,6 +55,7 @@ RUN = SimpleNamespace(
     updated_at=1e9,
     finished_at=None,
     duration=60.0,
+    age=7200.0,
     config={"lr": 0.01, "optimizer": {"name": "adam"}, "augment": True, "a.b": 1, "seed": 2**60 + 1},
     summary={"best": 0.9},
     last={"loss": 0.25, "val/loss": 0.3, "bad": math.nan, "loss [rank=1]": 2.0},
@@ -100,6 +101,8 @@ def passes(text: str, run: Any = RUN) -> bool:
         "augment == true and augment is TRUE and not (lr > 1_000 OR lr < -1e3)",
         r"name != 'a\'b\n' and lr >= .01 and lr<=1e-2",
         'last.val/loss == 0.3 and config["optimizer"].name == "adam"',
+        "age == 2h and 90min < age < 0.5d and age < 1w and duration == 60s and duration == 1min",
+        'lr in (0.01) and lr not in (1) and framework in ("torch") and name not in ("größe und mehr")',
     ],
 )
 def test_what_passes(text: str) -> None:
@@ -158,6 +161,8 @@ def test_what_is_missing_or_of_another_type_makes_a_comparison_false(text: str) 
         ("state in ('finished', 'finnished')", "column 23: a state is one of"),
         ("not state in ['done']", "a state is one of .*, but not 'done'"),
         ("state not in ('done')", "a state is one of .*, but not 'done'"),
+        ('tags == "v2"', 'column 1: tags are a list: write "v2" in tags'),
+        ("lr < 1 and 'v2' != tags", "column 20: tags are a list: write 'v2' not in tags"),
         ("attempt == 0 and 'x' in state", "a state is one of .*, but not 'x'"),
         ("not " * 50_000 + "name", "column 401: it is nested more than 100 levels deep"),
         ("(" * 101 + "name", "column 101: it is nested more than 100 levels deep"),
@@ -176,6 +181,15 @@ def test_a_name_that_no_run_has_is_told_with_near_ones() -> None:
     assert isinstance(found.mistake(first, ["val/loss"]), BadInput)
     with pytest.raises(FilterMistake, match=told + r" names: 'val/loss'\. Write"):
         raise found.mistake(first, ["val/loss"])
+
+
+def test_a_text_without_quotes_is_told_where_it_should_have_some() -> None:
+    found = parse_filter("framework == torchh")
+    (word,) = found.missing([RUN])
+    with pytest.raises(
+        FilterMistake, match=r'\'torchh\' in any run\. A text stands in quotes: "torchh"\. Write'
+    ):
+        raise found.mistake(word, ["lr"])
 
 
 WORDS = [
