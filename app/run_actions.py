@@ -43,7 +43,7 @@ def tag(names: Mapping[str, str], add: Collection[str], remove: Collection[str])
 def archive(names: Mapping[str, str]) -> str:
     """Hide runs from lists; nothing of them is lost. Raises StepscopeError."""
     done = _each(names, maintain.archive_run)
-    return f"{one_of(done, 'run')} archived. “Archived” above the table shows them."
+    return f"{one_of(done, 'run')} archived. “Archived” in the sidebar shows them."
 
 
 def restore(names: Mapping[str, str]) -> str:

@@ -27,7 +27,9 @@ LONGEST_WORD = 60
 FEW = 8
 """Up to so many different numbers, each has a mark of its own on an axis."""
 DECADES = 2
-"""Positive numbers that span so many powers of ten lie on a logarithmic axis."""
+"""Positive numbers that span so many powers of ten lie on a logarithmic axis ..."""
+MIDDLE_DECADES = 1.2
+"""... when those in the middle, without a tenth at each end, span so many."""
 
 _Floats = NDArray[np.float64]
 
@@ -48,8 +50,11 @@ class Column:
         known = np.unique(self.numbers[np.isfinite(self.numbers)])
         if self.words or not len(known) or known[0] <= 0:
             return False
-        doubled = 3 <= len(known) <= FEW and bool((known[1:] >= 1.9 * known[:-1]).all())
-        return doubled or bool(known[-1] >= 10.0**DECADES * known[0])
+        if 3 <= len(known) <= FEW and (known[1:] >= 1.9 * known[:-1]).all():
+            return True
+        # One tiny number among many between 0 and 1 is no reason to squeeze the others together.
+        low, high = np.quantile(np.log10(known), (0.1, 0.9)).tolist()
+        return bool(known[-1] >= 10.0**DECADES * known[0]) and high - low >= MIDDLE_DECADES
 
     @property
     def places(self) -> _Floats:
@@ -120,7 +125,7 @@ def trials_of(
         given = [one.get(name) for one in settings]
         distinct = {_word(value) for value in given if value is not None}
         column = column_of(name, given)
-        if len(distinct) == 1 and (often[name] == len(runs) or len(runs) == 1):
+        if len(distinct) == 1 and None not in given:
             same[name] = distinct.pop()
         elif len(column.words) > MOST_WORDS:
             crowded.append(name)

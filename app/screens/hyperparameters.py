@@ -74,7 +74,12 @@ def _draw(everything: Sequence[Run], chosen: Choice) -> None:
         found = queries.trials(runs)
         aim = _aim(found) if found.metrics else None
     if not runs:
-        notices.nothing("No run is found. Change the search on the left.")
+        none_chosen = st.session_state.get("trials") == CHOSEN
+        notices.nothing(
+            "No run is chosen. Tick some in the list on the left."
+            if none_chosen
+            else "No run is found. Change the search on the left."
+        )
     elif aim is None:
         notices.nothing("These runs have logged no numbers yet that their settings could explain.")
     elif not found.parameters:

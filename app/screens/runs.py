@@ -152,8 +152,9 @@ def _columns(listing: Listing) -> list[str]:
     shown = chosen or usual
     with st.popover("Columns", icon=":material/view_column:", type="tertiary"):
         offered = listing.offered
-        if st.session_state.get(COLUMNS) != shown:
-            st.session_state[COLUMNS] = shown
+        # Told at each drawing: behind a button, the browser makes the field only when it is opened, and
+        # knows no more than the last drawing said. It would begin empty.
+        st.session_state[COLUMNS] = shown
         st.multiselect(
             "Columns, in their order",
             [*offered, *(key for key in shown if key not in offered)],

@@ -6,6 +6,7 @@ plotly's own need three WebGL contexts a chart, of which a browser has few, and 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,9 @@ def brushes() -> dict[str, tuple[float, float]]:
     for text in url_state.texts(BRUSHES):
         try:
             name, low, high = json.loads(text)
-            found[str(name)] = (float(low), float(high))
+            ends = sorted((float(low), float(high)))
+            if math.isfinite(ends[0]) and math.isfinite(ends[1]):
+                found[str(name)] = (ends[0], ends[1])
         except (TypeError, ValueError):
             continue
     return found

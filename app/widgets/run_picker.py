@@ -66,11 +66,17 @@ def choice_of(everything: Sequence[Run]) -> Choice:
     else:
         chosen = [run for run in everything if run.run_id in wanted]
     # Archived ones too: what is hidden or shown again must not change the colours and names of others.
-    known = queries.all_runs()
+    known = _with_gone(queries.all_runs(), everything)
     colours = run_colours([run.run_id for run in reversed(known)])
     key = group_key()
     values = list(grouping.groups(known, key)) if key else []
     return Choice(tuple(chosen), colours, _names(known), key, run_colours(values))
+
+
+def _with_gone(known: Sequence[Run], everything: Sequence[Run]) -> list[Run]:
+    """Return the runs of the store with those before them that were deleted since the page read its list."""
+    there = {run.run_id for run in known}
+    return [*(run for run in everything if run.run_id not in there), *known]
 
 
 def choose(everything: Sequence[Run]) -> None:

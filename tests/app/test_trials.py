@@ -32,6 +32,7 @@ def test_what_differs_becomes_columns_and_what_is_the_same_is_told(store_url: st
             "opt": {"name": "sgd" if number else "adam"},
             "epochs": 3,
             "folder": f"/{number}",
+            "schedule": "cosine" if number else None,
         }
         with stepscope.init(store=store_url, config=config, name=f"trial {number}") as run:
             for step, loss in enumerate((3.0, 1.0 + number, math.inf)):
@@ -46,6 +47,7 @@ def test_what_differs_becomes_columns_and_what_is_the_same_is_told(store_url: st
         "folder": ["/1", "/0"],
         "lr": [0.002, 0.1],
         "opt.name": ["sgd", "adam"],
+        "schedule": ["cosine", None],
         "width": [8.0, None],
     }
     assert list(found.metrics) == ["loss · validation", "loss · train", "best", "summary size"]
@@ -79,6 +81,8 @@ def test_a_damaged_trial_does_not_hide_the_others(store_url: str) -> None:
         ([0.1, 0.001, None], True),
         ([16, 32, 64], True),
         ([0.1, 0.2, 0.3], False),
+        ([0.005, *(number / 20 for number in range(1, 13))], False),
+        ([10.0**-power for power in range(6)], True),
         ([0.0, 0.1, 100.0], False),
         ([-1.0, 1000.0], False),
         ([None, None], False),

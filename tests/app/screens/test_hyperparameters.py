@@ -75,7 +75,16 @@ def test_the_metric_decides_which_end_is_best_and_the_viewer_may_differ() -> Non
 
 
 def test_ranges_of_the_address_keep_runs_and_can_be_cleared(sweep: list[str]) -> None:
-    brushes = json.dumps([json.dumps(["lr", -2.5, 0.0]), json.dumps(["gone", 0, 1]), "nonsense", "[1]"])
+    brushes = json.dumps(
+        [
+            json.dumps(["lr", -2.5, 0.0]),
+            json.dumps(["gone", 1, 0]),
+            "nonsense",
+            "[1]",
+            '["lr",NaN,1]',
+            '["lr",0,1e999]',
+        ]
+    )
     test = opened("hyperparameters", brushes=brushes, runs=sweep[0])
     assert test.dataframe[0].value["Run"].tolist() == ["trial 0", "trial 1", "trial 4", "trial 5", "trial 8"]
     assert parallel(test)["brushes"] == {"gone": [0, 1], "lr": [-2.5, 0]}
@@ -112,6 +121,7 @@ def test_runs_without_numbers_or_settings_get_a_sentence(
     assert "have logged no numbers yet" in said(opened("hyperparameters"))
     with stepscope.init(store=store_url, config={"lr": 1}) as run:
         run.log({"loss": 1.0})
+    assert "No run is chosen" in said(opened("hyperparameters", trials="chosen", runs="none"))
     assert "do not differ in any setting" in said(opened("hyperparameters"))
 
 

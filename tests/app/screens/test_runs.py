@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +15,10 @@ import stepscope
 from contracts.filled_store import fill
 from feed import Feed, new_run
 from pages import opened, said
-from stepscope.app import url_state
+from stepscope.app import queries, url_state
 from stepscope.app.analysis import run_columns
 from stepscope.app.views.words import brief
-from stepscope.app.widgets import run_table
+from stepscope.app.widgets import run_picker, run_table
 from stepscope.storage.maintain import archive_run
 from stepscope.storage.model import Run, RunState
 from stepscope.storage.read import Reader
@@ -228,6 +229,27 @@ def test_archived_runs_are_shown_when_asked_for_and_change_no_colour(small: list
     with Writer.open() as writer:
         archive_run(writer, small[1])
     assert "No run fits" in said(opened("runs"))
+
+
+def test_a_run_that_is_deleted_while_the_page_is_drawn_costs_nothing(
+    small: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = table(opened("runs"))
+    # The page asks twice: for its list, then for the colours and names of all runs.
+    later = SimpleNamespace(all_runs=lambda: [run for run in queries.all_runs() if run.run_id != small[1]])
+    monkeypatch.setattr(run_picker, "queries", later)
+    shown = table(opened("runs", group_by="name"))
+    assert (shown["ids"], shown["colours"]) == (before["ids"], before["colours"])
+
+
+@pytest.mark.usefixtures("small")
+def test_the_field_for_columns_is_told_what_is_chosen_at_each_drawing() -> None:
+    test = opened("runs")
+    for _ in range(2):
+        test.run()
+        (field,) = [one for one in test.multiselect if one.key == "table"]
+        assert field.proto.set_value  # else the browser, which makes it when it is opened, has it empty
+        assert field.value == keys(test)
 
 
 def test_2000_runs_are_all_in_the_table(store: str) -> None:
