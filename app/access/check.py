@@ -28,9 +28,12 @@ if TYPE_CHECKING:
 _REFUSED = 1008
 """Closes a websocket: its sender may not do this."""
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
+_FRAMED_BY = "frame-ancestors 'self' http://localhost:* http://127.0.0.1:* vscode-webview: vscode-file:"
+"""Which pages may show the dashboard in a frame: its own, and notebooks on the viewer's machine. A page of
+another site could lay it under buttons of its own, and have the viewer delete runs."""
 _OWN_PAGE = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
-    "object-src 'none'; base-uri 'self'; form-action 'self'"
+    f"object-src 'none'; base-uri 'self'; form-action 'self'; {_FRAMED_BY}"
 )
 """What Streamlit's page may do: everything, but with this server only."""
 _STATIC_ONLY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src 'self'; sandbox"
@@ -128,7 +131,10 @@ def _with_headers(scope: Scope, send: Send) -> Send:
                 headers.setdefault(name, value)
             if scope["path"].startswith("/media/"):
                 headers["Content-Security-Policy"] = _STATIC_ONLY
-            elif headers.get("content-type", "").startswith("text/html") and not _is_mount(scope["path"]):
+            elif _is_mount(scope["path"]):
+                # Beside what TensorBoard says itself: browsers keep to both.
+                headers.append("Content-Security-Policy", _FRAMED_BY)
+            elif headers.get("content-type", "").startswith("text/html"):
                 headers.setdefault("Content-Security-Policy", _OWN_PAGE)
         await send(message)
 

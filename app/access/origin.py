@@ -2,7 +2,7 @@
 
 Listening on 127.0.0.1 keeps other machines out, but not other web sites: a page of any site may make
 the browser that shows it send requests to 127.0.0.1, and a name under that site's control may resolve to
-127.0.0.1 as well. Both give themselves away in the headers.
+127.0.0.1 as well. Both give themselves away in the headers. A link to the dashboard may be anywhere.
 """
 
 from __future__ import annotations
@@ -36,7 +36,15 @@ def why_refused(
     origin = headers.get("origin")
     if origin is not None and not _same_place(origin, host):
         return f"The dashboard answers its own pages only; this request came from {origin!r}."
+    if _is_part_of_another_site(headers):
+        return "The dashboard answers its own pages only; this request came from a page of another site."
     return None
+
+
+def _is_part_of_another_site(headers: Headers) -> bool:
+    """Return whether a page asks for a picture, a script or the like, for which browsers name no origin."""
+    elsewhere = headers.get("sec-fetch-site") in ("cross-site", "same-site")
+    return elsewhere and headers.get("sec-fetch-mode", "navigate") != "navigate"
 
 
 def _same_place(origin: str, host: str) -> bool:

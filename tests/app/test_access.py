@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse
+from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -53,8 +53,10 @@ def client(access: Access, address: str = "203.0.113.5", base: str = "http://127
     routes = [
         Route("/", _text("the runs"), methods=["GET", "POST"]),
         Route("/charts", _text("the charts")),
+        Route("/page", lambda _: HTMLResponse("a page")),
         Route("/media/{name}", _text("<svg onload='alert(1)'>")),
         Mount("/tensorboard", Route("/{rest:path}", _text("TensorBoard"))),
+        Mount("/visdom", Route("/{rest:path}", _text("Visdom"))),
         WebSocketRoute("/_stcore/stream", _echo),
     ]
     app = Starlette(routes=routes, middleware=[Middleware(AccessCheck, access=access)])
@@ -261,6 +263,14 @@ def test_another_site_is_refused_before_anything_else(access: Access, headers: d
         assert browser.get(path, headers=headers).status_code == 403
     with pytest.raises(WebSocketDisconnect), browser.websocket_connect(STREAM, headers=headers):
         pass
+
+
+@pytest.mark.parametrize("path", ["/page", "/tensorboard/x", "/visdom/x"])
+def test_only_notebooks_on_the_viewers_machine_show_it_in_a_frame(path: str) -> None:
+    policies = client(Entrance().access(8501)).get(path).headers.get_list("content-security-policy")
+    framed_by = policies[-1].partition("frame-ancestors ")[2].split()
+    assert framed_by[:3] == ["'self'", "http://localhost:*", "http://127.0.0.1:*"]
+    assert not {"*", "http:", "https:"} & set(framed_by)
 
 
 def test_a_picture_in_a_tab_of_its_own_runs_nothing() -> None:
