@@ -3,7 +3,7 @@
 Turning millions of values into another format would keep Python's lock from the pages. The order comes as
 one line of JSON on standard input, whose end also ends this process: the operating system sees to that even
 when the dashboard is killed. Answers are lines of JSON on standard output: {"done": 3, "total": 10}, at last
-{"result": PATH} or {"error": SENTENCE}.
+{"result": PATH, "left_out": SENTENCES} or {"error": SENTENCE}.
 """
 
 from __future__ import annotations
@@ -58,14 +58,15 @@ def main() -> None:
     threading.Thread(target=_end_with_stdin, daemon=True).start()
     tell = _teller(sys.stdout)
     try:
-        tell({"result": str(export(order, tell))})
+        packed, done = export(order, tell)
+        tell({"result": str(packed), "left_out": left_out(done)})
     except StepscopeError as error:
         tell({"error": str(error)})
     except OSError as error:
         tell({"error": f"The export could not be written: {error.strerror or error}. Make room on the disk."})
 
 
-def export(order: dict[str, Any], tell: Tell) -> Path:
+def export(order: dict[str, Any], tell: Tell) -> tuple[Path, transfer.Exported]:
     """Export runs, and pack the files into one.
 
     Args:
@@ -74,7 +75,7 @@ def export(order: dict[str, Any], tell: Tell) -> Path:
         tell: told about the progress.
 
     Returns:
-        the zip file.
+        the zip file, and what was done.
     """
     files = Path(order["folder"]) / "files"
 
@@ -82,12 +83,20 @@ def export(order: dict[str, Any], tell: Tell) -> Path:
         tell({"done": (PIECES - PACKING) * done // max(total, 1), "total": PIECES})
 
     with Reader.open(order["store"]) as reader:
-        EXPORTS[order["form"]](reader, order["runs"], files, _seldom(progress))
+        done = EXPORTS[order["form"]](reader, order["runs"], files, _seldom(progress))
     packed = Path(order["folder"]) / order["name"]
     pack(
         files, packed, lambda share: tell({"done": PIECES - PACKING + int(PACKING * share), "total": PIECES})
     )
-    return packed
+    return packed, done
+
+
+def left_out(done: transfer.Exported) -> str:
+    """Return in sentences what of the runs is not in the files, and why; "" when all is."""
+    reasons: dict[str, list[str]] = {}
+    for what, reason in done.declined.items():
+        reasons.setdefault(reason, []).append(what)
+    return " ".join(f"Left out: {', '.join(sorted(what))} ({reason})." for reason, what in reasons.items())
 
 
 def pack(files: Path, packed: Path, progress: Callable[[float], None]) -> None:

@@ -72,6 +72,7 @@ def _follow(process: subprocess.Popen[str], progress: Progress) -> Path:
                 continue
             message = _message(answer)
             if "result" in message:
+                progress.say(message["left_out"])
                 return Path(message["result"])
             if "error" in message:
                 raise ExportRefused(message["error"])

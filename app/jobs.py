@@ -71,6 +71,10 @@ class Progress:
             raise JobCancelled
         self._job.done, self._job.total = done, total
 
+    def say(self, note: str) -> None:
+        """Tell the viewer something about the result, in sentences."""
+        self._job.note = note
+
     @property
     def folder(self) -> Path:
         """An empty folder of the job's own. It goes with the job."""
@@ -96,6 +100,8 @@ class Job:
     """Pieces; 0 as long as nobody knows how many."""
     error: str = ""
     """Why it failed, in a sentence."""
+    note: str = ""
+    """What the viewer has to know about the result, in sentences."""
     result: Path | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
 

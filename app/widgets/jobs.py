@@ -52,6 +52,8 @@ def _draw(known: jobs.Jobs, job: Job) -> None:
             st.progress(min(1.0, job.done / job.total) if job.total else 0.0, text=_how_far(job))
         if job.error:
             st.caption(f":red[{plain(job.error)}]")
+        if job.note:
+            st.caption(plain(job.note))
         if job.address:
             st.link_button("Save", job.address, icon=":material/download:", width="stretch")
 

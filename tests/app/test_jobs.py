@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from stepscope.app import jobs
 from stepscope.app.jobs import Job, JobRefused, Jobs, JobState, Progress
 from stepscope.app.temporary_folder import YOUNG_SECONDS, TemporaryFolder
+from stepscope.app.views.words import plain
 from stepscope.storage.errors import StepscopeError
 from support import wait_until
 
@@ -146,6 +147,7 @@ def test_every_page_lists_them(store_url: str, monkeypatch: pytest.MonkeyPatch) 
     def half(progress: Progress) -> Path:
         progress(5, 10)
         go_on.wait(20)
+        progress.say("Left out: <b>audio</b>")
         return saved(progress)
 
     job = jobs.start("Export <b>3</b> runs", half)
@@ -159,5 +161,6 @@ def test_every_page_lists_them(store_url: str, monkeypatch: pytest.MonkeyPatch) 
     ended(job)
     test.run()
     assert [one.proto.url for one in test.get("link_button")] == [job.address]
+    assert any(one.value == plain("Left out: <b>audio</b>") for one in test.caption)
     test.button(key=f"forget-{job.token}").click().run()
     assert not test.get("link_button")
