@@ -247,4 +247,14 @@ def _points(buckets: Entries) -> Points:
         nan_count=int(buckets["nan"].sum()),
         posinf_count=int(buckets["posinf"].sum()),
         neginf_count=int(buckets["neginf"].sum()),
+        odd=_odd(buckets),
     )
+
+
+def _odd(buckets: Entries) -> _Floats | None:
+    """Return the NaN or infinity that each bucket holds, 0 for none; None when no bucket holds any."""
+    kinds = (("nan", np.nan), ("posinf", np.inf), ("neginf", -np.inf))
+    held = [buckets[name] > 0 for name, _ in kinds]
+    if not any(bool(which.any()) for which in held):
+        return None
+    return np.select(held, [value for _, value in kinds], 0.0)

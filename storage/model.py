@@ -223,6 +223,9 @@ class Points:
     nan_count: int = 0
     posinf_count: int = 0
     neginf_count: int = 0
+    odd: NDArray[np.float64] | None = None
+    """What of each entry is no number, wherever in its bucket: NaN, ∞ or -∞, the first of these that it
+    holds, and 0 where all are numbers. None when `last` tells it all."""
 
     def __len__(self) -> int:
         """Return how many entries there are."""

@@ -47,17 +47,22 @@ def unplaced(lines: Sequence[Line], look: Look) -> str:
     placed = [line for line in full if np.isfinite(line.x).any()]
     if len(placed) < len(full):
         parts.append(f"{one_of(len(full) - len(placed), 'line')} without {look.axis.word}")
-    nowhere = sum(int((~np.isfinite(line.x)).sum()) for line in placed)
+    nowhere = sum(_many(line, ~np.isfinite(line.x)) for line in placed)
     if nowhere:
         parts.append(f"{one_of(nowhere, 'point')} without {look.axis.word}")
-    below = sum(int((line.points.mean <= 0).sum()) for line in placed) if look.log_y else 0
-    left = sum(int((line.x <= 0).sum()) for line in placed) if look.axis.log else 0
+    below = sum(_many(line, line.points.mean <= 0) for line in placed) if look.log_y else 0
+    left = sum(_many(line, line.x <= 0) for line in placed) if look.axis.log else 0
     parts += [
         f"{one_of(many, 'point')} ≤ 0 cannot be on a log {which} axis"
         for many, which in ((below, "vertical"), (left, "horizontal"))
         if many
     ]
     return "  ·  ".join(parts)
+
+
+def _many(line: Line, which: NDArray[np.bool_]) -> int:
+    """Return how many points some entries stand for; of a group's line, how many entries."""
+    return int(which.sum() if line.banded else line.points.count[which].sum())
 
 
 def beyond(

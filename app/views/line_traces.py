@@ -92,7 +92,8 @@ def _band(line: Line, *, log: bool) -> dict[str, Any]:
         "y": np.concatenate([high[known], low[known][::-1]]),
         "fill": "toself",
         "fillcolor": faint(line.colour, 0.16),
-        "line": {"width": 0},
+        # A single bucket of a thousand is narrower than a pixel: its area alone would not be seen.
+        "line": {"width": 1, "color": faint(line.colour, 0.3)},
         "hoverinfo": "skip",
         "showlegend": False,
         "legendgroup": label(line.name),

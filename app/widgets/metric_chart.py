@@ -174,8 +174,15 @@ def _read(
 
 
 def _points(group: Sequence[Member], most: int, first: int | None = None, last: int | None = None) -> Points:
-    found = [queries.points(each.series, most, first, last) for each in ranks.chosen(group)]
+    found = [_marked(queries.points(each.series, most, first, last)) for each in ranks.chosen(group)]
     return ranks.across(found) if len(found) > 1 else found[0]
+
+
+def _marked(points: Points) -> Points:
+    """Return entries whose `last` is no number where any point of their bucket is none: charts mark that."""
+    if points.odd is None:
+        return points
+    return replace(points, last=np.where(points.odd != 0, points.odd, points.last), odd=None)
 
 
 def _placed(points: Points, one: Member, shown: Shown, axis: Axis) -> Floats:
@@ -199,12 +206,14 @@ def _other(one: Member, shown: Shown, axis: Axis) -> Member | None:
     return max(found, key=lambda each: _likeness(one, each), default=None)
 
 
-def _likeness(one: Member, other: Member) -> tuple[bool, ...]:
+def _likeness(one: Member, other: Member) -> tuple[float, ...]:
     return (
-        other.name.split == one.name.split,
+        # What says nothing of a split, such as a step's time, is of the training.
+        (other.name.split or "train") == (one.name.split or "train"),
         other.name.granularity == one.name.granularity,
         other.series.context.get("rank") == one.series.context.get("rank"),
         not other.series.context,
+        other.series.count,
     )
 
 

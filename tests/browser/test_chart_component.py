@@ -26,6 +26,8 @@ def charts(page: Page, dashboard: str, store_url: str) -> Callable[[str], Locato
         with stepscope.init(store=store_url, name=f"=run{seed}") as run:
             for step in range(STEPS):
                 run.log({"loss": 1 / (step + 1) + 0.1 * rng.random(), "accuracy": step / STEPS}, step=step)
+            for step in range(1 if seed else 50):
+                run.log({"short": 25.0 if seed else step}, step=step)
             for number in range(12):
                 run.log({f"other{number}": 1.0}, step=0)
     page.goto(f"{dashboard}/charts")
@@ -71,6 +73,12 @@ def test_one_cursor_for_all_charts_and_a_menu_that_saves_what_is_drawn(
     expect(table.locator("caption")).to_contain_text("2,999")
     page.keyboard.press("ArrowLeft")
     expect(table.locator("caption")).not_to_contain_text("2,999")
+
+    # A lone point at the height of the mouse does not say where the cursor is.
+    charts("short").focus()
+    page.keyboard.press("End")
+    expect(table.locator("caption")).to_contain_text("49")
+    expect(table).to_contain_text("=run1 at 0")
 
     menu = page.get_by_role("button", name="Menu of the chart loss of")
     menu.focus()

@@ -68,6 +68,13 @@ def test_few_points_come_back_as_they_are() -> None:
     assert (points.nan_count, points.posinf_count, points.neginf_count) == (1, 0, 1)
 
 
+def test_a_bucket_says_what_it_holds_that_is_no_number() -> None:
+    values = np.array([1.0, np.nan, 2.0, np.inf, 3.0, 4.0, -np.inf, np.nan, 5.0, -np.inf, 6.0, 7.0])
+    points = bucket(*steps_for(values), values, 6)
+    np.testing.assert_array_equal(points.odd, [np.nan, np.inf, 0.0, np.nan, -np.inf, 0.0])
+    assert bucket(*steps_for(values), np.ones(12), 6).odd is None
+
+
 def test_mean_of_huge_values_does_not_overflow() -> None:
     points = bucket([0, 1], [0.0, 1.0], [1.7e308, 1.7e308], 1)
     assert points.mean[0] == 1.7e308

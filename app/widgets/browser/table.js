@@ -11,10 +11,12 @@ export function fill(box, x, height) {
   const closest = rows.reduce((best, row) => (distance(row, height) < distance(best, height) ? row : best), rows[0]);
   const shown = [...rows].sort((a, b) => distance(a, height) - distance(b, height)).slice(0, MOST_ROWS);
   shown.sort((a, b) => (Number.isNaN(b.value) ? -1 : Number.isNaN(a.value) ? 1 : b.value - a.value));
+  // Where the cursor is, is said by the line that has a value nearest to it: others say where theirs are.
+  const here = rows.length ? rows[nearest(rows.map((row) => row.x), x)].x : x;
   const head = document.createElement("caption");
-  head.textContent = `${box.told.cursor} ${words(box, closest?.x ?? x)}`;
+  head.textContent = `${box.told.cursor} ${words(box, here)}`;
   const table = document.createElement("table");
-  table.append(head, ...titles(shown), ...shown.map((row) => drawn(box, row, row === closest, closest.x)));
+  table.append(head, ...titles(shown), ...shown.map((row) => drawn(box, row, row === closest, here)));
   box.table.replaceChildren(table);
   if (rows.length > shown.length) {
     const more = document.createElement("p");

@@ -207,6 +207,27 @@ def test_where_the_viewer_zoomed_finer_points_are_read_and_the_whole_stays() -> 
 
 
 @pytest.mark.usefixtures("store")
+def test_what_is_no_number_is_marked_also_in_the_middle_of_a_bucket() -> None:
+    values = np.linspace(-1.0, 1.0, 20_000)
+    values[7003], values[15_001] = math.nan, math.inf
+    log({"loss": values.tolist()})
+    test = opened("charts", smoothing="0")
+    nan, infinite = [one for one in figure(test, "loss")["data"] if "mark" in one.get("meta", {})]
+    assert (nan["hovertemplate"], infinite["hovertemplate"]) == ("NaN", "∞")
+    assert numbers(nan["x"]) == pytest.approx([7003], abs=20)
+    assert numbers(infinite["x"]) == pytest.approx([15_001], abs=20)
+    test.segmented_control(key="scale").set_value("log").run()
+    assert "10,000 points ≤ 0 cannot be on a log" in told(figure(test, "loss"))
+
+
+@pytest.mark.usefixtures("store")
+def test_of_an_axis_with_several_splits_what_has_none_takes_that_of_the_training() -> None:
+    log({"loss/test": [9.0], "loss/train": [4.0, 3.0, 2.0], "loss/val": [5.0], "lr": [0.1, 0.2, 0.4]})
+    test = opened("charts", x="loss", metrics="learning_rate")
+    assert numbers(lines(figure(test, "learning_rate"))[0]["x"]) == [4.0, 3.0, 2.0]
+
+
+@pytest.mark.usefixtures("store")
 def test_what_an_axis_cannot_show_is_told() -> None:
     seconds = [2.8] + [0.02 + 0.0001 * (step % 7) for step in range(STEPS)]
     log({"step_time": seconds, "loss": [0.0, -1.0, 1.0, math.nan]})

@@ -107,6 +107,8 @@ def test_buckets_carry_the_band_of_all_their_points_and_say_how_many() -> None:
     band, front = drawn["data"]
     assert band["y"].max() == values.max()
     assert band["y"].min() == values.min()
+    # A lone bucket's area is narrower than a pixel.
+    assert band["line"]["width"] > 0
     assert len(front["y"]) == 1000
     assert "1,000 of 20,000 points" in drawn["layout"]["title"]["subtitle"]["text"]
 
