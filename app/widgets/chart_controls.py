@@ -42,7 +42,7 @@ class Options:
     """Which ranks are shown: one of the three words above."""
     centre: Centre = Centre.MEAN
     band: Band = Band.RANGE
-    ghosts: bool = False
+    ghosts: bool = True
     """Whether older attempts of resumed runs are shown."""
     marks: bool = True
     """Whether alerts and notes are."""
@@ -144,6 +144,7 @@ def _more(*, ranked: bool, grouped: bool, resumed: bool) -> dict[str, Any]:
         if resumed:
             found["ghosts"] = st.toggle(
                 "Older attempts",
+                value=True,
                 key="ghosts",
                 bind="query-params",
                 help="What was logged before a run was resumed at an earlier step: faint and dotted.",

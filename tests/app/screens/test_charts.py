@@ -149,18 +149,19 @@ def test_groups_are_lines_in_bands_with_the_number_of_their_runs() -> None:
 
 
 @pytest.mark.usefixtures("store")
-def test_older_attempts_of_a_resumed_run_are_ghosts_on_request() -> None:
+def test_older_attempts_of_a_resumed_run_are_ghosts_until_they_are_turned_off() -> None:
     run_id = log({"loss": [9.0, 8.0, 7.0, 6.0]}, name="resumed")
     with stepscope.init(id=run_id, resume="must") as run:
         for step in (2, 3, 4):
             run.log({"loss": 1.0}, step=step)
     test = opened("charts")
     assert numbers(lines(figure(test, "loss"))[0]["y"]) == [9.0, 8.0, 1.0, 1.0, 1.0]
-    test.toggle(key="ghosts").set_value(True).run()
     (ghost,) = [trace for trace in figure(test, "loss")["data"] if trace["meta"].get("raw")]
     assert ghost["name"] == "resumed · attempt 1"
     assert (numbers(ghost["x"]), numbers(ghost["y"])) == ([2.0, 3.0], [7.0, 6.0])
     assert "what a newer attempt of a run has replaced" in said(test)
+    test.toggle(key="ghosts").set_value(False).run()
+    assert not [trace for trace in figure(test, "loss")["data"] if trace["meta"].get("raw")]
 
 
 @pytest.mark.usefixtures("store")
