@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import threading
+from collections.abc import Generator, Sequence
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from contracts.hostile_store import MARK, attack, fill_hostile
 from support import ROOT
@@ -74,3 +76,48 @@ def touch_everything(page: Page) -> None:
         chart.hover(force=True)
     for link in page.locator("a[href^='javascript']").all():
         link.click(force=True)
+
+
+class OtherSite(BaseHTTPRequestHandler):
+    """A site whose pages use the dashboard at `dashboard`."""
+
+    dashboard = ""
+
+    def do_GET(self) -> None:
+        base = self.dashboard
+        asks = f"<iframe src='{base}'></iframe><script src='{base}/tensorboard/data/runs'></script>"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(f"{asks}<a href='{base}/charts'>charts</a>".encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def other_site(dashboard: str) -> Generator[str]:
+    OtherSite.dashboard = dashboard
+    try:
+        server = HTTPServer(("127.0.0.2", 0), OtherSite)
+    except OSError:
+        pytest.skip("this machine has no address of its own but 127.0.0.1")
+    with server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.2:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_page_of_another_site_can_neither_frame_it_nor_ask_it_for_anything(
+    browser: Browser, dashboard: str, other_site: str
+) -> None:
+    """A link to it may be anywhere; test_sharing.py has the frame of a notebook, which may."""
+    page = browser.new_page()
+    answers: dict[str, int] = {}
+    page.on("response", lambda answer: answers.update({answer.url: answer.status}))
+    with page.expect_console_message(lambda said: "frame-ancestors" in said.text):
+        page.goto(other_site)
+    assert answers[f"{dashboard}/tensorboard/data/runs"] == 403
+    page.get_by_role("link", name="charts").click()
+    expect(page.get_by_test_id("stTopNav").get_by_role("link", name="Charts")).to_be_visible(timeout=60_000)
+    page.close()
