@@ -52,11 +52,12 @@ def main() -> int:
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         store = str(Path(folder) / "stepscope.db")
-        sweep(store)
+        # The samples first: the oldest runs have the strongest colours.
         for sample in ("digits_pytorch.py", "digits_keras.py"):
             program = ROOT / "sample_runs" / sample
             command = [sys.executable, program, "--store", store, "--epochs", str(EPOCHS)]
             subprocess.run(command, check=True)
+        sweep(store)
         with stepscope.open(store) as opened:
             chosen = {name: [run.id for run in opened.runs(project=name)] for name in ("digits", SWEEP)}
         with running_dashboard(store) as address, sync_playwright() as playwright:
