@@ -2,6 +2,7 @@
 // nobody looks at.
 
 const LEAST_MS = 1000;
+const AGAIN_MS = 3000;
 
 /** Listen with what the page was last told: which runs it shows, and the mark it was drawn from. */
 function listen(ear) {
@@ -17,6 +18,13 @@ function listen(ear) {
       ear.last = performance.now();
       ear.tell("changed", data);
     }, wait);
+  };
+  ear.source.onerror = () => {
+    // Browsers connect again by themselves after a loss, but not after a refusal: a proxy says so while the
+    // dashboard is started again.
+    if (ear.source?.readyState !== EventSource.CLOSED) return;
+    hush(ear);
+    ear.waiting = setTimeout(() => listen(ear), AGAIN_MS);
   };
 }
 
