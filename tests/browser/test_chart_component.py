@@ -104,6 +104,10 @@ def test_one_cursor_for_all_charts_and_a_menu_that_saves_what_is_drawn(
     page.keyboard.press("Escape")
     expect(page.get_by_role("menu")).to_have_count(0)
 
+    # What its button says to a screen reader is as new as the chart.
+    page.get_by_test_id("stSidebar").get_by_text("=run1", exact=True).click()
+    wait_until(lambda: "=run1" not in (menu.get_attribute("aria-label") or ""), what="a chart of one run")
+
 
 def test_a_zoom_is_in_the_address_and_brings_finer_points_and_what_lies_below_is_drawn_later(
     page: Page, charts: Callable[[str], Locator]

@@ -85,6 +85,7 @@ async function render(box) {
     attachMenu(box);
     attachCursor(box);
   }
+  box.menu.setAttribute("aria-label", `Menu of the chart ${box.told.alt}`);
   moveAgain(box);
 }
 

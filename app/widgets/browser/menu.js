@@ -22,7 +22,7 @@ export function attachMenu(box) {
   const bar = document.createElement("div");
   bar.className = "stepscope-bar";
   const button = element("button", "⋮", { type: "button", "aria-haspopup": "menu", "aria-expanded": "false" });
-  button.setAttribute("aria-label", `Menu of the chart ${box.told.alt}`);
+  box.menu = button;
   button.title = "Full screen, save, reset";
   bar.appendChild(button);
   box.frame.appendChild(bar);
