@@ -65,7 +65,7 @@ def open_for_reading(location: StoreLocation, patience: float = PATIENCE_SECONDS
     `patience` is how many seconds each query waits for the transactions of others.
 
     Raises:
-        StoreNotFound: when there is no such file.
+        StoreNotFound: when there is no such file, or no table in it: it is about to become a store.
         StoreTooNew, StoreTooOld: when its schema is another one.
         StoreDamaged: when the file is not a Stepscope store.
     """
@@ -81,6 +81,12 @@ def open_for_reading(location: StoreLocation, patience: float = PATIENCE_SECONDS
     def check() -> None:
         with engine.connect() as connection:
             found = _revision(connection)
+            empty = found is None and not sa.inspect(connection).get_table_names()
+        if empty:
+            raise StoreNotFound(
+                f"{location.display} is empty. Log a run with stepscope.init(store=...), "
+                "or name another one with --store."
+            )
         if found is None:
             raise StoreDamaged(f"{location.display} is not a Stepscope store: it has no schema")
         _check_revision(found, location)

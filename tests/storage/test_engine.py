@@ -183,7 +183,7 @@ def test_a_file_that_is_no_database(store_url: str, content: bytes) -> None:
 
 def test_an_empty_file_becomes_a_store(store_url: str) -> None:
     Path(store_url).touch()
-    with pytest.raises(StoreDamaged, match="is not a Stepscope store: it has no schema"):
+    with pytest.raises(StoreNotFound, match=r"stepscope\.db is empty\. Log a run with"):
         Reader.open(store_url)
     Writer.open(store_url).close()
     Reader.open(store_url).close()
