@@ -27,6 +27,7 @@ from ..widgets.run_picker import Choice
 
 MOST_RUNS = 12
 MOST_CHARTS = 8
+MOST_TROUBLES = 3
 LONGEST_LEGEND = 40
 GLYPHS = ("━━━", "╍╍╍", "┅┅┅", "━╍━", "━ ━", "━┅┅", "┄┄┄", "━┄━")
 """What comparison_strokes.DASHES look like, in letters: the page takes no SVG of its own."""
@@ -95,8 +96,7 @@ def _compared(chosen: Choice, options: Options) -> None:
     if axis is not options.axis:
         st.caption("Not all of these runs logged their epochs: they are compared over steps.")
     parted = partings(found, axis)
-    for trouble in found.troubles:
-        st.warning(plain(trouble), icon=":material/broken_image:")
+    _troubles(found.troubles)
     sentences = in_short(found, row, target, parted)
     with st.container(border=True):
         st.markdown("\n".join(f"- {plain(sentence)}" for sentence in sentences))
@@ -104,6 +104,15 @@ def _compared(chosen: Choice, options: Options) -> None:
         with notices.guarded(title):
             st.subheader(title, anchor=False)
             draw(found, shown, parted, options)
+
+
+def _troubles(told: Sequence[str]) -> None:
+    """Say what could not be read; of a run that is broken all over, most of it folded."""
+    for trouble in told[:MOST_TROUBLES]:
+        st.warning(plain(trouble), icon=":material/broken_image:")
+    if rest := told[MOST_TROUBLES:]:
+        with st.expander(f"{count(len(rest))} more that cannot be read", icon=":material/broken_image:"):
+            st.markdown("\n".join(f"- {plain(trouble)}" for trouble in rest))
 
 
 def _baseline_first(chosen: Choice) -> list[Run]:

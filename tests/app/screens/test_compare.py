@@ -153,6 +153,9 @@ def test_what_is_broken_is_said_and_the_rest_is_compared(store: str) -> None:
     test = opened("compare")
     assert not test.exception
     assert any("run keras cannot be read" in str(one.value).replace("\\", "") for one in test.warning)
+    # What is broken all over does not fill the page.
+    assert len(test.warning) == compare.MOST_TROUBLES
+    assert "more that cannot be read" in test.expander[0].label
     assert ["Metric", "", "torch", "keras"] in headings(test)
 
 
