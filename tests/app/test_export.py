@@ -18,6 +18,7 @@ from contracts.filled_store import fill
 from stepscope.app import export_child, export_process, jobs
 from stepscope.app.jobs import Jobs, JobState
 from stepscope.app.widgets.export import FORMATS
+from stepscope.trackers.sinks.files import safe_name
 from support import wait_until
 
 HOLDS = {
@@ -53,6 +54,20 @@ def test_runs_become_a_zip_file(work: Jobs, store: str, form: str) -> None:
         assert archive.testzip() is None
     assert any(name.startswith(HOLDS[form].format(run=run_id)) for name in names)
     assert list(job.result.parent.iterdir()) == [job.result]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("letter", ["汉", "\U00020000"], ids=["3 bytes", "4 bytes"])
+def test_a_long_name_in_any_script_fits_the_file_system(
+    store: str, tmp_path: Path, form: str, letter: str
+) -> None:
+    with stepscope.init(store=store, name=90 * letter, project=90 * letter) as run:
+        run.log({"loss": 1.0})
+    order = {"store": store, "form": form, "runs": [run.id], "folder": str(tmp_path)}
+    name = f"{safe_name(90 * letter)} {form}.zip"
+    packed, _ = export_child.export({**order, "name": name}, lambda _: None)
+    assert packed.name.startswith(40 * letter)
+    assert packed.is_file()
 
 
 @pytest.mark.usefixtures("work")

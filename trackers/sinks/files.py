@@ -12,6 +12,8 @@ from pathlib import Path
 from ...storage.errors import ExportRefused
 
 _LONGEST_NAME = 80
+_MOST_BYTES = 160
+"""Of its name in UTF-8; file systems take 255, and what is written has its own beginning or end."""
 _UNSAFE = re.compile(r"[^\w.+=@ -]+")
 
 
@@ -74,7 +76,8 @@ def discarded_on_failure(file: AtomicFile) -> Generator[None]:
 
 def safe_name(text: str) -> str:
     """Return the text as one part of a path: no separators, no leading dot, at most 80 characters."""
-    return _UNSAFE.sub("_", text).strip(" .")[:_LONGEST_NAME].rstrip(" .")
+    name = _UNSAFE.sub("_", text).strip(" .")[:_LONGEST_NAME]
+    return name.encode()[:_MOST_BYTES].decode(errors="ignore").rstrip(" .")
 
 
 def _cannot_write(path: Path, error: OSError) -> ExportRefused:
