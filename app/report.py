@@ -150,7 +150,9 @@ def _chart(found: Comparison, shown: Shown, row: MetricRow, parted: Sequence[Par
     target = shown.target if shown.row is not None and shown.row.key == row.key else None
     title = f"{row.name} of {', '.join(stroke.name for stroke in strokes)} over {shown.axis.words}"
     marks = marks_of(found, row, parted)
-    picture = report_chart.drawing(title, strokes, shown.axis.words, marks=marks, target=target)
+    picture = report_chart.drawing(
+        title, strokes, shown.axis.words, marks=marks, target=target, upwards=row.higher_is_better
+    )
     legend = "".join(
         f'<span class="key">{_swatch(found, shown, one.run)}{_safe(_name(one.name))}</span>'
         for one in strokes

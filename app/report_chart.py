@@ -45,6 +45,7 @@ def drawing(
     *,
     marks: Sequence[Mark] = (),
     target: float | None = None,
+    upwards: bool = False,
 ) -> str:
     """Return an SVG element.
 
@@ -54,8 +55,12 @@ def drawing(
         x_title: under the horizontal axis.
         marks: places of the horizontal axis that are pointed out.
         target: a value that is pointed out.
+        upwards: whether more is better, as of an accuracy: then small values are not what is looked at.
     """
-    x, y = _scales(strokes, target)
+    log = is_wide(strokes) and not upwards
+    if log and target is not None and target <= 0:
+        target = None  # it has no place on a logarithmic axis
+    x, y = _scales(strokes, target, log=log)
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{_safe(title)}">',
         f"<title>{_safe(title)}</title>",
@@ -104,12 +109,11 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
     return [number * step for number in range(first, last + 1)]
 
 
-def _scales(strokes: Sequence[Stroke], target: float | None) -> tuple[_Scale, _Scale]:
+def _scales(strokes: Sequence[Stroke], target: float | None, *, log: bool) -> tuple[_Scale, _Scale]:
     xs = np.concatenate([stroke.curve.x for stroke in strokes])
     ys = np.concatenate([stroke.curve.y for stroke in strokes])
     values = np.clip(ys if target is None else np.append(ys, target), -LARGEST, LARGEST)
     low, high = float(values.min()), float(values.max())
-    log = is_wide(strokes)
     ends = (low * 0.9, high * 1.1) if log else _ends(low, high, 0.05)
     return (
         _Scale(*_ends(float(xs.min()), float(xs.max()), 0.0), _LEFT, WIDTH - _RIGHT),

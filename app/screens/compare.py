@@ -237,7 +237,14 @@ def _curves(found: Comparison, shown: report.Shown, parted: Sequence[Parted], _:
         target = shown.target if shown.row is not None and shown.row.key == row.key else None
         with cell, notices.guarded(f"metric {row.name}"):
             marks = marks_of(found, row, parted)
-            figure = compared.figure(row.name, strokes, shown.axis.words, marks=marks, target=target)
+            figure = compared.figure(
+                row.name,
+                strokes,
+                shown.axis.words,
+                marks=marks,
+                target=target,
+                upwards=row.higher_is_better,
+            )
             alt = f"{row.name} of {', '.join(stroke.name for stroke in strokes)}"
             chart.draw(figure, key=f"compare {row.name}", alt=alt)
     if len(drawn) > MOST_CHARTS:

@@ -21,6 +21,7 @@ def figure(
     *,
     marks: Sequence[Mark] = (),
     target: float | None = None,
+    upwards: bool = False,
 ) -> Figure:
     """Draw the curves.
 
@@ -30,8 +31,9 @@ def figure(
         x_title: under the horizontal axis.
         marks: places of the horizontal axis that are pointed out.
         target: a value that is pointed out.
+        upwards: whether more is better, as of an accuracy: then small values are not what is looked at.
     """
-    log = is_wide(strokes)
+    log = is_wide(strokes) and not upwards
     middle = max(float(stroke.curve.x[-1]) for stroke in strokes) / 2
     return {
         "data": [_trace(stroke) for stroke in strokes],

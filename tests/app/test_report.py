@@ -236,6 +236,8 @@ def test_ticks_of_a_logarithmic_axis() -> None:
 @pytest.mark.parametrize("y", [[1.0, 1.0], [0.0, 0.0], [1e-300, 1e300], [-1e300, 1e300], [1.0, 1000.0]])
 def test_no_values_break_a_drawing(y: list[float]) -> None:
     told = drawing("a", [stroke(y)], "step", marks=[Mark(1.0, "here")], target=y[0])
+    for upwards in (False, True):
+        assert "nan" not in drawing("a", [stroke(y)], "step", target=-1.0, upwards=upwards)
     assert "nan" not in told
     assert "inf" not in told
     assert 'stroke-dasharray="7,4"' in told
@@ -247,5 +249,8 @@ def test_the_figure_of_the_page_holds_marks_and_values() -> None:
     assert trace["name"] == "&lt;b&gt;"
     assert trace["line"]["dash"] == "7px,4px"
     assert figure["layout"]["yaxis"]["type"] == "log"
+    # Near its end, an accuracy differs by little: there, a logarithmic axis would hide what matters.
+    rising = view.figure("accuracy", [stroke([0.01, 0.99])], "step", upwards=True)
+    assert rising["layout"]["yaxis"]["type"] == "linear"
     assert [shape["line"]["dash"] for shape in figure["layout"]["shapes"]] == ["dash", "dot"]
     assert figure["layout"]["annotations"][0]["text"] == "&lt;i&gt;"
