@@ -72,7 +72,7 @@ def _stroke(
         "showlegend": hover,
         "line": {"color": colour, "width": width, "dash": dash},
         "marker": {"size": 5 if len(x) <= FEW_POINTS else 3, "color": colour},
-        "meta": {"line": line.name, **({} if hover else {"raw": True})},
+        "meta": {} if hover else {"raw": True},
         **({"hovertemplate": "%{y:.5g}"} if hover else {"hoverinfo": "skip"}),
     }
 
@@ -97,7 +97,7 @@ def _band(line: Line, *, log: bool) -> dict[str, Any]:
         "hoverinfo": "skip",
         "showlegend": False,
         "legendgroup": label(line.name),
-        "meta": {"line": line.name, "band": True},
+        "meta": {"band": True},
     }
 
 
