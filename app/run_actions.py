@@ -6,7 +6,9 @@ nothing: the sentence names it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 
 from ..storage import maintain
 from ..storage.drain import recover_orphans
@@ -18,6 +20,8 @@ from .views.words import LONGEST_NAME, brief, one_of
 
 _NAMED = 5
 """How many runs a sentence names."""
+_TURN_SECONDS = 0.3
+"""How long deletions keep the writer from others."""
 
 
 def rename(run_id: str, name: str) -> str:
@@ -63,21 +67,31 @@ def delete(names: Mapping[str, str]) -> Job:
         with keeper.writing() as writer:
             recover_orphans(writer)  # so that a run whose process was killed a moment ago is not alive
         refused: list[str] = []
-        for done, (run_id, name) in enumerate(names.items()):
-            progress(done, len(names))
-            # A turn for each: pages and recovery need the writer, too.
+        waiting = list(names)[::-1]
+        while waiting:
+            # In turns: pages and recovery need the writer, too, but opening it costs more than a deletion.
             with keeper.writing() as writer:
-                try:
-                    maintain.delete_run(writer, run_id)
-                except RunAlive:
-                    refused.append(name)
-                except RunNotFound:
-                    pass  # somebody else deleted it meanwhile
+                until = time.monotonic() + _TURN_SECONDS
+                while waiting and time.monotonic() < until:
+                    progress(len(names) - len(waiting), len(names))
+                    run_id = waiting.pop()
+                    if not _deleted(writer, run_id):
+                        refused.append(names[run_id])
         progress(len(names), len(names))
         if refused:
             raise StepscopeError(_still_run(refused))
 
     return jobs.start(f"Delete {named(list(names.values()))}", work)
+
+
+def _deleted(writer: Writer, run_id: str) -> bool:
+    """Delete a run, which somebody else may have deleted meanwhile; return whether it is gone."""
+    with suppress(RunNotFound):
+        try:
+            maintain.delete_run(writer, run_id)
+        except RunAlive:
+            return False
+    return True
 
 
 def named(names: Sequence[str]) -> str:
