@@ -28,7 +28,7 @@ MOST_METRICS = 24
 
 
 class Source(Protocol):
-    """What is asked; app/queries.py is one as it stands."""
+    """What is asked; app/queries is one as it stands."""
 
     def environment(self, run_id: str, /) -> dict[str, Any]:
         """Return what was captured of a run's machine and code."""

@@ -1,4 +1,4 @@
-"""The graphs of runs, decoded once: a deep network's is megabytes of JSON. Reads through queries.py."""
+"""The graphs of runs, decoded once: a deep network's is megabytes of JSON. Reads through app/queries."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ from ensure_postgres import find_postgres
 from pages import opened, said
 from postgres_server import own_server
 from stepscope.app import queries, run_actions, store_keeper
+from stepscope.app.queries import of_store
 from stepscope.storage.errors import StoreError, StoreNotWritable
 from stepscope.storage.read import Reader
 from support import ROOT
@@ -58,7 +59,7 @@ def filled(store: str, made: Path) -> str:
 @pytest.fixture
 def store(store_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("STEPSCOPE_STORE", store_url)
-    monkeypatch.setattr(queries, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(of_store, "PATIENCE_SECONDS", 0.05)
     st.cache_resource.clear()
     return store_url
 
