@@ -5,34 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 import streamlit as st
 
 from ...storage.model import Run
 from .. import queries, report, url_state
 from ..analysis import grouping
-from ..comparison import tables
-from ..comparison.compare import Comparison, Parted, axes, partings, repeated, spreads
+from ..comparison.compare import Comparison, axes, partings, repeated
 from ..comparison.curves import Axis
 from ..comparison.metrics import MetricRow, default_target, leading
 from ..comparison.reading import read
-from ..comparison.strokes import marks_of, strokes_of
-from ..comparison.tables import Sheet
 from ..comparison.words import in_short
-from ..views import compared
-from ..views.words import LONGEST_NAME, brief, count, one_of, plain, valid
-from ..widgets import chart, export, grid, notices, page, run_picker, table
+from ..views.words import LONGEST_NAME, brief, count, one_of, plain
+from ..widgets import export, notices, page, run_picker
+from ..widgets.compare_sections import SECTIONS
 from ..widgets.run_picker import Choice
 
 MOST_RUNS = 12
-MOST_CHARTS = 8
 MOST_TROUBLES = 3
-LONGEST_LEGEND = 40
-GLYPHS = ("━━━", "╍╍╍", "┅┅┅", "━╍━", "━ ━", "━┅┅", "┄┄┄", "━┄━")
-"""What comparison_strokes.DASHES look like, in letters: the page takes no SVG of its own."""
-BASELINE, METRIC, VALUE, DIFFERENCES = "baseline", "compare_metric", "compare_value", "compare_part"
-CODE = "Code"
+BASELINE, METRIC, VALUE = "baseline", "compare_metric", "compare_value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +91,10 @@ def _compared(chosen: Choice, options: Options) -> None:
     sentences = in_short(found, row, target, parted)
     with st.container(border=True):
         st.markdown("\n".join(f"- {plain(sentence)}" for sentence in sentences))
-    for title, draw in _SECTIONS.items():
+    for title, draw in SECTIONS.items():
         with notices.guarded(title):
             st.subheader(title, anchor=False)
-            draw(found, shown, parted, options)
+            draw(found, shown, parted, options.everything)
 
 
 def _troubles(told: Sequence[str]) -> None:
@@ -208,134 +199,3 @@ def _save(found: Comparison, shown: report.Shown) -> None:
         key="compare_save",
         help="One file to send: it needs no server and no network",
     )
-
-
-def _results(found: Comparison, shown: report.Shown, _: Sequence[Parted], __: Options) -> None:
-    if not found.metrics:
-        notices.nothing("None of these runs has logged a metric.")
-        return
-    _sheet(tables.metrics(found, found.metrics))
-    if shown.row is not None and shown.target is not None:
-        _sheet(tables.times_to(found, shown.row, shown.target), titled=True)
-    if several := spreads(found, shown.groups):
-        _sheet(tables.groups(several), titled=True)
-
-
-def _costs(found: Comparison, _: report.Shown, __: Sequence[Parted], ___: Options) -> None:
-    _sheet(tables.costs(found, found.costs))
-
-
-def _curves(found: Comparison, shown: report.Shown, parted: Sequence[Parted], _: Options) -> None:
-    drawn = [
-        (row, strokes)
-        for row in found.metrics
-        if (strokes := strokes_of(found, row, shown.axis, shown.colours))
-    ]
-    if drawn:
-        st.html(_legend(found, shown))
-    for (row, strokes), cell in grid.cells(drawn[:MOST_CHARTS], 2):
-        target = shown.target if shown.row is not None and shown.row.key == row.key else None
-        with cell, notices.guarded(f"metric {row.name}"):
-            marks = marks_of(found, row, parted)
-            figure = compared.figure(
-                row.name,
-                strokes,
-                shown.axis.words,
-                marks=marks,
-                target=target,
-                upwards=row.higher_is_better,
-            )
-            alt = f"{row.name} of {', '.join(stroke.name for stroke in strokes)}"
-            chart.draw(figure, key=f"compare {row.name}", alt=alt)
-    if len(drawn) > MOST_CHARTS:
-        st.caption(
-            f"{count(len(drawn) - MOST_CHARTS)} more metrics are in the table above, and on the Charts page."
-        )
-    if parted:
-        _sheet(tables.partings(found, parted), titled=True)
-    elif not drawn:
-        notices.nothing("No metric of these runs has more than one value.")
-
-
-def _legend(found: Comparison, shown: report.Shown) -> str:
-    """Return names beside pieces of their lines: dashed, so that nobody needs the colours."""
-    pieces = [
-        '<span style="white-space:nowrap;display:inline-block;margin-right:1.1rem">'
-        f'<b style="color:{shown.colours[one.run.run_id]}">{GLYPHS[place % len(GLYPHS)]}</b> '
-        f"{escape(valid(brief(one.name, LONGEST_LEGEND)))}</span>"
-        for place, one in enumerate(found.runs)
-    ]
-    return f'<div style="font-size:.9rem;line-height:1.7">{"".join(pieces)}</div>'
-
-
-def _models(found: Comparison, _: report.Shown, __: Sequence[Parted], options: Options) -> None:
-    if not found.graphs:
-        notices.nothing(_no_models(found))
-    same = [found.runs[parity.run].name for parity in found.graphs if parity.alignment.same]
-    if same and not options.everything:
-        st.caption(f"The same layer by layer: {plain(', '.join([found.runs[0].name, *same]))}")
-    for parity in found.graphs:
-        if options.everything or not parity.alignment.same:
-            _sheet(tables.models(found, parity), titled=True, everything=options.everything)
-
-
-def _no_models(found: Comparison) -> str:
-    base, *others = found.runs
-    if base.graph is None and any(one.graph is not None for one in others):
-        return f"The baseline, {plain(base.name)}, has logged no graph: choose another one to compare models."
-    return "Not enough of these runs have logged a graph. The hooks log one."
-
-
-def _differences(found: Comparison, _: report.Shown, __: Sequence[Parted], options: Options) -> None:
-    facts = {title: tables.facts(found, title, given) for title, given in found.facts.items() if given}
-    differing = {title: len(sheet.differing.rows) for title, sheet in facts.items()}
-    titles = [*facts, CODE]
-    wanted = url_state.text(DIFFERENCES)
-    first = next((title for title, many in differing.items() if many), titles[0])
-    st.session_state["compare_part_control"] = wanted if wanted in titles else first
-    shown = st.segmented_control(
-        "What differs",
-        titles,
-        required=True,
-        key="compare_part_control",
-        format_func=lambda title: f"{title} :gray[{differing[title]}]" if title in differing else title,
-        on_change=_keep,
-        args=(DIFFERENCES, "compare_part_control"),
-        label_visibility="collapsed",
-    )
-    if shown in facts:
-        _sheet(facts[shown], everything=options.everything)
-    else:
-        _codes(found)
-
-
-def _codes(found: Comparison) -> None:
-    for names, code in tables.codes(found):
-        st.markdown(f"**{plain(names)}** · {plain(code.said)}")
-        if code.diff:
-            st.code(code.diff, language="diff", height=420)
-
-
-def _sheet(sheet: Sheet, *, titled: bool = False, everything: bool = True) -> None:
-    """Draw a table; the rows that are equal for all runs only where everything is wanted."""
-    shown = sheet if everything else sheet.differing
-    if titled:
-        st.markdown(f"**{plain(sheet.title)}**")
-    if shown.rows:
-        signs = {"": st.column_config.TextColumn(width="small")} if sheet.head[0] == "" else {}
-        table.draw(shown.columns, alt=sheet.title, config=signs, most_rows=24)
-    told = [sheet.note] if sheet.note and shown.rows else []
-    if not everything and sheet.equal:
-        verb = "is" if sheet.equal == 1 else "are"
-        told.append(f"{one_of(sheet.equal, 'row')} {verb} the same for all runs")
-    if told or not shown.rows:
-        st.caption(plain(". ".join(told) or "Nothing is known"))
-
-
-_SECTIONS = {
-    "Results": _results,
-    "Throughput, memory and size": _costs,
-    "Curves": _curves,
-    "Models": _models,
-    "What differs": _differences,
-}
