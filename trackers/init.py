@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import platform
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from ..storage.drain import await_recovery, living_journal, recover_orphans
 from ..storage.errors import BadInput, RunNotFound, StoreError, StoreNotWritable, StoreUnavailable
 from ..storage.lanes import JournalFull
 from ..storage.location import StoreArgument, StoreLocation
-from ..storage.model import SYSTEM_PREFIX, RunState, Series
+from ..storage.model import SYSTEM_PREFIX, RunState, Series, without_rank_0
 from ..storage.model import Run as StoredRun
 from ..storage.read import Reader
 from ..storage.sqlite_file import last_write
@@ -48,6 +49,8 @@ _RECOVERY_SECONDS = 10.0
 """How long a run that is resumed waits for another process that stores what it left."""
 _RESUME_SECONDS = 120.0
 """The same for a run that is resumed: what it left in journals comes first."""
+_COUNTED_EVERY = 10
+"""Every how many steps hooks log how many samples they counted."""
 
 
 class _Before(NamedTuple):
@@ -55,6 +58,7 @@ class _Before(NamedTuple):
 
     last_step: int | None = None
     extremes: Extremes | None = None
+    samples: Mapping[str, int] | None = None
 
 
 def init(
@@ -180,7 +184,7 @@ def _begin(
             _say_away(error, guard, resume)
         return run
     recorder = _recorder(stored, settings, guard, place)
-    return Run(stored, recorder, guard, last_step=before_it.last_step, extremes=before_it.extremes)
+    return Run(stored, recorder, guard, **before_it._asdict())
 
 
 def _join(wanted: StoredRun, settings: Settings, guard: Guard, resume: str | None, place: Place) -> Run:
@@ -303,7 +307,21 @@ def _before(every: Sequence[Series]) -> _Before:
     last_step = max((one.last_step for one in trained if one.last_step is not None), default=None)
     known = [(one.label, one.min_value, one.max_value) for one in every]
     extremes = {label: (low, high) for label, low, high in known if low is not None and high is not None}
-    return _Before(last_step, extremes)
+    return _Before(last_step, extremes, _samples(trained))
+
+
+def _samples(every: Sequence[Series]) -> dict[str, int]:
+    """Return series -> samples that hooks counted, where they did so until the training broke off."""
+    own = {one.name: one for one in every if not without_rank_0(one.context)}
+    found: dict[str, int] = {}
+    for name, one in own.items():
+        counter, slash, of = name.partition("/")
+        if counter == "samples" and one.last_step is not None and math.isfinite(one.last_value or 0.0):
+            timed = own.get(f"step_time{slash}{of}", one).last_step
+            # It is logged every tenth step. Further behind, it was no longer known.
+            if timed is not None and timed - one.last_step < _COUNTED_EVERY:
+                found[name] = int(one.last_value or 0.0)
+    return found
 
 
 def _observe(run: Run, place: Place | None) -> None:

@@ -50,6 +50,7 @@ class Run(RunFields, RunSurface):
         *,
         last_step: int | None = None,
         extremes: Extremes | None = None,
+        samples: Mapping[str, int] | None = None,
     ) -> None:
         """Begin to record `stored`; use `stepscope.init` instead."""
         RunFields.__init__(self, stored, recorder, guard)
@@ -58,6 +59,9 @@ class Run(RunFields, RunSurface):
         # By a clock that nobody sets; of a run that is resumed, the attempts before are counted in.
         self._began = time.monotonic() - max(0.0, time.time() - stored.created_at)
         self._alerts = Alerts(guard)
+        self._samples = samples or {}
+        looked = stored.attempt == 0 or samples is not None
+        self._untrained = looked and last_step is None
         self._rules = Rules(self._alerts, extremes or {})
         recorder.use_rules(self._rules)
         self._step = -1 if last_step is None else last_step
@@ -162,6 +166,10 @@ class Run(RunFields, RunSurface):
         """Fix the step of values that are logged without one; hooks that count steps call it."""
         with self.guard("setting the step"):
             self._step = self._fixed_step = as_step(step)
+
+    def samples_before(self, series: str) -> int | None:
+        """Return how many samples a series had counted when this attempt began; None if that is not known."""
+        return self._samples.get(series, 0 if self._untrained else None)
 
     def log_system(self, values: Mapping[str, float]) -> None:
         """Record measurements of the machine; their steps are seconds since the run began."""

@@ -15,8 +15,8 @@ from ...storage.names import MetricName
 
 ABOUT_TRAINING = frozenset(
     {
-        "learning_rate", "gradient_norm", "update_ratio", "samples_per_second", "epoch", "global_step",
-        "memory", "step_time", "data_time", "forward_time", "backward_time", "optimizer_time",
+        "learning_rate", "gradient_norm", "update_ratio", "samples_per_second", "samples", "epoch",
+        "global_step", "memory", "step_time", "data_time", "forward_time", "backward_time", "optimizer_time",
     }
 )  # fmt: skip
 """What hooks log about the training itself, apart from what the model achieves."""
@@ -26,6 +26,8 @@ FIRST, LAST = ("metrics", "training"), ("system",)
 """The sections at the beginning and at the end of the page."""
 _COUNTER = re.compile(
     r"(?:^|[_/])(?:epoch|global_step|(?:samples|examples|images|tokens)(?:_seen|_processed|_total)?)$"
+    # As hooks name them that have a name.
+    r"|^(?:epoch|samples)/[^/]+$"
 )
 _NUMBERS = re.compile(r"(\d{1,15})", re.ASCII)
 _FIRST_METRICS = ("loss", "accuracy")

@@ -64,6 +64,8 @@ LEFT_ALONE = [
     "gradient_norm",
     "step_time",
     "samples_per_second",
+    "samples",
+    "samples/generator",
     "epoch",
     "train",
     "batch_size",

@@ -146,9 +146,34 @@ def test_speed_counts_samples(run: Any) -> None:
     stored = Stored(run)
     seconds, speed = stored.scalar("step_time"), stored.scalar("samples_per_second")
     assert len(seconds) >= 19  # finding the graph stops the clock once
-    assert list(speed) == [1, 10, 20]
+    assert list(speed) == [1, 5, 10, 15, 20]
     in_epoch = sum(seconds.get(step, 0.0) for step in range(6, 11))
     assert round(speed[10] * in_epoch) == 160
+
+
+def test_samples_are_counted_over_epochs_and_fits(run: Any) -> None:
+    model = compiled(sequential())
+    x, y = data(100)  # batches of 32, 32, 32 and 4
+    for given in ({}, {"validation_data": (x, y)}):
+        tracker = KerasTracker(run, graph=False)
+        model.fit(x, y, batch_size=32, epochs=3, verbose=0, callbacks=[tracker], **given)
+    filtered = tf.data.Dataset.from_tensor_slices((x, y)).batch(60).filter(lambda *_: True)
+    model.fit(filtered, verbose=0, callbacks=[tracker])
+    truth = {1: 32, 4: 100, 8: 200, 10: 264, 12: 300, 16: 400, 20: 500, 24: 600, 26: 700}
+    assert Stored(run).scalar("samples") == truth
+
+
+def test_a_train_step_of_ones_own_counts_no_samples(run: Any) -> None:
+    class Own(keras.Sequential):
+        def train_step(self, batch: Any) -> Any:
+            loss = self.compute_loss(batch[0], batch[1], self(batch[0]))
+            self.metrics[0].update_state(loss)  # as in Keras' guide: a batch counts one
+            return {"loss": loss}
+
+    model = Own([keras.layers.Dense(3)])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    fit(model, run, graph=False, watchdog=False, histograms=())
+    assert "samples" not in Stored(run).names()
 
 
 def test_the_learning_rate_follows_a_schedule(run: Any) -> None:

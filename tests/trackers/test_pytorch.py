@@ -370,6 +370,58 @@ def test_a_resumed_run_counts_on(tmp_path: Path) -> None:
     assert tracker.step == 6
 
 
+def test_samples_are_counted_over_epochs_attempts_and_partial_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPSCOPE_STORE", str(tmp_path / "s.db"))
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for resumed in (False, True):
+        run = stepscope.init(name="long", resume="long" if resumed else None)
+        tracker = TorchTracker(run, model, optimizer, graph=False)
+        for _ in range(3):
+            for batches in ((4, 4), (4, 4), (4, 4), (4, 1)):
+                for size in batches:  # gradient accumulation
+                    model(torch.ones(size, 2)).sum().backward()
+                optimizer.step()
+        tracker.close()
+        seen = Stored(run).scalar("samples")
+        run.finish()
+    assert seen == {1: 8, 10: 74, 12: 87, 20: 145, 24: 174}
+
+
+def test_no_total_of_samples_where_those_of_a_step_are_not_known(run: Any) -> None:
+    models = {name: nn.Linear(2, 1) for name in ("generator", "critic")}
+    optimizers = {name: torch.optim.SGD(model.parameters(), 0.1) for name, model in models.items()}
+    for name, model in models.items():
+        TorchTracker(run, model, optimizers[name], graph=False, name=name)
+    for step in range(1, 21):
+        for name, model in models.items():
+            given = torch.ones(4, 2)
+            out = model(given) if (name, step) != ("critic", 5) else given @ model.weight.T
+            out.sum().backward()
+            optimizers[name].step()
+    stored = Stored(run)
+    assert stored.scalar("samples/generator") == {1: 4, 10: 40, 20: 80}
+    assert stored.scalar("samples/critic") == {1: 4}
+
+
+def test_a_count_that_ended_before_the_training_is_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPSCOPE_STORE", str(tmp_path / "s.db"))
+    with stepscope.init(name="long") as run:
+        for step in range(30):
+            run.log({"step_time": 1.0} | ({"samples": 4.0 * step} if step < 20 else {}), step=step)
+    with stepscope.init(resume="long") as run:
+        assert run.samples_before("samples") is None
+    with stepscope.init() as run:
+        assert run.samples_before("samples") == 0
+        run.log({"step_time": 1.0, "samples": 70.0}, step=12)
+    with stepscope.init(resume=run.id) as run:
+        assert run.samples_before("samples") == 70
+
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"model": "model"}, "needs a torch.nn.Module to watch, but got str"),
     ({"optimizer": "adam"}, "needs a torch.optim.Optimizer, but got str"),

@@ -300,6 +300,19 @@ def test_a_loop_without_end_step_is_told_and_its_values_advance(
     assert caplog.text.count("tracker.end_step({...}, samples=n) after each step, in place of run.log") == 1
 
 
+def test_samples_are_counted_as_long_as_they_are_told(run: Any) -> None:
+    tracker = TensorFlowTracker(run)
+    for _ in range(3):  # epochs with a smaller batch at their end
+        for size in (16, 16, 16, 8):
+            tracker.end_step(samples=size)
+    tracker.close()
+    assert Stored(run).scalar("samples") == {1: 16, 10: 144, 12: 168}
+    tracker = TensorFlowTracker(run, name="critic")
+    for step in range(1, 21):
+        tracker.end_step(samples=0 if step == 15 else 4)
+    assert Stored(run).scalar("samples/critic") == {20: 32}
+
+
 def test_a_name_tells_models_apart(run: Any) -> None:
     trained: dict[str, Any] = {}
     for name in ("generator", "critic"):

@@ -115,6 +115,7 @@ def test_time_and_samples(run: Any) -> None:
     stored = Stored(run)
     seconds, speed = stored.scalar("step_time"), stored.scalar("samples_per_second")
     assert [round(seconds[s] * speed[s]) for s in (1, 2, 3, 4)] == [8] * 4
+    assert stored.scalar("samples") == {1: 8}
     waited = stored.scalar("data_time")
     assert list(waited) == [2, 3, 4]
     assert all(waited[s] < seconds[s] for s in waited)
@@ -261,3 +262,13 @@ def test_what_is_wrong_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert (
         "SessionHook saw no step. Write MonitoredTrainingSession(hooks=[hook]), or hook.run(" in caplog.text
     )
+
+
+def test_samples_are_counted_in_all(run: Any) -> None:
+    program = Program()
+    hook = SessionHook(run, graph=False, watchdog=False, name="small")
+    with v1.train.MonitoredSession(hooks=[hook]) as session:
+        for step, feed in enumerate(program.feeds(20), 1):
+            count = 3 if step % 5 == 0 else 8
+            session.run(program.train, {key: given[:count] for key, given in feed.items()})
+    assert Stored(run).scalar("samples/small") == {1: 8, 10: 70, 20: 140}

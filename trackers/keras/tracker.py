@@ -15,6 +15,7 @@ import keras
 from ..hooks.cost import Cost
 from ..hooks.output import Output
 from ..hooks.pace import Pace, due_within
+from ..hooks.samples import samples_of
 from ..media import Graph
 from ..run import Run
 from .backend import graph_of, is_on, reading, tap_of
@@ -33,11 +34,11 @@ class KerasTracker(_keras.callbacks.Callback):
 
     Every batch: `batch_<metric>` as Keras gives it (a mean over the epoch so far) and `step_time` in seconds;
     on backends other than TensorFlow also `data_time`, which Keras waited for the batch. Every 10 batches:
-    `learning_rate` and `samples_per_second`. Every `gradient_norm_every` batches: `gradient_norm` and
-    `update_ratio`, of all weights as one vector. Every `histogram_every` batches: `weights/<path>` and
-    `gradients/<path>` of every trained variable, and `activations/<path>` of every innermost layer if asked
-    for. Every epoch: `epoch_<metric>`, `epoch_val_<metric>`, and `epoch`, the number of epochs done. Once:
-    the graph, "model".
+    `learning_rate`; then and at the end of an epoch, `samples_per_second` and `samples`, those trained so
+    far. Every `gradient_norm_every` batches: `gradient_norm` and `update_ratio`, of all weights as one
+    vector. Every `histogram_every` batches: `weights/<path>` and `gradients/<path>` of every trained
+    variable, and `activations/<path>` of every innermost layer if asked for. Every epoch: `epoch_<metric>`,
+    `epoch_val_<metric>`, and `epoch`, the number of epochs done. Once: the graph, "model".
 
     Steps: one axis for all, the number of batches trained so far, from 1; a second `fit` goes on where the
     first ended, with the same tracker or a new one. `run.log` without a step, from another callback or
@@ -92,7 +93,7 @@ class KerasTracker(_keras.callbacks.Callback):
         self._batches_seen = False
         self._first_batch, self._together, self._made = 0, 1, 0
         self._read = reading().number
-        self._pace, self._speed = Pace(), Speed(self._read)
+        self._pace, self._speed = Pace(), Speed(self._read, samples_of(run, self._out))
         self._ended: float | None = None
         self._data_time: float | None = None
         self._fetches_between = not is_on("tensorflow")  # there the traced function takes its batch itself
@@ -146,6 +147,8 @@ class KerasTracker(_keras.callbacks.Callback):
                 self._run.set_step(self._newest)
                 self._out.claim(self.model)
                 self._watch(self.model, self._looks)
+                given: dict[str, Any] | None = self.params
+                self._batches_of_epoch: int | None = (given or {}).get("steps")
                 self._together = int(self.model.steps_per_execution)
                 self._made = self._made_steps() if self._together > 1 else 0
                 self._speed.count_of(self.model)
@@ -184,13 +187,15 @@ class KerasTracker(_keras.callbacks.Callback):
             self._ended = ended
 
     def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Stop the clock: validation is no part of a step."""
+        """Stop the clock: validation is no part of a step, and Keras counts its samples anew."""
         self._pause()
+        self._end_count()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Record the metrics of an epoch."""
         self._pause()
         if self._watched is not None:
+            self._end_count()
             with self._run.guard("recording an epoch"):
                 given = {name: value for name, value in (logs or {}).items() if name != "learning_rate"}
                 metrics = {f"epoch_{name}": value for name, value in given.items()}
@@ -252,6 +257,11 @@ class KerasTracker(_keras.callbacks.Callback):
         tap.close()
         return tap.seen and not tap.calls
 
+    def _end_count(self) -> None:
+        if self._speed.samples.pending:
+            with self._run.guard("counting samples"):
+                self._out.log(self._speed.take(), self._newest)
+
     def _pause(self) -> None:
         self._pace.pause()
         self._ended = None
@@ -279,7 +289,9 @@ class KerasTracker(_keras.callbacks.Callback):
         if self._data_time is not None:
             values["data_time"] = self._data_time / count
         self._speed.add(step.seconds)
-        if due_within(step.first, step.last, _SPEED_EVERY):
+        # At the last batch of an epoch, no other callback has evaluated the model yet.
+        last = self._batches_of_epoch == self._first_batch + count
+        if last or due_within(step.first, step.last, _SPEED_EVERY):
             values.update(self._speed.take())
         self._parts.after_step(step)
         self._batches_seen = True

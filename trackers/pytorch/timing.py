@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import torch
 
+from ..hooks.samples import samples_of
 from .clock import Span, clock_of
 from .forward import ForwardWatch, batch_size
 from .part import Part, Step, Watched
@@ -14,7 +15,7 @@ _UNSEEN_STEPS = 3
 
 
 class Timing(Part):
-    """Records `step_time`, what it is made of, and `samples_per_second`; tells what the model was given."""
+    """Records `step_time`, what it is made of, samples and their speed; tells what the model was given."""
 
     doing = "timing a step"
 
@@ -27,6 +28,7 @@ class Timing(Part):
         clock: Any = self.clock
         self._mark = clock.mark
         self._watch = ForwardWatch(self.clock)
+        self._samples = samples_of(watched.run, watched.out)
         called = watched.called
         self._handles: list[Any] = [
             called.register_forward_pre_hook(self._watch, with_kwargs=True),
@@ -35,6 +37,7 @@ class Timing(Part):
         self._backwards: int | None = None
         """How many batches of this step have their gradients; None before a step of several was seen."""
         self._unseen = 0
+        self._last = 0
         self._gradients_at: Any = None
         self._update_began: Any = None
 
@@ -62,6 +65,10 @@ class Timing(Part):
             if self._update_began is not None:
                 values["backward_time"] = self._gradients_at - watch.ended
         step.called, samples = watch.called, watch.samples
+        # What is guessed below, of compiled code, is no part of a total.
+        self._samples.add(samples)
+        values.update(self._samples.at(step.number))
+        self._last = step.number
         if step.called is None:
             self._say_unseen()
         elif watch.earlier or not samples:
@@ -82,6 +89,7 @@ class Timing(Part):
         """Remove the hooks."""
         for handle in self._handles:
             handle.remove()
+        self._samples.end(self._watched.run, self._last)
 
     def _add_batches(self, values: dict[str, Any]) -> None:
         """Add the times of a step of several batches.

@@ -40,14 +40,14 @@ from .weights import RATIO_NORMS, Weights
 class TorchTracker:
     """Records what a training loop does, from the optimizer's steps.
 
-    At every step: `learning_rate` (`learning_rate/<group>` when there are several parameter groups; a
-    group's "name" or number), `step_time` in seconds, `samples_per_second`, and where they can be known
-    `data_time`, `forward_time`, `backward_time`, `optimizer_time`. Every `gradient_norm_every` steps:
-    `gradient_norm`, of all gradients as one vector; every tenth time, `update_ratio` too, the norm of the
-    update over that of the weights. Every `histogram_every` steps: `gradients/<path>` and `weights/<path>` of
-    every trained parameter, and `activations/<path>` when asked for. Once, after the first step: the graph,
-    "model". Gradients are those that the optimizer is given: after unscaling by a GradScaler and after
-    clipping. Weights are those after the step.
+    At every step: `learning_rate` (`learning_rate/<group>` when there are several parameter groups; a group's
+    "name" or number), `step_time` in seconds, `samples_per_second`, and where they can be known `data_time`,
+    `forward_time`, `backward_time`, `optimizer_time`. Every 10 steps: `samples`, how many the model was given
+    so far. Every `gradient_norm_every` steps: `gradient_norm`, of all gradients as one vector; every tenth
+    time, `update_ratio` too, the norm of the update over that of the weights. Every `histogram_every` steps:
+    `gradients/<path>` and `weights/<path>` of every trained parameter, and `activations/<path>` when asked
+    for. Once, after the first step: the graph, "model". Gradients are those that the optimizer is given:
+    after unscaling by a GradScaler and after clipping. Weights are those after the step.
 
     Steps: the tracker counts optimizer steps, from 1 (or on from `run.step` in a resumed run; call
     `run.set_step(n)` before to start elsewhere). `run.log` without a step lands on the same count: after

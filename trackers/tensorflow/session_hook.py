@@ -24,6 +24,7 @@ from ..hooks.cost import Cost
 from ..hooks.layers import check_histograms, wanted_layers
 from ..hooks.output import Output
 from ..hooks.pace import Pace, check_every, due, rates
+from ..hooks.samples import samples_of
 from ..hooks.watchdog import Alarm
 from ..media import Graph, Histogram
 from ..run import Run
@@ -41,11 +42,11 @@ class SessionHook(tf.compat.v1.train.SessionRunHook):
     """Records what the steps of a session do.
 
     Every step: the scalars, `step_time`, `data_time` (the time between two calls of the session) in seconds,
-    and `samples_per_second` when something with a batch is fed. Every 10 steps: `learning_rate`. Every
-    `gradient_norm_every` steps: `gradient_norm` and `update_ratio` (norm of the update / norm of the
-    weights). Every `histogram_every` steps: `gradients/<path>` and `weights/<path>`. Once: the graph,
-    "model", from the placeholders to the scalars. With the watchdog, an alert when NaN or infinity first
-    appears.
+    and `samples_per_second` when something with a batch is fed. Every 10 steps: `learning_rate`, and
+    `samples`, those fed so far. Every `gradient_norm_every` steps: `gradient_norm` and `update_ratio` (norm
+    of the update / norm of the weights). Every `histogram_every` steps: `gradients/<path>` and
+    `weights/<path>`. Once: the graph, "model", from the placeholders to the scalars. With the watchdog, an
+    alert when NaN or infinity first appears.
 
     A call of the session is a step when it needs an operation that trains: what an optimizer of
     tf.compat.v1.train made, or what counts up the global step. Other calls, such as an evaluation with other
@@ -106,6 +107,7 @@ class SessionHook(tf.compat.v1.train.SessionRunHook):
         self._call, self._alarm = _Call(), Alarm(run, name)
         self._ended: float | None = None
         self._cost: Cost | None = None
+        self._samples = samples_of(run, self._out)
         with run.guard("preparing a SessionHook"):
             check_every(histogram_every=histogram_every, gradient_norm_every=gradient_norm_every)
             self._histograms, self._wanted = check_histograms(histograms), wanted_layers(layers)
@@ -217,7 +219,9 @@ class SessionHook(tf.compat.v1.train.SessionRunHook):
         self._step = max(self._step + 1, int(found.get("step", 0)))
         self._steps_seen += 1
         values: dict[str, Any] = dict(found["scalars"])
-        values |= rates(seconds, _samples(run_context.original_args.feed_dict))
+        fed = _samples(run_context.original_args.feed_dict)
+        self._samples.add(fed)
+        values |= rates(seconds, fed) | self._samples.at(self._step)
         if call.waited is not None:
             values["data_time"] = call.waited
         values |= found.get("rates", {})
@@ -254,6 +258,7 @@ class SessionHook(tf.compat.v1.train.SessionRunHook):
 
     def _close(self) -> None:
         self._out.release()
+        self._samples.end(self._run, self._step)
         if self._cost is not None:
             self._cost.close()
         if not self._steps_seen:

@@ -20,6 +20,7 @@ from ...storage.errors import BadInput
 from ..hooks.cost import Cost
 from ..hooks.output import Output
 from ..hooks.pace import Pace
+from ..hooks.samples import samples_of
 from ..keras.looks import Looks, make_looks
 from ..keras.model import VariablePaths, innermost
 from ..keras.part import Parts, Step, Watched
@@ -37,10 +38,11 @@ class TensorFlowTracker:
     that call model and optimizer eagerly also what it is made of: `data_time` from the end of a step to the
     call of the model, `forward_time` in the model, `backward_time` with the loss until the optimizer is
     called, `optimizer_time`; those are times of Python, and a GPU may still be busy. Inside of a tf.function
-    they cannot be told apart. Every 10 steps: `learning_rate`. Every `gradient_norm_every` steps:
-    `gradient_norm` and `update_ratio`, of all weights as one vector. Every `histogram_every` steps:
-    `weights/<path>` and `gradients/<path>` of every trained variable, and `activations/<path>` of every
-    innermost layer if asked for. Once, after the first step: the graph of a Keras model, "model".
+    they cannot be told apart. Every 10 steps: `learning_rate`, and `samples`, those so far. Every
+    `gradient_norm_every` steps: `gradient_norm` and `update_ratio`, of all weights as one vector. Every
+    `histogram_every` steps: `weights/<path>` and `gradients/<path>` of every trained variable, and
+    `activations/<path>` of every innermost layer if asked for. Once, after the first step: the graph of a
+    Keras model, "model".
 
     Steps: the number of steps so far, from 1 (or on from `run.step` in a resumed run). `run.log` without a
     step lands on the newest one. A step ends when `optimizer.apply` returns to Python; when it is called
@@ -99,7 +101,7 @@ class TensorFlowTracker:
         self._run = run
         self._graph_wanted = graph and not run.rank and hasattr(model, "layers")
         self._newest = max(run.step, 0)
-        self._steps_seen = 0
+        self._steps_seen = self._steps_counted = 0
         self._seconds: float | None = None
         self._pace = Pace()
         self._split = TimeSplit()
@@ -119,6 +121,7 @@ class TensorFlowTracker:
             self._cost = Cost(run, self._out, looks.longest_every)
             self._step = Step(self._cost)
             self._out.claim(next((owner for owner in (optimizer, model) if owner is not None), self))
+            self._samples = samples_of(run, self._out)
             self._watched = self._watch(model, optimizer, looks)
             self._split.clock(model)
             parts = Parts(run, looks.parts(self._watched))
@@ -137,7 +140,7 @@ class TensorFlowTracker:
 
         Args:
             values: as for `run.log`.
-            samples: how many samples the step trained on, for `samples_per_second`.
+            samples: how many samples the step trained on, for `samples_per_second` and `samples`.
         """
         values = dict(values or {})
         if self._parts is not None:
@@ -145,11 +148,18 @@ class TensorFlowTracker:
                 if not self._ended_by_apply:
                     self._record_step(self._parts, {})
                 self._ended_by_apply = False
-                if samples and self._seconds:
-                    speed = self._out.name("samples_per_second")
-                    values = {speed: samples / self._seconds, **values}
+                values = {**self._count(samples), **values}
         if values:
             self._run.log(values)
+
+    def _count(self, samples: int) -> dict[str, float]:
+        # Of steps that ended without end_step, the samples are not known.
+        counted, self._steps_counted = self._steps_counted, self._steps_seen
+        self._samples.add(samples if counted + 1 == self._steps_seen else 0)
+        found = self._samples.at(self._newest)
+        if samples and self._seconds:
+            found["samples_per_second"] = samples / self._seconds
+        return {self._out.name(series): value for series, value in found.items()}
 
     def pause(self) -> None:
         """Leave the time from now to the end of the next step out of `step_time`: validation, say."""
@@ -163,6 +173,7 @@ class TensorFlowTracker:
         if parts is None:
             return
         parts.close()
+        self._samples.end(self._run, self._newest)
         self._split.close()
         self._cost.close()
         tap = self._watched.tap
