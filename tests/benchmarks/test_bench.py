@@ -13,12 +13,17 @@ BENCHMARKS = ROOT / "benchmarks"
 BENCH = BENCHMARKS / "bench.py"
 
 
+IN_A_BROWSER = {"dashboard"}
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_every_figure_runs_for_stepscope(tmp_path: Path) -> None:
-    printed = run_python(
-        BENCH, "--tiny", "--peers", "stepscope", "--results", tmp_path, deadline_s=550, STEPSCOPE_STRICT=""
-    )
+@pytest.mark.parametrize("browser", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_every_figure_runs_for_stepscope(tmp_path: Path, browser: bool) -> None:
+    every = set(_in_benchmarks("from figures import registry; print(*registry.FIGURES)").split())
+    wanted = {name for name in every if (name.split("_")[0] in IN_A_BROWSER) is browser}
+    chosen = ["--tiny", "--peers", "stepscope", "--only", *sorted(wanted)]
+    printed = run_python(BENCH, *chosen, "--results", tmp_path, deadline_s=550, STEPSCOPE_STRICT="")
     (path,) = tmp_path.glob("*.json")
     results = json.loads(path.read_text())
     assert results["failed"] == {}

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Error, Locator, Page, expect
 
 import stepscope
+from support import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -34,7 +35,15 @@ def nets(store_url: str) -> str:
 
 def chart(page: Page, name: str) -> Locator:
     found = page.get_by_role("figure", name=name)
-    found.scroll_into_view_if_needed()
+
+    def near() -> bool:
+        try:
+            found.scroll_into_view_if_needed(timeout=5_000)
+        except Error:  # drawn anew meanwhile
+            return False
+        return True
+
+    wait_until(near, 30, f"the chart {name}")
     expect(found).to_have_attribute("data-drawn", "", timeout=20_000)
     return found
 
