@@ -11,6 +11,8 @@ CRASH_KILLS ?= 200
 CRASH_SEED ?= $(shell date +%s)
 ARGS ?=
 COVERAGE_FLOOR := 95
+# Two files of tests side by side; a file stays in one process, so that a framework is imported once or twice.
+WORKERS ?= 2
 
 # The first interpreter that runs and that every dependency has wheels for. Run, not just found: a
 # version manager's shim may exist for a version that is not installed.
@@ -37,7 +39,7 @@ demo: $(VENV)/.stamp-demo ## Train in PyTorch and in Keras with the dashboard op
 	@$(BIN)/python tools/demo.py --port $(PORT) --store $(STORE) $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(CHECK),--check)
 
 test: $(VENV)/.stamp-test check ## Install what the tests need, check the code, run the tests
-	@$(BIN)/python -m pytest -m "not long" $(ARGS)
+	@$(BIN)/python -m pytest -m "not long" --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 crash: $(VENV)/.stamp-test ## Kill trainings, recoveries and commands at hundreds of random moments (CRASH_SEED= for the same again)
 	@CRASH_KILLS=$(CRASH_KILLS) CRASH_SEED=$(CRASH_SEED) $(BIN)/python -m pytest -m crash $(ARGS)
