@@ -75,6 +75,34 @@ def test_with_a_small_store(page: str) -> None:
     assert not test.error
 
 
+@pytest.fixture(scope="module")
+def large_store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Make a store of many runs, of which the newest has many series of each kind, and long ones."""
+    store = str(tmp_path_factory.mktemp("large") / "stepscope.db")
+    for number in range(120):
+        with stepscope.init(
+            store=store, project="many", config={"lr": number / 100, "width": number % 7}
+        ) as run:
+            run.log({"loss": 1 / (number + 1), "accuracy": number / 120}, step=number)
+    fill(store, "full")
+    with stepscope.init(store=store, project="digits", name="long") as run:
+        for step in range(20_000):
+            run.log({"loss": 1 / (step + 1)}, step=step)
+        for number in range(150):
+            run.log({f"metric{number}/value": 1.0, f"weights/layer{number}": np.arange(20.0)}, step=number)
+            run.log({f"samples/{number}": stepscope.Image(np.zeros((4, 4)))}, step=number)
+    return store
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_with_a_large_store(large_store: str, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPSCOPE_STORE", large_store)
+    test = opened(page)
+    assert not test.exception
+    assert not test.error, said(test)
+    assert not test.warning, said(test)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_with_a_run_that_logged_nothing_yet(store: str, page: str) -> None:
     with Writer.open(store) as writer:
