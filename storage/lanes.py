@@ -13,6 +13,7 @@ import errno
 import math
 import struct
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import monotonic
@@ -83,7 +84,7 @@ class Room:
             self._used -= size
 
 
-class Lane(Generic[S]):
+class Lane(ABC, Generic[S]):
     """One row of segments that grows at its end."""
 
     # Slots make the path of a number a tenth shorter.
@@ -151,8 +152,9 @@ class Lane(Generic[S]):
             self._room.give(size)
             raise self._said(error, size) from error
 
+    @abstractmethod
     def _create_file(self, size: int, *, ahead: bool) -> S:
-        raise NotImplementedError("a kind of lane says which files it makes")
+        """Make a file of the lane's kind."""
 
     def _place(self, segment: S, number: int) -> None:
         try:

@@ -35,12 +35,6 @@ def work() -> Generator[Jobs]:
         yield jobs.current()
 
 
-@pytest.fixture
-def store(store_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("STEPSCOPE_STORE", store_url)
-    return store_url
-
-
 @pytest.mark.parametrize("form", FORMATS)
 def test_runs_become_a_zip_file(work: Jobs, store: str, form: str) -> None:
     run_id = fill(store, "base/line")

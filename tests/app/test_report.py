@@ -168,7 +168,9 @@ def test_half_a_surrogate_pair_does_not_stop_the_report(store_url: str) -> None:
     for number in (0, 1):
         with stepscope.init(store=store_url, config={"word": f"\ud800{number}"}) as run:
             ids.append(run.id)
-    report.document(found := compared(store_url, ids), shown(found)).encode("utf-8")
+    page = report.document(found := compared(store_url, ids), shown(found)).encode("utf-8")
+    assert page.rstrip().endswith(b"</html>")
+    assert b"word" in page
 
 
 # ---- the command

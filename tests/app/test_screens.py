@@ -35,12 +35,6 @@ def button(test: AppTest, label: str) -> Any:
 
 
 @pytest.fixture
-def store(store_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("STEPSCOPE_STORE", store_url)
-    return store_url
-
-
-@pytest.fixture
 def small(store: str) -> str:
     fill(store, "baseline")
     fill(store, "wider", seed=1)

@@ -11,6 +11,7 @@ Project and run are in the path and not in the rows. csv_dataset.py and parquet.
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from itertools import accumulate, takewhile
@@ -69,7 +70,7 @@ class TableFile(Protocol):
         ...
 
 
-class DatasetSink:
+class DatasetSink(ABC):
     """What both formats share. Each file appears whole or not at all; memory does not grow with a run."""
 
     name: ClassVar[str]
@@ -97,11 +98,11 @@ class DatasetSink:
         self._open: dict[str, _Rows] = {}
         self._place = ""
 
+    @abstractmethod
     def table_file(self, path: Path, columns: Mapping[str, str]) -> TableFile:
         """Begin a file of the format. Raises ExportRefused."""
-        raise NotImplementedError
 
-    def start(self, runs: Sequence[Run]) -> None:
+    def start(self, runs: Sequence[Run]) -> None:  # noqa: B027 - right for every format
         """Nothing to prepare: each run has files of its own."""
 
     def open_run(self, run: Run, series: Sequence[Series]) -> None:  # noqa: ARG002 - as the Sink has it

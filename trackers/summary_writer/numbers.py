@@ -24,6 +24,7 @@ def as_numpy(value: Any) -> NDArray[Any]:
         tensor = value.detach().cpu()
         # numpy has no bfloat16.
         return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
+    # The error and the words of torch.utils.tensorboard, which scripts may catch.
     raise NotImplementedError(f"Got {type(value)}, but numpy array or torch tensor are expected.")
 
 

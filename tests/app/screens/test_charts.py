@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 STEPS = 200
 
 
-@pytest.fixture
-def store(store_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("STEPSCOPE_STORE", store_url)
-    return store_url
-
-
 def log(values: Mapping[str, Sequence[float]], **init: Any) -> str:
     """Log a run of some series; return its id."""
     with stepscope.init(**init) as run:

@@ -17,12 +17,6 @@ if TYPE_CHECKING:
     from streamlit.testing.v1 import AppTest
 
 
-@pytest.fixture
-def store(store_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("STEPSCOPE_STORE", store_url)
-    return store_url
-
-
 def words(test: AppTest) -> str:
     return said(test).replace("\\", "")
 

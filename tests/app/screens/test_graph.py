@@ -35,12 +35,6 @@ KERAS = GraphData(
 )
 
 
-@pytest.fixture
-def store(store_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("STEPSCOPE_STORE", store_url)
-    return store_url
-
-
 def log(name: str, *graphs: GraphData, **more: Any) -> str:
     """Log graphs as a run; return its id."""
     with stepscope.init(project="graphs", name=name) as run:

@@ -20,12 +20,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def store(store_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("STEPSCOPE_STORE", store_url)
-    return store_url
-
-
-@pytest.fixture
 def small(store: str) -> list[str]:
     return [fill(store, "baseline"), fill(store, "wider", seed=1)]
 
