@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 STEPS = 300
 ROWS = "b => Array.from(b._fullData[0].y)"
 COLOURS = (
-    "() => new Set(document.querySelector('.stepscope-chart')._fullData?.map(t => t.line?.color)).size > 1"
+    "() => new Set(document.querySelector('.stepscope-chart')?._fullData?.map(t => t.line?.color)).size > 1"
 )
 COLUMNS = "b => Array.from(b._fullData[0].x)"
 
@@ -75,7 +75,8 @@ def test_two_frameworks_in_one_chart_and_a_zoom_that_is_true(
     page.wait_for_url("**zoom=**")
     # As many rows on a third of the height, and steps that were left out before.
     page.wait_for_function(
-        "many => document.querySelector('.stepscope-chart')._fullData[0].x.length > many", arg=len(columns)
+        "many => document.querySelector('.stepscope-chart')?._fullData?.[0]?.x.length > many",
+        arg=len(columns),
     )
     near = heat.evaluate(ROWS)
     assert len(near) == len(whole)
