@@ -1,0 +1,111 @@
+"""What runs can be imported from. One source is one format; trackers/transfer.py is the loop that reads it.
+
+A source finds runs, and each run's parts: what is only ever appended to, such as an event file or the rows of
+a table. A part is read in pieces. The store keeps a piece together with the place after it, so that an import
+which is repeated, interrupted or followed takes every value exactly once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from ...storage.chunks import Columns
+from ...storage.journal_read import SeriesDefinition
+from ...storage.kinds import KIND_OF, EncodedValue, RawValue
+from ...storage.model import Run
+from ...storage.write_series import NewRecord
+from ..media.base import Loggable
+
+PIECE_POINTS = 1 << 16
+"""About how many points a piece has at most."""
+PIECE_BYTES = 4 << 20
+"""About how many bytes of other values a piece has at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a run that is read in order, and that only grows."""
+
+    name: str
+    """Unique within the run, and the same whenever it is looked at: the name of a file, of a table."""
+    attempt: int = 0
+    """A restart of the training is a newer attempt: from its first step on, it replaces the ones before."""
+    started_at: float = 0.0
+    host: str = ""
+    pid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRun:
+    """A run as another program keeps it."""
+
+    key: str
+    """What tells it from all other runs there are, and is the same whenever it is looked at."""
+    run: Run
+    """What is known of it. Its run_id is that of the run which a Stepscope export wrote down, or else "":
+    it is then made of the key."""
+    parts: Sequence[Part]
+    """In the order of their attempts."""
+
+
+@dataclass(slots=True)
+class Piece:
+    """What was read of a part, of a size that fits into memory many times."""
+
+    position: int
+    """Where the next read begins: whatever the source counts in, bytes or rows; 0 is the beginning."""
+    points: list[tuple[SeriesDefinition, Columns]] = field(
+        default_factory=list[tuple[SeriesDefinition, Columns]]
+    )
+    """In the order in which they were logged, within each series."""
+    records: list[NewRecord] = field(default_factory=list[NewRecord])
+    changes: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
+    """Fields of the run that are known from here on: config, state, finished_at, tags ..."""
+    problems: list[str] = field(default_factory=list[str])
+    """What could not be read, and why, in sentences that name the place."""
+
+
+class Source(Protocol):
+    """A place with runs. Methods raise BadInput, in a sentence, when it is no such place."""
+
+    name: ClassVar[str]
+    """As people call the format: "TensorBoard"."""
+
+    def runs(self) -> Sequence[FoundRun]:
+        """Look which runs there are by now."""
+        ...
+
+    def read(self, found: FoundRun, part: Part, position: int) -> Iterator[Piece]:
+        """Yield what lies in a part beyond a position, up to what is whole by now.
+
+        What is damaged or cannot be understood becomes a problem of the piece; what follows is read.
+        """
+        ...
+
+
+def scalar(name: str, context: Mapping[str, str | int] | None = None) -> SeriesDefinition:
+    """Return the series that numbers of a name belong to."""
+    return SeriesDefinition(name, "scalar", dict(context or {}))
+
+
+def columns(steps: Any, times: Any, values: Any) -> Columns:
+    """Return points, each argument with the shape (n,); times are seconds since the epoch."""
+    return Columns(
+        np.ascontiguousarray(steps, np.int64),
+        np.ascontiguousarray(times, np.float64),
+        np.ascontiguousarray(values, np.float64),
+    )
+
+
+def record(
+    name: str, value: Loggable, step: int, time: float, context: Mapping[str, str | int] | None = None
+) -> NewRecord:
+    """Return a value as the store keeps it. Raises BadInput when it is not what its class says."""
+    payload = value.payload()
+    data = payload.data if isinstance(payload.data, bytes) else np.ascontiguousarray(payload.data).tobytes()
+    encoded: EncodedValue = KIND_OF[payload.kind].encode(RawValue(payload.meta(), data))
+    return NewRecord(SeriesDefinition(name, payload.kind, dict(context or {})), step, time, encoded)
