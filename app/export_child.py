@@ -22,7 +22,8 @@ from typing import IO, Any, TypeAlias
 
 from ..storage.errors import StepscopeError
 from ..storage.read import Reader
-from ..trackers import transfer
+from ..trackers import exports
+from ..trackers.transfer import Exported, Progress
 
 Tell: TypeAlias = Callable[[dict[str, Any]], None]
 
@@ -35,17 +36,17 @@ _NICE = 5
 
 
 def export_visdom(
-    reader: Reader, runs: Sequence[str], folder: Path, progress: transfer.Progress | None = None
-) -> transfer.Exported:
+    reader: Reader, runs: Sequence[str], folder: Path, progress: Progress | None = None
+) -> Exported:
     """Write environment files, as the other exports write theirs."""
-    return transfer.export_visdom(reader, runs, folder=folder, progress=progress)
+    return exports.export_visdom(reader, runs, folder=folder, progress=progress)
 
 
-EXPORTS: dict[str, Callable[[Reader, Sequence[str], Path, transfer.Progress], transfer.Exported]] = {
-    "tensorboard": transfer.export_tensorboard,
+EXPORTS: dict[str, Callable[[Reader, Sequence[str], Path, Progress], Exported]] = {
+    "tensorboard": exports.export_tensorboard,
     "visdom": export_visdom,
-    "csv": transfer.export_csv,
-    "parquet": transfer.export_parquet,
+    "csv": exports.export_csv,
+    "parquet": exports.export_parquet,
 }
 
 
@@ -66,7 +67,7 @@ def main() -> None:
         tell({"error": f"The export could not be written: {error.strerror or error}. Make room on the disk."})
 
 
-def export(order: dict[str, Any], tell: Tell) -> tuple[Path, transfer.Exported]:
+def export(order: dict[str, Any], tell: Tell) -> tuple[Path, Exported]:
     """Export runs, and pack the files into one.
 
     Args:
@@ -91,7 +92,7 @@ def export(order: dict[str, Any], tell: Tell) -> tuple[Path, transfer.Exported]:
     return packed, done
 
 
-def left_out(done: transfer.Exported) -> str:
+def left_out(done: Exported) -> str:
     """Return in sentences what of the runs is not in the files, and why; "" when all is."""
     reasons: dict[str, list[str]] = {}
     for what, reason in done.declined.items():
@@ -126,7 +127,7 @@ def _teller(stream: IO[str]) -> Tell:
     return tell
 
 
-def _seldom(progress: transfer.Progress) -> transfer.Progress:
+def _seldom(progress: Progress) -> Progress:
     last = 0.0
 
     def now_and_then(done: int, total: int) -> None:

@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 
 from ..storage.errors import MissingExtra, StepscopeError
 from ..storage.read import Reader
-from ..trackers.transfer import export_visdom
+from ..trackers.exports import export_visdom
 from .visdom_assets import missing_assets, static_folder
 from .visdom_process import VisdomProcess, VisdomUnavailable
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...storage.read import Reader
-from ...trackers import transfer
+from ...trackers import exports
+from ...trackers.transfer import Exported
 from .options import add_store_option
 
 if TYPE_CHECKING:
@@ -64,14 +65,14 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 def export_tensorboard(options: argparse.Namespace) -> None:
     """Write event files, one folder for each run."""
     with Reader.open(options.store) as reader:
-        _report(transfer.export_tensorboard(reader, options.runs, options.to, _show_progress))
+        _report(exports.export_tensorboard(reader, options.runs, options.to, _show_progress))
 
 
 def export_visdom(options: argparse.Namespace) -> None:
     """Fill a server, or write environment files."""
     with Reader.open(options.store) as reader:
         _report(
-            transfer.export_visdom(
+            exports.export_visdom(
                 reader, options.runs, server=options.server, folder=options.to, progress=_show_progress
             )
         )
@@ -80,13 +81,13 @@ def export_visdom(options: argparse.Namespace) -> None:
 def export_csv(options: argparse.Namespace) -> None:
     """Write CSV files, in folders by project and run."""
     with Reader.open(options.store) as reader:
-        _report(transfer.export_csv(reader, options.runs, options.to, _show_progress))
+        _report(exports.export_csv(reader, options.runs, options.to, _show_progress))
 
 
 def export_parquet(options: argparse.Namespace) -> None:
     """Write Parquet files, in folders by project and run."""
     with Reader.open(options.store) as reader:
-        _report(transfer.export_parquet(reader, options.runs, options.to, _show_progress))
+        _report(exports.export_parquet(reader, options.runs, options.to, _show_progress))
 
 
 def _show_progress(done: int, total: int) -> None:
@@ -94,7 +95,7 @@ def _show_progress(done: int, total: int) -> None:
         print(f"\r{done} of {total} values", end="" if done < total else "\n", file=sys.stderr, flush=True)
 
 
-def _report(done: transfer.Exported) -> None:
+def _report(done: Exported) -> None:
     for kind, reason in done.declined.items():
         print(f"Left out: {kind} ({reason})", file=sys.stderr)
     values = done.points + done.records

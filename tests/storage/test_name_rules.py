@@ -15,7 +15,7 @@ from stepscope.storage.location import locate
 from stepscope.storage.name_rules import Naming, naming_of
 from stepscope.storage.names import MetricName
 from stepscope.storage.read import Reader
-from stepscope.trackers.transfer import export_visdom
+from stepscope.trackers.exports import export_visdom
 
 RULES = r"""
 [[name]]

@@ -25,8 +25,8 @@ from stepscope.storage.errors import ExportRefused
 from stepscope.storage.model import Run
 from stepscope.storage.read import Reader
 from stepscope.storage.write import Writer
+from stepscope.trackers.exports import export_csv, export_parquet
 from stepscope.trackers.sinks import csv_dataset, dataset, files, parquet
-from stepscope.trackers.transfer import export_csv, export_parquet
 
 SINKS = {"csv": csv_dataset.CsvSink, "parquet": parquet.ParquetSink}
 EXPORTS = {"csv": export_csv, "parquet": export_parquet}

@@ -24,8 +24,8 @@ from stepscope.storage.kinds.table import TableData
 from stepscope.storage.model import Run, Series
 from stepscope.storage.read import Reader
 from stepscope.storage.write import Writer
-from stepscope.trackers import transfer
-from stepscope.trackers.transfer import export_tensorboard
+from stepscope.trackers import exports
+from stepscope.trackers.exports import export_tensorboard
 from support import run_python
 
 # TensorBoard's readers import all of TensorFlow unless a module of this name is there.
@@ -408,7 +408,7 @@ def test_tensorflow_is_not_imported(store_url: str, tmp_path: Path) -> None:
         "-c",
         "import sys\n"
         "from stepscope.storage.read import Reader\n"
-        "from stepscope.trackers.transfer import export_tensorboard\n"
+        "from stepscope.trackers.exports import export_tensorboard\n"
         f"export_tensorboard(Reader.open({store_url!r}), ['baseline'], {str(tmp_path / 'logs')!r})\n"
         "assert not {'tensorflow', 'torch', 'keras'} & set(sys.modules)\n",
     )
@@ -463,4 +463,4 @@ def test_without_the_extra(store_url: str, tmp_path: Path, monkeypatch: pytest.M
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto", None)
     with Reader.open(store_url) as reader, pytest.raises(ImportError, match=r"stepscope\[tensorboard\]"):
-        transfer.export_tensorboard(reader, ["baseline"], tmp_path)
+        exports.export_tensorboard(reader, ["baseline"], tmp_path)

@@ -22,9 +22,9 @@ from stepscope.storage.downsample import rebin
 from stepscope.storage.errors import BadInput, ExportRefused, RunNotFound
 from stepscope.storage.model import Run
 from stepscope.storage.read import Reader
+from stepscope.trackers.exports import export_visdom
 from stepscope.trackers.sinks.visdom import VisdomSink, environment_name
 from stepscope.trackers.sinks.visdom_panes import line_window
-from stepscope.trackers.transfer import export_visdom
 from support import run_python, wait_until
 
 # The stock start downloads scripts for the page; main() is what it calls afterwards.
@@ -409,7 +409,7 @@ def test_files_need_no_visdom(store_url: str, tmp_path: Path) -> None:
         "import sys\n"
         "sys.modules['visdom'] = None\n"
         "from stepscope.storage.read import Reader\n"
-        "from stepscope.trackers.transfer import export_visdom\n"
+        "from stepscope.trackers.exports import export_visdom\n"
         "reader = Reader.open({store!r})\n"
         "export_visdom(reader, ['baseline'], folder={folder!r})\n"
         "try:\n"

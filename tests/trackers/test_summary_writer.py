@@ -19,9 +19,9 @@ import stepscope
 from stepscope.storage.errors import BadInput
 from stepscope.storage.model import RunState
 from stepscope.storage.read import Reader
+from stepscope.trackers.exports import export_tensorboard
 from stepscope.trackers.summary_writer import SummaryWriter
 from stepscope.trackers.summary_writer.numbers import as_number, histogram
-from stepscope.trackers.transfer import export_tensorboard
 from support import run_python
 
 # TensorBoard's readers import all of TensorFlow unless a module of this name is there.

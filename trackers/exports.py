@@ -1,0 +1,100 @@
+"""Sending runs elsewhere: one function for each export."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..storage.read import Reader
+from .transfer import Exported, Progress, export_runs
+
+
+def export_tensorboard(
+    reader: Reader, runs: Sequence[str], folder: str | Path, progress: Progress | None = None
+) -> Exported:
+    """Write runs as event files that TensorBoard reads, one folder for each run.
+
+    Exporting a run again replaces what it wrote before. TensorBoard keeps numbers as float32.
+
+    Args:
+        reader: the store.
+        runs: ids, beginnings of ids, or names.
+        folder: made when it is not there; give it to `tensorboard --logdir`.
+        progress: called after each piece.
+
+    Raises:
+        RunNotFound: no run, or several, fit one of the texts.
+        BadInput: no runs were named.
+        ExportRefused: the folder cannot be written to.
+        MissingExtra: tensorboard is not installed.
+    """
+    chosen = [reader.find_run(text) for text in runs]
+    from .sinks.tensorboard import TensorBoardSink  # noqa: PLC0415 - needs the extra
+
+    return export_runs(reader, chosen, TensorBoardSink(folder), progress)
+
+
+def export_visdom(
+    reader: Reader,
+    runs: Sequence[str],
+    *,
+    server: str | None = None,
+    folder: str | Path | None = None,
+    env: str | None = None,
+    progress: Progress | None = None,
+) -> Exported:
+    """Fill a running Visdom server, or write the files from which one starts.
+
+    Args:
+        reader: the store.
+        runs: ids, beginnings of ids, or names.
+        server: URL of a running server, such as "http://localhost:8097"; either this or `folder`.
+        folder: where to write environments; give it to `visdom -env_path`. Needs no visdom.
+        env: the environment; by default each run goes to that of its project.
+        progress: called after each piece.
+
+    Raises:
+        RunNotFound: no run, or several, fit one of the texts.
+        BadInput: no runs were named.
+        ExportRefused: the server does not answer, or the folder cannot be written to.
+        MissingExtra: a server was given and visdom is not installed.
+    """
+    chosen = [reader.find_run(text) for text in runs]
+    from .sinks.visdom import VisdomSink  # noqa: PLC0415 - only when it is used
+
+    sink = VisdomSink(server=server, folder=folder, env=env, naming=reader.naming())
+    return export_runs(reader, chosen, sink, progress)
+
+
+def export_csv(
+    reader: Reader, runs: Sequence[str], folder: str | Path, progress: Progress | None = None
+) -> Exported:
+    """Write runs as a dataset of CSV files: see trackers/sinks/dataset.py for its folders and columns.
+
+    Exporting a run again replaces what it wrote before. Numbers are written to their last digit.
+
+    Args:
+        reader: the store.
+        runs: ids, beginnings of ids, or names.
+        folder: made when it is not there.
+        progress: called after each piece.
+
+    Raises:
+        RunNotFound: no run, or several, fit one of the texts.
+        BadInput: no runs were named.
+        ExportRefused: the folder cannot be written to.
+    """
+    chosen = [reader.find_run(text) for text in runs]
+    from .sinks.csv_dataset import CsvSink  # noqa: PLC0415 - only when it is used
+
+    return export_runs(reader, chosen, CsvSink(folder), progress)
+
+
+def export_parquet(
+    reader: Reader, runs: Sequence[str], folder: str | Path, progress: Progress | None = None
+) -> Exported:
+    """Write runs as a dataset of Parquet files; arguments and errors are those of `export_csv`."""
+    chosen = [reader.find_run(text) for text in runs]
+    from .sinks.parquet import ParquetSink  # noqa: PLC0415 - loads pyarrow
+
+    return export_runs(reader, chosen, ParquetSink(folder), progress)
