@@ -1,7 +1,6 @@
-"""How runs and blobs of the store are named towards TensorBoard. Pure.
+"""The keys by which TensorBoard asks for pictures, sounds and graphs. Pure.
 
-TensorBoard knows a run by its name alone, so that name ends with the id: `digits-7K2M9QX4AB`. A blob's key
-goes through the browser and back, so what comes back is taken apart strictly.
+A key goes through the browser and back, so what comes back is taken apart strictly.
 """
 
 from __future__ import annotations
@@ -11,11 +10,9 @@ import binascii
 import re
 from dataclasses import dataclass
 
-from ..storage.model import Record, Run
-from ..trackers.sinks.files import safe_name
+from ..storage.model import Record
 
 _RUN_ID = r"[0-9A-HJKMNP-TV-Z]{10}"
-_RUN_NAME = re.compile(rf"(?:.*-)?({_RUN_ID})", re.DOTALL)
 _BLOB_KEY = re.compile(rf"({_RUN_ID})((?:\.-?\d{{1,19}}){{4}})\.([a-z]+)")
 _INT64_MAX = 2**63 - 1
 
@@ -62,14 +59,3 @@ def decode_blob_key(text: str) -> BlobKey | None:
     if max(abs(series_id), abs(step), abs(attempt), abs(seq)) > _INT64_MAX:
         return None
     return BlobKey(run_id, series_id, step, attempt, seq, part)
-
-
-def run_name(run: Run) -> str:
-    """Return the name by which TensorBoard knows the run: that of its folder in an export."""
-    return f"{safe_name(run.name)}-{run.run_id}".lstrip("-")
-
-
-def run_id_of(name: str) -> str | None:
-    """Return the id in a name that `run_name` made, None when it is no such name."""
-    fit = _RUN_NAME.fullmatch(name)
-    return None if fit is None else fit[1]

@@ -20,8 +20,9 @@ from ..storage.model import Record, Run, Series
 from ..storage.read import Reader
 from ..trackers.sinks.tensorboard_hparams import session_end, session_start
 from ..trackers.sinks.tensorboard_media import markdown_of, mesh_parts, picture_of, pr_curve_rows
+from ..trackers.sinks.tensorboard_names import run_id_of, run_name
 from ..trackers.sinks.tensorboard_values import graph_def, histogram_buckets, metadata
-from .tensorboard_keys import BlobKey, run_id_of, run_name
+from .tensorboard_keys import BlobKey
 
 provider: Any = _provider  # carries no types
 
