@@ -33,6 +33,10 @@ class MetricDefinition:
     """"minimize" or "maximize"."""
     hidden: bool
     """Whether charts may leave it out."""
+    display_name: str = ""
+    """What people are to see in place of its name; "" for the name."""
+    description: str = ""
+    """In Markdown."""
 
     def applies_to(self, metric: str) -> bool:
         """Whether this is said of a metric."""
@@ -62,6 +66,9 @@ def _definition(text: str) -> MetricDefinition:
             summary=tuple(facts["summary"]),
             goal=facts["goal"],
             hidden=facts["hidden"],
+            # Runs that were stored before these were known lack them.
+            display_name=facts.get("display_name", ""),
+            description=facts.get("description", ""),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise StoreDamaged(

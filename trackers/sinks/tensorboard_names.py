@@ -7,7 +7,7 @@ id. Series with a split lie in a sub-run, as Keras writes them: `digits-7K2M9QX4
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 
@@ -44,13 +44,17 @@ def run_id_of(name: str) -> str | None:
     return None if fit is None else fit[1]
 
 
-def places(series: Iterable[Series]) -> dict[int, Place]:
+def places(series: Iterable[Series], known: Mapping[int, Place] | None = None) -> dict[int, Place]:
     """Return series_id -> where it is, for all series of one run, each at a place of its own.
 
     TensorBoard gives a tag one kind only: of several kinds of one name, the first keeps it.
+
+    Args:
+        series: all of the run, or those that came after the known ones.
+        known: places that series have already, and keep.
     """
     found: dict[int, Place] = {}
-    taken: set[Place] = set()
+    taken = set((known or {}).values())
     for one in sorted(series, key=lambda one: (_RANK.get(one.kind, len(_RANK)), one.label)):
         place = next(wanted for wanted in _wanted(one) if wanted not in taken)
         taken.add(place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -42,10 +43,19 @@ class StoreSource:
                 yield piece
 
     def records(self, series: Series, limit: int | None) -> Iterator[tuple[Record, Any]]:
-        """Yield the records of a series with their values, in the order of steps; at most `limit`."""
+        """Yield the records of a series with their values, in the order of steps; at most `limit`.
+
+        Each holds its payload, wherever that lies in the store.
+        """
         for first, last in self._record_windows(series, limit):
             for record in self._reader.records(series, first_step=first, last_step=last, max_records=limit):
-                yield record, self._reader.load(series, record)
+                whole = self._with_payload(record)
+                yield whole, self._reader.load(series, whole)
+
+    def _with_payload(self, record: Record) -> Record:
+        if record.payload is not None or record.digest is None:
+            return record
+        return replace(record, payload=self._reader.blob(record.run_id, record.digest))
 
     def _point_windows(self, series: Series) -> list[tuple[int | None, int | None]]:
         pieces = -(-series.count // POINTS_A_PIECE)
