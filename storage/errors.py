@@ -3,6 +3,7 @@
     StepscopeError
     ├── BadInput            what was logged or asked for is not of the stated form (also a ValueError)
     ├── MissingExtra        an optional package is not installed (also an ImportError)
+    │   └── MissingPackage      one that no extra of Stepscope's brings: that of another tracker
     ├── RunNotFound         no run has that id (also a LookupError)
     ├── RunAlive            the run's process still logs: it has to end first
     ├── SeriesNotFound      the run has no series of that name (also a LookupError)
@@ -39,6 +40,16 @@ class MissingExtra(StepscopeError, ImportError):
         super().__init__(
             f"{feature} needs packages that are not installed. "
             f'Install them with: pip install "stepscope[{extra}]"'
+        )
+
+
+class MissingPackage(MissingExtra):
+    """A package that no extra brings is not installed: that of another tracker, whose files are read with it."""
+
+    def __init__(self, feature: str, package: str) -> None:
+        """Name the feature that was asked for and the package that it needs."""
+        ImportError.__init__(
+            self, f"{feature} needs a package that is not installed. Install it with: pip install {package}"
         )
 
 
