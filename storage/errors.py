@@ -44,7 +44,7 @@ class MissingExtra(StepscopeError, ImportError):
 
 
 class MissingPackage(MissingExtra):
-    """A package that no extra brings is not installed: that of another tracker, whose files are read with it."""
+    """A package that no extra brings is not installed: another tracker's, which reads its files."""
 
     def __init__(self, feature: str, package: str) -> None:
         """Name the feature that was asked for and the package that it needs."""
