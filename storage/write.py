@@ -23,7 +23,7 @@ from .schema import runs
 from .write_artifacts import discard, entered
 from .write_journal import Batch, JournalCursor, add_drops, lower_first_step, move_journal, open_journal
 from .write_points import store_points, store_totals
-from .write_run import TOUCH_RUN, apply_change, insert_attempt, insert_run
+from .write_run import EXTEND_RUN, TOUCH_RUN, apply_change, insert_attempt, insert_run
 from .write_seal import Sealing
 from .write_series import store_records
 
@@ -171,11 +171,13 @@ class Writer:
             new = entered(connection, self.location, run_id, batch.records)
             store_records(connection, self.location, state, new)
             store_totals(connection, state)
+            alive = batch.newest is None
             for change in batch.changes:
-                apply_change(connection, run_id, change)
+                apply_change(connection, run_id, change, alive=alive)
             add_drops(connection, cursor, batch.drops)
             lower_first_step(connection, cursor, batch)
-            connection.execute(TOUCH_RUN, {"r": run_id, "updated_at": time.time()})
+            touched = {"r": run_id, "updated_at": time.time() if alive else batch.newest}
+            connection.execute(TOUCH_RUN if alive else EXTEND_RUN, touched)
 
         self.transact(work)
         discard(self.location, cursor.run_id, batch.records)

@@ -33,6 +33,8 @@ class Batch:
     changes: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
     """Keys of Run: name, group, notes, tags, state, framework, config, summary, error ..."""
     drops: dict[str, int] = field(default_factory=dict[str, int])
+    newest: float | None = None
+    """Of what was recorded earlier: the time of its newest value. None when it is being recorded now."""
 
 
 @dataclass(slots=True)

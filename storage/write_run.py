@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .model import Run
+from .model import Run, RunState
 from .schema import attempts, run_tags, runs
 
 _RUN_COLUMNS = {
@@ -26,6 +26,22 @@ _JSON_COLUMNS = ("config", "summary", "environment")
 TOUCH_RUN = (
     sa.update(runs).where(runs.c.run_id == sa.bindparam("r")).values(updated_at=sa.bindparam("updated_at"))
 )
+
+
+def _later(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    at = sa.bindparam("updated_at", type_=sa.Double)
+    return sa.case((sa.func.coalesce(column, 0) < at, at), else_=column)
+
+
+EXTEND_RUN = (
+    sa.update(runs)
+    .where(runs.c.run_id == sa.bindparam("r"))
+    .values(
+        updated_at=_later(runs.c.updated_at),
+        finished_at=sa.case((runs.c.state == RunState.RUNNING, None), else_=_later(runs.c.finished_at)),
+    )
+)
+"""Of a run that was recorded earlier: it lasted to this moment at least."""
 
 
 def _to_json(value: object) -> str:
@@ -76,12 +92,15 @@ def insert_attempt(
     connection.execute(sa.insert(attempts), row)
 
 
-def apply_change(connection: sa.Connection, run_id: str, change: Mapping[str, Any]) -> None:
-    """Change fields of a run (see Batch.changes) and note the time."""
-    values: dict[str, Any] = {"updated_at": time.time()}
+def apply_change(
+    connection: sa.Connection, run_id: str, change: Mapping[str, Any], *, alive: bool = True
+) -> None:
+    """Change fields of a run (see Batch.changes); note the time, as a sign that it is alive."""
+    values: dict[str, Any] = {"updated_at": time.time()} if alive else {}
     values |= {_RUN_COLUMNS[key]: change[key] for key in change.keys() & _RUN_COLUMNS.keys()}
     values |= {key: _to_json(change[key]) for key in _JSON_COLUMNS if key in change}
-    connection.execute(sa.update(runs).where(runs.c.run_id == run_id).values(values))
+    if values:
+        connection.execute(sa.update(runs).where(runs.c.run_id == run_id).values(values))
     if "tags" in change:
         set_tags(connection, run_id, change["tags"])
 

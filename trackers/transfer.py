@@ -1,4 +1,4 @@
-"""The one loop from a source to a sink: runs that go out of a store (exports), and into one (imports)."""
+"""The loop that exports: from a store, series by series, to a sink. What comes in goes through imports.py."""
 
 from __future__ import annotations
 

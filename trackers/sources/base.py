@@ -1,4 +1,4 @@
-"""What runs can be imported from. One source is one format; trackers/transfer.py is the loop that reads it.
+"""What runs can be imported from. One source is one format; trackers/imports.py is the loop that reads it.
 
 A source finds runs, and each run's parts: what is only ever appended to, such as an event file or the rows of
 a table. A part is read in pieces. The store keeps a piece together with the place after it, so that an import
@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from ...storage.chunks import Columns
+from ...storage.errors import BadInput
 from ...storage.journal_read import SeriesDefinition
 from ...storage.kinds import KIND_OF, EncodedValue, RawValue
 from ...storage.model import Run
@@ -37,6 +38,10 @@ class Part:
     started_at: float = 0.0
     host: str = ""
     pid: int = 0
+    end: int = 0
+    """The position after all that is there by now, as far as it can be told at a glance; 0 when it cannot."""
+    edition: str = ""
+    """Another one means that the part was written anew: what the store has of it is replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,8 @@ class FoundRun:
     """What tells it from all other runs there are, and is the same whenever it is looked at."""
     run: Run
     """What is known of it. Its run_id is that of the run which a Stepscope export wrote down, or else "":
-    it is then made of the key."""
+    it is then made of the key. created_at may be 0.0: it is then the time of the first value. updated_at,
+    and the finished_at of a run that does not run, are raised to the time of the newest value."""
     parts: Sequence[Part]
     """In the order of their attempts."""
 
@@ -105,6 +111,8 @@ def record(
     name: str, value: Loggable, step: int, time: float, context: Mapping[str, str | int] | None = None
 ) -> NewRecord:
     """Return a value as the store keeps it. Raises BadInput when it is not what its class says."""
+    if not -(1 << 63) <= step < 1 << 63:
+        raise BadInput(f"expected a step of 64 bits, but {name!r} has one of {step}.")
     payload = value.payload()
     data = payload.data if isinstance(payload.data, bytes) else np.ascontiguousarray(payload.data).tobytes()
     encoded: EncodedValue = KIND_OF[payload.kind].encode(RawValue(payload.meta(), data))
