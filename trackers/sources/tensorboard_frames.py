@@ -1,0 +1,141 @@
+"""The framing of event files: bytes -> records, and where the next sound record begins after a damaged one.
+
+A record is a length in 8 bytes and its checksum in 4, the data and its checksum in 4: CRC-32C, rotated and
+shifted. Records follow each other without a gap, so what is lost can be told only by their checksums.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...storage.errors import MissingExtra
+
+try:
+    import google_crc32c as _google_crc32c
+except ImportError as error:
+    raise MissingExtra("Reading event files", "tensorboard") from error
+
+_crc32c: Any = _google_crc32c  # it has no types
+
+HEAD, TAIL = 12, 4
+"""Bytes before and after the data of a record."""
+_LENGTH, _SUM = struct.Struct("<Q"), struct.Struct("<I")
+_ROTATED, _ADDED = 15, 0xA282EAD8
+_MOST_HEADS = 10_000
+_SMALLEST = HEAD + TAIL + 1
+
+
+class Records(NamedTuple):
+    """The records at the beginning of some bytes."""
+
+    start: NDArray[np.int64]
+    """Where the data of each begin, shape (n,)."""
+    length: NDArray[np.int64]
+    """How many bytes they have, shape (n,)."""
+    end: int
+    """Where the record after them would begin."""
+    needed: int
+    """How many bytes from `end` on that record takes, as far as can be told: 12 to know more; 0 if it is
+    damaged."""
+
+
+class Frames:
+    """Splits bytes into records; remembers the heads it has seen, since most records have few lengths."""
+
+    def __init__(self) -> None:
+        """Know no length yet."""
+        self._heads: dict[bytes, int] = {}
+
+    def split(self, data: bytes) -> Records:
+        """Return the records that `data` begins with, up to what is damaged or not whole."""
+        heads, sum_of = self._heads, _crc32c.value
+        starts: list[int] = []
+        ends: list[int] = []
+        sums: list[int] = []
+        at, size, needed = 0, len(data), HEAD
+        while at + HEAD <= size:
+            body = at + HEAD
+            length = heads.get(data[at:body])
+            if length is None and (length := self._learn(data[at:body])) is None:
+                needed = 0
+                break
+            end = body + length
+            if end + TAIL > size:
+                needed = HEAD + length + TAIL
+                break
+            starts.append(body)
+            ends.append(end)
+            sums.append(sum_of(data[body:end]))
+            at = end + TAIL
+        return _checked(data, np.array(starts, np.int64), np.array(ends, np.int64), sums, at, needed)
+
+    def _learn(self, head: bytes) -> int | None:
+        """Return the length that a record's head states, None if it is damaged."""
+        if len(self._heads) > _MOST_HEADS:
+            self._heads.clear()
+        length = length_in(head, 0)
+        if length is not None:
+            self._heads[head] = length
+        return length
+
+
+def masked_sum(data: bytes) -> int:
+    """Return the checksum of bytes as event files have it."""
+    found: int = _crc32c.value(data)
+    return ((found >> _ROTATED | found << 32 - _ROTATED) + _ADDED) & 0xFFFFFFFF
+
+
+def length_in(data: bytes, at: int) -> int | None:
+    """Return how many bytes of data the record at a place has; None if no sound head stands there."""
+    if at + HEAD > len(data) or masked_sum(data[at : at + 8]) != _SUM.unpack_from(data, at + 8)[0]:
+        return None
+    return _LENGTH.unpack_from(data, at)[0]
+
+
+def is_whole(data: bytes, at: int) -> bool:
+    """Whether a sound record lies at a place."""
+    length = length_in(data, at)
+    if length is None or at + HEAD + length + TAIL > len(data):
+        return False
+    end = at + HEAD + length
+    return masked_sum(data[at + HEAD : end]) == _SUM.unpack_from(data, end)[0]
+
+
+def next_head(data: bytes, after: int) -> int | None:
+    """Return the first place from `after` on where a record begins that is not damaged.
+
+    None if there is none that lies in the bytes as a whole.
+    """
+    raw = np.frombuffer(data, np.uint8)
+    last = len(raw) - _SMALLEST
+    if after > last:
+        return None
+    # No record has 4 GiB: bytes 4 to 7 of the length are zero; and none is empty, so that a stretch of
+    # zeros is no candidate all along.
+    zeros = raw[after + 4 : last + 8] == 0
+    high = zeros[:-3] & zeros[1:-2] & zeros[2:-1] & zeros[3:]
+    low = raw[after : last + 4] != 0
+    some = low[:-3] | low[1:-2] | low[2:-1] | low[3:]
+    for place in (np.flatnonzero(high & some) + after).tolist():
+        if is_whole(data, place):
+            return place
+    return None
+
+
+def _checked(
+    data: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64], sums: list[int], at: int, needed: int
+) -> Records:
+    """Return the records up to the first whose data do not fit their checksum."""
+    found = np.array(sums, np.uint32)
+    masked = (found >> np.uint32(_ROTATED) | found << np.uint32(32 - _ROTATED)) + np.uint32(_ADDED)
+    raw = np.frombuffer(data, np.uint8)
+    stored = raw[ends[:, None] + np.arange(TAIL)].copy().view("<u4")[:, 0] if len(ends) else masked
+    wrong = np.flatnonzero(masked != stored)
+    if not len(wrong):
+        return Records(starts, ends - starts, at, needed)
+    first = int(wrong[0])
+    return Records(starts[:first], (ends - starts)[:first], int(starts[first]) - HEAD, 0)
