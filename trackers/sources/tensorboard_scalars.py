@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ...storage.chunks import Columns
 from ...storage.journal_read import SeriesDefinition
 from .tensorboard_frames import Records
-from .tensorboard_layout import STEP_AT, Layout, Plain, plain_event, summary_at
+from .tensorboard_plain import STEP_AT, Layout, Plain, plain_event, summary_at
 
 Define: TypeAlias = Callable[[Plain], SeriesDefinition | None]
 """Tells the series that an event with one number belongs to; None for one that is no plain number."""
