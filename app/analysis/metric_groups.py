@@ -12,25 +12,19 @@ import numpy as np
 from ...storage.model import Context, LastValues, Run, Series, without_rank_0
 from ...storage.name_rules import Naming
 from ...storage.names import MetricName
+from ...storage.sections import ABOUT_TRAINING as ABOUT_TRAINING
+from ...storage.sections import LAST as LAST
+from ...storage.sections import order_of
+from ...storage.sections import section_of as section_of
+from ...storage.sections import sections as sections
 
-ABOUT_TRAINING = frozenset(
-    {
-        "learning_rate", "gradient_norm", "update_ratio", "samples_per_second", "samples", "epoch",
-        "global_step", "memory", "step_time", "data_time", "forward_time", "backward_time", "optimizer_time",
-    }
-)  # fmt: skip
-"""What hooks log about the training itself, apart from what the model achieves."""
 SETTINGS = frozenset({"learning_rate", "epoch"})
 """What is set and not measured: there is no noise in it to smooth away."""
-FIRST, LAST = ("metrics", "training"), ("system",)
-"""The sections at the beginning and at the end of the page."""
 _COUNTER = re.compile(
     r"(?:^|[_/])(?:epoch|global_step|(?:samples|examples|images|tokens)(?:_seen|_processed|_total)?)$"
     # As hooks name them that have a name.
     r"|^(?:epoch|samples)/[^/]+$"
 )
-_NUMBERS = re.compile(r"(\d{1,15})", re.ASCII)
-_FIRST_METRICS = ("loss", "accuracy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,34 +114,9 @@ def fault_of(wanted: str) -> str:
     return ""
 
 
-def sections(metrics: Iterable[str]) -> dict[str, list[str]]:
-    """Group metrics by prefix: those without one first, the machine's own last."""
-    found: dict[str, list[str]] = {}
-    for metric in sorted(metrics, key=_order):
-        found.setdefault(section_of(metric), []).append(metric)
-    order = (*FIRST, *sorted(set(found) - {*FIRST, *LAST}), *LAST)
-    return {section: found[section] for section in order if section in found}
-
-
-def section_of(metric: str) -> str:
-    """Return the section of a metric: its prefix, or one of the two that are ours."""
-    prefix, slash, _ = metric.partition("/")
-    if prefix in ABOUT_TRAINING:
-        return "training"
-    return prefix if slash else "metrics"
-
-
 def is_counter(metric: str) -> bool:
     """Return whether a metric counts how far the training is: epochs, samples, tokens ..."""
     return bool(_COUNTER.search(metric))
-
-
-def _order(metric: str) -> tuple[int, list[tuple[int, str]]]:
-    """Return what metrics are sorted by: layer 2 comes before layer 10."""
-    head = metric.partition("/")[0]
-    # At odd places of the list, there are digits; so numbers are compared with numbers.
-    parts = [(int(part), "") if part.isdecimal() else (0, part) for part in _NUMBERS.split(metric)]
-    return (_FIRST_METRICS.index(head) if head in _FIRST_METRICS else len(_FIRST_METRICS), parts)
 
 
 def last_values(found: LastValues, most: int, naming: Naming | None = None) -> dict[str, list[float | None]]:
@@ -175,7 +144,7 @@ def last_values(found: LastValues, most: int, naming: Naming | None = None) -> d
         chosen = order[starts[place] : starts[place + 1]]
         pairs = zip(found.run[chosen].tolist(), found.value[chosen].tolist(), strict=True)
         values.setdefault(column, {}).update(pairs)
-    often = sorted(values, key=lambda column: (-len(values[column]), _order(column)))[:most]
+    often = sorted(values, key=lambda column: (-len(values[column]), order_of(column)))[:most]
     return {
         column: [values[column].get(run) for run in range(len(found.run_ids))] for column in sorted(often)
     }

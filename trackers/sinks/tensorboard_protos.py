@@ -11,6 +11,7 @@ from typing import Any
 from ...storage.errors import MissingExtra
 
 try:
+    from google.protobuf import json_format as _json_format
     from google.protobuf import text_format as _text_format
     from tensorboard.compat.proto import event_pb2 as _event
     from tensorboard.compat.proto import graph_pb2 as _graph
@@ -20,6 +21,8 @@ try:
     from tensorboard.compat.proto import tensor_shape_pb2 as _tensor_shape
     from tensorboard.compat.proto import types_pb2 as _types
     from tensorboard.plugins.audio import metadata as _audio
+    from tensorboard.plugins.custom_scalar import layout_pb2 as _layout
+    from tensorboard.plugins.custom_scalar import metadata as _custom_scalar
     from tensorboard.plugins.histogram import metadata as _histogram
     from tensorboard.plugins.hparams import api_pb2 as _hparams_api
     from tensorboard.plugins.hparams import metadata as _hparams
@@ -43,9 +46,11 @@ tensor_shape_pb2: Any = _tensor_shape
 types_pb2: Any = _types
 
 audio_metadata: Any = _audio
+custom_scalar_metadata: Any = _custom_scalar
 histogram_metadata: Any = _histogram
 image_metadata: Any = _image
 mesh_metadata: Any = _mesh
+layout_pb2: Any = _layout
 mesh_data_pb2: Any = _mesh_data
 pr_curve_metadata: Any = _pr_curve
 projector_config_pb2: Any = _projector
@@ -56,4 +61,5 @@ hparams_data_pb2: Any = _hparams_data
 hparams_metadata: Any = _hparams
 
 record_writer: Any = _record_writer
+json_format: Any = _json_format
 text_format: Any = _text_format
