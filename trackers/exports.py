@@ -31,7 +31,7 @@ def export_tensorboard(
     chosen = [reader.find_run(text) for text in runs]
     from .sinks.tensorboard import TensorBoardSink  # noqa: PLC0415 - needs the extra
 
-    return export_runs(reader, chosen, TensorBoardSink(folder), progress)
+    return export_runs(reader, chosen, TensorBoardSink(folder, reader), progress)
 
 
 def export_visdom(

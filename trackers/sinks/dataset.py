@@ -22,13 +22,13 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from ...storage.errors import ExportRefused
 from ...storage.kinds import KINDS
 from ...storage.kinds.histogram import HistogramData
 from ...storage.kinds.hparams import HParamsData
 from ...storage.kinds.table import TableData
 from ...storage.kinds.text import TextData
 from ...storage.model import Points, Record, Run, Series, words_of
+from .files import folder_to_fill
 
 ROWS_A_PIECE = 65_536
 """Rows that are held in memory before they are written."""
@@ -90,11 +90,7 @@ class DatasetSink(ABC):
         Raises:
             ExportRefused: there is a file of that name.
         """
-        self._folder = Path(folder)
-        if self._folder.exists() and not self._folder.is_dir():
-            raise ExportRefused(
-                f"expected a folder to export to, but {self._folder} is a file. Name another one."
-            )
+        self._folder = folder_to_fill(folder)
         self._open: dict[str, _Rows] = {}
         self._place = ""
 

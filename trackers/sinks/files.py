@@ -64,6 +64,18 @@ class AtomicFile:
             self._part.unlink(missing_ok=True)
 
 
+def folder_to_fill(folder: str | Path) -> Path:
+    """Return a folder to export to; it need not be there yet.
+
+    Raises:
+        ExportRefused: there is a file of that name.
+    """
+    path = Path(folder)
+    if path.exists() and not path.is_dir():
+        raise ExportRefused(f"expected a folder to export to, but {path} is a file. Name another one.")
+    return path
+
+
 @contextmanager
 def discarded_on_failure(file: AtomicFile) -> Generator[None]:
     """Discard a file whose beginning could not be written: nobody else knows of it yet."""

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...storage.kinds.audio import AudioData
-from ...storage.kinds.figure import FigureData
 from ...storage.kinds.graph import GraphData, GraphNode, Layer, TensorShape
 from ...storage.kinds.histogram import HistogramData
-from ...storage.kinds.image import ImageData
-from ...storage.kinds.table import TableData
-from ...storage.kinds.text import TextData
-from ...storage.kinds.video import VideoData
 from .tensorboard_media import markdown_of, mesh_parts, picture_of, pr_curve_rows
 from .tensorboard_protos import (
     audio_metadata,
@@ -37,32 +32,72 @@ _PRODUCER = 22
 _UNSAFE = re.compile(r"[^\w./\\>-]+")
 
 
-def summary_values(kind: str, tag: str, value: Any, described: bool) -> list[Any]:
-    """Return the Summary.Values of one value: one, of a mesh one for each of its arrays.
+JOINED = frozenset({"image", "video", "figure", "audio", "text", "table"})
+"""Kinds of which TensorBoard shows several values of one step, if they are one value."""
+_PICTURES = ("image", "video", "figure")
+_CAPTIONED = 2
+"""Strings of a sound: the file and its caption."""
 
-    Args:
-        kind: any that TensorBoard keeps as tensors: not "scalar", "graph", "embedding" or "hparams".
-        tag: the series' name in TensorBoard.
-        value: the kind's data class.
-        described: whether an earlier value of the tag has told TensorBoard the kind; only the first
-            one's metadata counts. Those of meshes come with each value: one may lack what the next has.
+
+@dataclass(frozen=True, slots=True)
+class Strings:
+    """A value of one of the JOINED kinds as TensorBoard keeps it."""
+
+    head: tuple[bytes, ...]
+    """What stands once before the values of a step: of pictures, width and height."""
+    parts: tuple[bytes, ...]
+    original: bool
+    """Whether the first part is what the store keeps, to the byte."""
+
+
+def strings_of(kind: str, value: Any) -> Strings:
+    """Return a value of one of the JOINED kinds. Raises what `picture_of` does."""
+    if kind in _PICTURES:
+        picture = picture_of(value)
+        head = (str(picture.width).encode(), str(picture.height).encode())
+        return Strings(head, (picture.data,), picture.data == value.data)
+    if kind == "audio":
+        return Strings((), (value.data, (value.caption or "").encode("utf-8", "replace")), original=True)
+    return Strings((), (markdown_of(value).encode("utf-8", "replace"),), original=kind == "text")
+
+
+def joined(kind: str, tag: str, values: Sequence[Strings]) -> Any:
+    """Return the Summary.Value of all values of one step, of one of the JOINED kinds."""
+    parts = [*values[0].head, *(part for value in values for part in value.parts)]
+    if kind in _PICTURES:
+        shape: tuple[int, ...] = (len(parts),)
+    elif kind == "audio":
+        shape = (len(values), _CAPTIONED)
+    else:
+        # A vector is shown as a table.
+        shape = () if len(values) == 1 else (len(values),)
+    return summary_pb2.Summary.Value(tag=tag, tensor=_strings(parts, shape))
+
+
+def place_in_joined(values: Sequence[Strings], index: int) -> int:
+    """Return where the first part of one of the values lies among all strings of `joined`."""
+    return len(values[0].head) + index * len(values[0].parts)
+
+
+def array_values(kind: str, tag: str, value: Any) -> list[Any]:
+    """Return the Summary.Values of a histogram, a PR curve or a mesh: of that, one for each of its arrays.
+
+    Only those of a mesh have metadata: one may lack an array that the next one has.
     """
     if kind == "mesh":
         return [
             summary_pb2.Summary.Value(tag=part.tag, tensor=tensor(part.array), metadata=part.metadata)
             for part in mesh_parts(tag, value)
         ]
-    message = summary_pb2.Summary.Value(tag=tag, tensor=_TENSORS[kind](value))
-    if not described:
-        message.metadata.CopyFrom(metadata(kind, value))
-    return [message]
+    rows = histogram_buckets(value) if kind == "histogram" else pr_curve_rows(value)
+    return [summary_pb2.Summary.Value(tag=tag, tensor=tensor(rows))]
 
 
 def metadata(kind: str, value: Any) -> Any:
     """Return the SummaryMetadata that tells TensorBoard's plugins what the tensors of a tag are.
 
     Args:
-        kind: any but those that `summary_values` does not take, and "mesh".
+        kind: one of JOINED, "histogram" or "pr_curve".
         value: the first one of the series.
     """
     made: Any = _METADATA[kind](value)
@@ -98,21 +133,6 @@ def tensor(array: NDArray[Any]) -> Any:
         tensor_shape=_shape(array.shape),
         tensor_content=array.astype("<f8" if double else "<f4").tobytes(),
     )
-
-
-def _image_tensor(value: ImageData | VideoData | FigureData) -> Any:
-    picture = picture_of(value)
-    parts = [str(picture.width).encode(), str(picture.height).encode(), picture.data]
-    return _strings(parts, (3,))
-
-
-def _audio_tensor(value: AudioData) -> Any:
-    return _strings([value.data, (value.caption or "").encode("utf-8", "replace")], (1, 2))
-
-
-def _text_tensor(value: TextData | TableData) -> Any:
-    # A vector would be shown as a table of one cell.
-    return _strings([markdown_of(value).encode("utf-8", "replace")], ())
 
 
 def _strings(parts: list[bytes], shape: tuple[int, ...]) -> Any:
@@ -169,16 +189,6 @@ def _like_text(_: Any) -> Any:
     return text_metadata.create_summary_metadata(None, None)
 
 
-_TENSORS: dict[str, Callable[[Any], Any]] = {
-    "histogram": lambda value: tensor(histogram_buckets(value)),
-    "image": _image_tensor,
-    "video": _image_tensor,
-    "figure": _image_tensor,
-    "audio": _audio_tensor,
-    "text": _text_tensor,
-    "table": _text_tensor,
-    "pr_curve": lambda value: tensor(pr_curve_rows(value)),
-}
 _METADATA: dict[str, Callable[[Any], Any]] = {
     "histogram": lambda _: histogram_metadata.create_summary_metadata(None, None),
     "image": _like_images,

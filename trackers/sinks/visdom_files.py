@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ...storage.errors import ExportRefused
-from .files import AtomicFile
+from .files import AtomicFile, folder_to_fill
 from .visdom_panes import Json, Pane
 
 
@@ -21,9 +21,7 @@ class EnvironmentFiles:
         Raises:
             ExportRefused: there is a file of that name.
         """
-        if folder.exists() and not folder.is_dir():
-            raise ExportRefused(f"expected a folder to export to, but {folder} is a file. Name another one.")
-        self._folder = folder
+        self._folder = folder_to_fill(folder)
         self._environments: dict[str, Json] = {}
 
     def window(self, env: str, win: str) -> Mapping[str, Any] | None:
