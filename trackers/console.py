@@ -20,7 +20,7 @@ from typing import Any, cast
 from ..storage.console_ring import STDERR, STDOUT, ConsoleRing, Output
 from ..storage.model import Context
 
-_ESCAPE = re.compile(
+ESCAPE = re.compile(
     r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))|[\x00-\x08\x0b\x0c\x0e-\x1a]"
 )
 """Colours, titles, movements of the cursor, and characters that stand for nothing."""
@@ -96,7 +96,7 @@ class Console:
             self._ring.close()
 
     def _keep(self, stream: bytes, text: str) -> None:
-        text = _ESCAPE.sub("", text).replace("\r\n", "\n")
+        text = ESCAPE.sub("", text).replace("\r\n", "\n")
         for number, part in enumerate(text.split("\r")):
             self._again = self._again or number > 0
             if not part:
