@@ -8,21 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 
 from .errors import RunNotFound
-from .journal_read import Position
+from .journal_read import Position, SeriesDefinition
+from .kinds import EVENT, RawValue
+from .kinds.event import IMPORT
 from .model import Run
-from .schema import attempts, journals, metadata, runs, series, totals
+from .nested import mapping_of
+from .schema import attempts, journals, metadata, records, runs, series, totals
 from .segments import HEADER_BYTES
 from .totals import TOTAL
 from .write import Writer
-from .write_journal import JournalCursor, open_journal
+from .write_journal import Batch, JournalCursor, open_journal
 from .write_run import insert_attempt, insert_run
+from .write_series import NewRecord, series_id_of
 
 _PREFIX = "import"
+_SAID = SeriesDefinition(IMPORT, EVENT.name, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,8 @@ class ImportedRun:
     """Where it comes from; empty for a run that was recorded here."""
     positions: Mapping[str, int]
     """The name of a part's journal -> how far it was stored, in whatever the part counts in."""
+    facts: Mapping[str, str]
+    """Field of the run -> a digest of what the source said of it last."""
 
 
 def imported_run(writer: Writer, run_id: str) -> ImportedRun | None:
@@ -61,7 +69,8 @@ def imported_run(writer: Writer, run_id: str) -> ImportedRun | None:
             (name, offset) for name, offset in connection.execute(query) if name.startswith(f"{_PREFIX} ")
         ]
         origins = frozenset(name.split(" ")[1] for name, _ in ours)
-        return ImportedRun(origins, {name: offset - HEADER_BYTES for name, offset in ours})
+        positions = {name: offset - HEADER_BYTES for name, offset in ours}
+        return ImportedRun(origins, positions, _facts(connection, run_id))
 
     return writer.transact(look)
 
@@ -72,11 +81,41 @@ def enter_run(writer: Writer, run: Run, origin: str) -> None:
     def enter(connection: sa.Connection) -> None:
         insert_run(connection, run)
         # `insert_run` takes a run that begins: what else is known of this one comes with it.
-        known = {"finished_at": run.finished_at, "error": run.error}
+        known = {"finished_at": run.finished_at, "error": run.error, "archived_at": run.archived_at}
         connection.execute(sa.update(runs).where(runs.c.run_id == run.run_id).values(known))
         open_journal(connection, run.run_id, str(PartName(origin, "")), run.attempt, None)
 
     writer.transact(enter)
+
+
+def note_facts(
+    writer: Writer,
+    run_id: str,
+    origin: str,
+    facts: Mapping[str, str],
+    change: Mapping[str, Any],
+    at: float,
+) -> None:
+    """Change a run as its source did, and remember what that said, so that it is done once.
+
+    Args:
+        writer: of the store.
+        run_id: of a run that `enter_run` entered.
+        origin: as it was given there.
+        facts: see ImportedRun.
+        change: the fields that are others now (see Batch.changes).
+        at: when the source last heard of the run, in seconds since the epoch.
+
+    Raises:
+        RunNotFound: the run was deleted.
+        StoreError: nothing was stored.
+    """
+    cursor = writer.open_journal(run_id, str(PartName(origin, "")), 0)
+    place = cursor.values_position
+    batch = Batch(cursor.points_position, Position(place.segment, place.offset + 1), newest=at)
+    batch.records.append(NewRecord(_SAID, 0, at, EVENT.encode(RawValue({"facts": facts}, b""))))
+    batch.changes.append(change)
+    writer.commit(cursor, batch)
 
 
 def open_part(
@@ -104,6 +143,12 @@ def open_part(
         return open_journal(connection, run_id, str(part), attempt, None)
 
     return writer.transact(work)
+
+
+def _facts(connection: sa.Connection, run_id: str) -> Mapping[str, str]:
+    mine = (records.c.run_id == run_id) & (records.c.series_id == series_id_of(_SAID))
+    query = sa.select(records.c.meta).where(mine).order_by(records.c.seq.desc()).limit(1)
+    return mapping_of(connection.execute(query).scalar() or "{}").get("facts", {})
 
 
 def place_of(position: int) -> Position:

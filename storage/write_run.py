@@ -20,6 +20,7 @@ _RUN_COLUMNS = {
     "framework": "framework",
     "finished_at": "finished_at",
     "error": "error",
+    "archived_at": "archived_at",
 }
 _JSON_COLUMNS = ("config", "summary", "environment")
 # Made once: to put a statement together takes longer than to run it.
@@ -28,9 +29,12 @@ TOUCH_RUN = (
 )
 
 
-def _later(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+def _later(known: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     at = sa.bindparam("updated_at", type_=sa.Double)
-    return sa.case((sa.func.coalesce(column, 0) < at, at), else_=column)
+    return sa.case((known < at, at), else_=known)
+
+
+_ENDED = sa.func.coalesce(runs.c.finished_at, runs.c.updated_at)
 
 
 EXTEND_RUN = (
@@ -38,7 +42,7 @@ EXTEND_RUN = (
     .where(runs.c.run_id == sa.bindparam("r"))
     .values(
         updated_at=_later(runs.c.updated_at),
-        finished_at=sa.case((runs.c.state == RunState.RUNNING, None), else_=_later(runs.c.finished_at)),
+        finished_at=sa.case((runs.c.state == RunState.RUNNING, None), else_=_later(_ENDED)),
     )
 )
 """Of a run that was recorded earlier: it lasted to this moment at least."""

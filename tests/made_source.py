@@ -10,7 +10,7 @@ import numpy as np
 
 from stepscope.storage.model import Run, RunState
 from stepscope.trackers.media import Text
-from stepscope.trackers.sources.base import FoundRun, Part, Piece, columns, record, scalar
+from stepscope.trackers.sources.base import FoundArtifact, FoundRun, Part, Piece, columns, record, scalar
 
 BEGAN = 1_600_000_000.0
 
@@ -38,6 +38,8 @@ class MadeSource:
     piece: int = 10
     state: RunState = RunState.FINISHED
     run_id: str = ""
+    artifacts: list[FoundArtifact] = field(default_factory=list[FoundArtifact])
+    """Of the first piece of each part."""
     name: ClassVar[str] = "Made"
 
     def runs(self) -> Sequence[FoundRun]:
@@ -69,4 +71,4 @@ class MadeSource:
         points = [(scalar("loss"), columns(steps, BEGAN + steps, made.offset + steps))]
         note = record("note", Text(f"at {steps[0]}"), int(steps[0]), BEGAN + float(steps[0]))
         told = [text for at, text in made.problems.items() if start <= at < end]
-        return Piece(end, points, [note], problems=told)
+        return Piece(end, points, [note], artifacts=[] if start else self.artifacts, problems=told)

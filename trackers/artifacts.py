@@ -59,7 +59,7 @@ def describe(
     source = Path(path).expanduser().absolute()
     if not source.exists():
         raise BadInput(f"log_artifact needs a file or a folder, but there is none at {source}")
-    chosen = _name_of(source) if name is None else check_name(name)
+    chosen = possible_name(source.name) if name is None else check_name(name)
     facts: dict[str, Any] = {
         "type": "files" if type is None else text_of(type)[:128],
         "aliases": _aliases(aliases),
@@ -135,9 +135,9 @@ def used(location: StoreLocation, project: str, text: str) -> tuple[Artifact, st
     return artifact, USED_ARTIFACTS + info.name, Payload("event", b"", facts)
 
 
-def _name_of(source: Path) -> str:
-    """Return a name that an artifact may have, made of a file's."""
-    return check_name((re.sub(r"[^A-Za-z0-9_.-]+", "-", source.name).lstrip(".-") or "artifact")[:128])
+def possible_name(text: str) -> str:
+    """Return the name that an artifact may have which is nearest to a text."""
+    return check_name((re.sub(r"[^A-Za-z0-9_.-]+", "-", text).lstrip(".-") or "artifact")[:128])
 
 
 def _aliases(given: Iterable[str]) -> list[str]:

@@ -163,8 +163,9 @@ class _Import:
         run_id, was_there = run.run.run_id, run.entered
         self._seen.add(run_id)
         try:
-            changed = [part for part in found.parts if self._take_part(found, part, run)]
+            taken = [part for part in found.parts if self._take_part(found, part, run)]
             run.enter()
+            changed = run.update() or taken
         except RunNotFound as error:
             self.tally.add_problem(str(error), once=True)
             return
@@ -176,7 +177,8 @@ class _Import:
         place = run.open_part(part)
         for piece in self._pieces(found, part, place.position):
             self._note(part, place.position, piece)
-            place.write(piece)
+            for refused in place.write(piece):
+                self.tally.add_problem(refused)
             if self._progress is not None:
                 self._progress(self.tally)
             if self._stop.is_set():
@@ -199,7 +201,7 @@ class _Import:
     def _note(self, part: Part, position: int, piece: Piece) -> None:
         tally = self.tally
         tally.points += sum(len(columns.step) for _, columns in piece.points)
-        tally.records += len(piece.records)
+        tally.records += len(piece.records) + len(piece.artifacts)
         moved = piece.position != position
         if part.end and moved:
             tally.done += max(0, piece.position - position)

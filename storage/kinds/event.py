@@ -18,6 +18,7 @@ ALERTS = SYSTEM_PREFIX + "alerts"
 CONSOLE = SYSTEM_PREFIX + "console"
 ARTIFACTS = SYSTEM_PREFIX + "artifacts/"
 USED_ARTIFACTS = SYSTEM_PREFIX + "used_artifacts/"
+IMPORT = SYSTEM_PREFIX + "import"
 """Names of series; those that end with a slash are followed by the name of the artifact."""
 
 

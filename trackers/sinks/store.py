@@ -7,6 +7,7 @@ repeated, or that was killed, goes on where the last commit ended.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,15 +16,29 @@ import numpy as np
 
 from ...storage.chunks import Columns
 from ...storage.errors import BadInput, StoreError
-from ...storage.import_run import ImportedRun, PartName, enter_run, imported_run, open_part, place_of
+from ...storage.import_run import (
+    ImportedRun,
+    PartName,
+    enter_run,
+    imported_run,
+    note_facts,
+    open_part,
+    place_of,
+)
 from ...storage.journal_read import Position, SeriesDefinition
 from ...storage.model import Run, RunState
 from ...storage.write import JournalCursor, Writer
+from ...storage.write_artifacts import hashed
 from ...storage.write_journal import Batch
 from ...storage.write_points import NewPoints
 from ..run_id import CROCKFORD, ID_LENGTH
 from ..sources.base import PIECE_BYTES, PIECE_POINTS, FoundRun, Part, Piece
+from .store_artifacts import artifact_record
 
+_FACTS = (
+    *("name", "group", "tags", "notes", "state", "finished_at", "error", "archived_at", "framework"),
+    *("config", "summary", "environment", "updated_at"),
+)
 LOST = "could not be imported"
 """What is counted as dropped for each sentence about something damaged."""
 
@@ -45,7 +60,8 @@ class StoreSink:
         if known is not None and origin not in known.origins:
             raise BadInput(_elsewhere(found, run_id, known))
         project = self._project or found.run.project or "default"
-        run = replace(found.run, run_id=run_id, project=project)
+        environment = {**found.run.environment, "imported": f"{self._source}: {found.key}"}
+        run = replace(found.run, run_id=run_id, project=project, environment=environment)
         return ImportingRun(self._writer, run, origin, known)
 
 
@@ -56,8 +72,11 @@ class ImportingRun:
         self._writer = writer
         self._origin = origin
         self._positions: Mapping[str, int] = {} if known is None else known.positions
+        self._facts: Mapping[str, str] = {} if known is None else known.facts
+        self._said = _said(run)
+        self._was_there = known is not None
         self.run = run
-        self.entered = known is not None
+        self.entered = self._was_there
 
     def position(self, part: Part) -> int:
         """Return how far a part is stored."""
@@ -80,7 +99,21 @@ class ImportingRun:
         ended = None if run.state is RunState.RUNNING else run.finished_at or updated
         self.run = replace(run, created_at=created, updated_at=updated, finished_at=ended)
         enter_run(self._writer, self.run, self._origin)
+        note_facts(self._writer, run.run_id, self._origin, self._said, {}, updated)
         self.entered = True
+
+    def update(self) -> bool:
+        """Change what the source changed, where the run was there before; return whether it did."""
+        changed = {name: getattr(self.run, name) for name in self._said if self._changed(name)}
+        if not (self._was_there and changed):
+            return False
+        at = max(self.run.updated_at, self.run.finished_at or 0.0)
+        note_facts(self._writer, self.run.run_id, self._origin, self._said, changed, at)
+        return True
+
+    def _changed(self, name: str) -> bool:
+        # A name that the source does not give was made here.
+        return self._said[name] != self._facts.get(name) and (name != "name" or bool(self.run.name))
 
 
 @dataclass(slots=True)
@@ -109,9 +142,15 @@ class ImportingPart:
         self.position = position
         """How far the part was read."""
 
-    def write(self, piece: Piece) -> None:
-        """Take what was read next. Raises StoreError and RunNotFound as Writer.commit does."""
+    def write(self, piece: Piece) -> list[str]:
+        """Take what was read next; return what could not be taken, in sentences.
+
+        Raises:
+            StoreError: the store cannot be written.
+            RunNotFound: the run was deleted.
+        """
         waiting, batch = self._waiting, self._waiting.batch
+        refused = self._take_artifacts(piece)
         for definition, columns in piece.points:
             if len(columns.step):
                 waiting.points.append((self._number(definition), columns))
@@ -119,11 +158,13 @@ class ImportingPart:
         batch.records += piece.records
         batch.changes += piece.changes
         waiting.size += sum(len(record.encoded.data) for record in piece.records)
-        if piece.problems and piece.position != self.position:
-            batch.drops[LOST] = batch.drops.get(LOST, 0) + len(piece.problems)
+        if piece.position != self.position:
+            # What is told without getting on, such as a file that ends too early, may still come.
+            self._count_lost(len(piece.problems) + len(refused))
         self.position = piece.position
-        if waiting.count >= PIECE_POINTS or waiting.size >= PIECE_BYTES:
+        if waiting.count >= PIECE_POINTS or waiting.size >= PIECE_BYTES or piece.artifacts:
             self.flush()
+        return refused
 
     def flush(self) -> None:
         """Store what was taken. Raises as `write` does."""
@@ -135,6 +176,7 @@ class ImportingPart:
         batch.points = self._joined(waiting.points)
         batch.points_position = place_of(self.position)
         batch.newest = max(times, default=0.0)
+        hashed(self._writer.location, self._run.run.run_id, batch)
         self._run.enter(self._part.started_at or min(times, default=None))
         self._commit(batch)
         self._waiting, self._stored_to = _Waiting(), self.position
@@ -143,6 +185,21 @@ class ImportingPart:
         """Store the rest; return the run and the journal where anything was stored, for Writer.seal."""
         self.flush()
         return None if self._cursor is None else (self._cursor.run_id, self._cursor.journal_no)
+
+    def _take_artifacts(self, piece: Piece) -> list[str]:
+        refused: list[str] = []
+        for found in piece.artifacts:
+            try:
+                record = artifact_record(self._writer.location, self._run.run.run_id, found)
+                self._waiting.batch.records.append(record)
+            except (BadInput, OSError) as error:
+                refused.append(f"the artifact {found.name} of {self._part.name} was left out: {error}")
+        return refused
+
+    def _count_lost(self, count: int) -> None:
+        if count:
+            drops = self._waiting.batch.drops
+            drops[LOST] = drops.get(LOST, 0) + count
 
     def _number(self, definition: SeriesDefinition) -> int:
         key = (definition.kind, definition.name, *sorted(definition.context.items()))
@@ -187,6 +244,11 @@ def _digest(text: str) -> bytes:
 def _run_id(text: str) -> str:
     number = int.from_bytes(_digest(text), "big")
     return "".join(CROCKFORD[number >> 5 * place & 31] for place in range(ID_LENGTH))
+
+
+def _said(run: Run) -> dict[str, str]:
+    """Return a digest of each fact that a source may change."""
+    return {name: _digest(json.dumps(getattr(run, name), default=str)).hex() for name in _FACTS}
 
 
 def _elsewhere(found: FoundRun, run_id: str, known: ImportedRun) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -51,11 +52,28 @@ class FoundRun:
     key: str
     """What tells it from all other runs there are, and is the same whenever it is looked at."""
     run: Run
-    """What is known of it. Its run_id is that of the run which a Stepscope export wrote down, or else "":
-    it is then made of the key. created_at may be 0.0: it is then the time of the first value. updated_at,
-    and the finished_at of a run that does not run, are raised to the time of the newest value."""
+    """What is known of it by now. What the source changes of it later is changed in the store, too; what
+    somebody changed in the store stays, unless the source changes the same.
+
+    Its run_id is that of the run which a Stepscope export wrote down, or else "": it is then made of the key.
+    created_at may be 0.0: it is then the time of the first value. updated_at, and the finished_at of a run
+    that does not run, are raised to the time of the newest value."""
     parts: Sequence[Part]
     """In the order of their attempts."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundArtifact:
+    """A file, or a folder with all files in it, that belongs to a run."""
+
+    path: Path
+    name: str
+    """Versions of an artifact have one name; what a name may not hold becomes a dash."""
+    type: str
+    """What it is: "model", "dataset", "files" ..."""
+    time: float
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -69,8 +87,10 @@ class Piece:
     )
     """In the order in which they were logged, within each series."""
     records: list[NewRecord] = field(default_factory=list[NewRecord])
+    artifacts: list[FoundArtifact] = field(default_factory=list[FoundArtifact])
+    """They are copied; the files have to be there until the next piece is asked for."""
     changes: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
-    """Fields of the run that are known from here on: config, state, finished_at, tags ..."""
+    """Fields of the run that only this part tells, from here on: config, state, finished_at, tags ..."""
     problems: list[str] = field(default_factory=list[str])
     """What could not be read, and why, in sentences that name the place."""
 
