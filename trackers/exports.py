@@ -49,15 +49,15 @@ def export_visdom(
         reader: the store.
         runs: ids, beginnings of ids, or names.
         server: URL of a running server, such as "http://localhost:8097"; either this or `folder`.
-        folder: where to write environments; give it to `visdom -env_path`. Needs no visdom.
-        env: the environment; by default each run goes to that of its project.
+        folder: where to write environments; give it to `visdom -env_path`.
+        env: the environment, in which {project}, {run} and {id} stand for those of each run; by default each
+            run goes to that of its project.
         progress: called after each piece.
 
     Raises:
         RunNotFound: no run, or several, fit one of the texts.
         BadInput: no runs were named.
         ExportRefused: the server does not answer, or the folder cannot be written to.
-        MissingExtra: a server was given and visdom is not installed.
     """
     chosen = [reader.find_run(text) for text in runs]
     from .sinks.visdom import VisdomSink  # noqa: PLC0415 - only when it is used

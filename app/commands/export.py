@@ -41,6 +41,11 @@ def _add_visdom(targets: Commands) -> None:
     place = parser.add_mutually_exclusive_group(required=True)
     place.add_argument("--server", metavar="URL", help="address of a running Visdom server")
     place.add_argument("--to", metavar="DIR", help="folder to write environment files into")
+    parser.add_argument(
+        "--env",
+        metavar="NAME",
+        help="environment, instead of the project's; {project}, {run} and {id} stand for those of each run",
+    )
     parser.set_defaults(run=export_visdom)
 
 
@@ -73,7 +78,12 @@ def export_visdom(options: argparse.Namespace) -> None:
     with Reader.open(options.store) as reader:
         _report(
             exports.export_visdom(
-                reader, options.runs, server=options.server, folder=options.to, progress=_show_progress
+                reader,
+                options.runs,
+                server=options.server,
+                folder=options.to,
+                env=options.env,
+                progress=_show_progress,
             )
         )
 

@@ -2,68 +2,35 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
-import socket
-import subprocess
-import sys
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 import requests
+import websockets.sync.client as websockets
+from PIL import Image
 
 import stepscope
 from contracts.filled_store import fill
 from contracts.sink_contract import SinkContract
+from real_visdom import free_port, visdom_server, windows
 from stepscope.storage.downsample import rebin
 from stepscope.storage.errors import BadInput, ExportRefused, RunNotFound
 from stepscope.storage.model import Run
 from stepscope.storage.read import Reader
 from stepscope.trackers.exports import export_visdom
-from stepscope.trackers.sinks.visdom import VisdomSink, environment_name
+from stepscope.trackers.media.base import Loggable
+from stepscope.trackers.raw import Payload
+from stepscope.trackers.sinks.visdom import VisdomSink
+from stepscope.trackers.sinks.visdom_client import VisdomServer
 from stepscope.trackers.sinks.visdom_panes import line_window
-from support import run_python, wait_until
-
-# The stock start downloads scripts for the page; main() is what it calls afterwards.
-START = "from visdom.server import run_server; run_server.main()"
-
-
-@contextmanager
-def visdom_server(folder: Path) -> Generator[str]:
-    """Start Visdom over a folder of environments; yield its URL."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = ["-port", str(port), "-env_path", f"{folder}/", "-bind_local", "-logging_level", "ERROR"]
-    with (folder.parent / f"visdom-{port}.log").open("wb") as log:
-        process = subprocess.Popen([sys.executable, "-c", START, *options], stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_until(lambda: process.poll() is not None or answers(url), 60, "Visdom to answer")
-        yield url
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def answers(url: str) -> bool:
-    try:
-        return requests.post(f"{url}/env_state", data="{}", timeout=5).ok
-    except requests.ConnectionError:
-        return False
-
-
-def windows(url: str, env: str) -> dict[str, dict[str, Any]]:
-    """Return all windows of an environment through Visdom's own client."""
-    from visdom import Visdom
-
-    server, port = url.rsplit(":", 1)
-    client = Visdom(server, port=int(port), use_incoming_socket=False, raise_exceptions=True)
-    assert env in client.get_env_list()
-    return json.loads(client.get_window_data(win=None, env=env))
+from stepscope.trackers.sinks.visdom_run import environment_name
 
 
 def trace_of(panes: Mapping[str, Mapping[str, Any]], metric: str, run: Run, name: str) -> dict[int, float]:
@@ -146,25 +113,37 @@ def test_what_is_not_finite_is_a_gap(shown: Any) -> None:
     assert trace_of(panes, "odd", runs[0], "odd") == {0: None, 1: None, 2: None, 3: 1e300}
 
 
-def window_of(shown: Any, name: str, kind: str) -> tuple[Mapping[str, Any], list[Any], list[Any]]:
+def window_of(
+    shown: Any, name: str, kind: str, beside: str = ""
+) -> tuple[Mapping[str, Any], list[Any], list[Any]]:
     """Return the window of a series of the first run, its records and their values."""
     reader, runs, panes = shown
     [series] = reader.series(runs[0].run_id, name=name, kind=kind)
-    pane = panes[f"{kind}_{runs[0].run_id}_{series.series_id}"]
-    assert pane["title"] == f"{name} · baseline"
+    pane = panes[f"{kind}_{runs[0].run_id}_{series.series_id}{beside}"]
+    assert beside or pane["title"] == f"{name} · baseline"
     records = reader.records(series)
     return pane, records, [reader.load(series, record) for record in records]
 
 
 def test_histograms(shown: Any) -> None:
     pane, records, values = window_of(shown, "weights/fc1", "histogram")
-    traces = pane["content"]["data"]
-    assert [trace["name"] for trace in traces] == [f"step {record.step}" for record in records]
-    assert [trace.get("visible", True) for trace in traces] == ["legendonly", "legendonly", True]
-    for trace, value in zip(traces, values, strict=True):
-        np.testing.assert_array_equal(trace["y"], rebin(value.edges, value.counts, 30)[1])
-        assert sum(trace["y"]) == pytest.approx(value.count)
-        assert value.min < min(trace["x"]) < max(trace["x"]) < value.max
+    [trace] = pane["content"]["data"]
+    assert pane["content"]["layout"]["xaxis"]["title"]["text"] == "value at step 7"
+    np.testing.assert_array_equal(trace["y"], rebin(values[-1].edges, values[-1].counts, 30)[1])
+    assert sum(trace["y"]) == pytest.approx(values[-1].count)
+    assert values[-1].min < min(trace["x"]) < max(trace["x"]) < values[-1].max
+    assert len(records) == 3
+
+
+def test_histograms_over_steps_are_a_heat_map(shown: Any) -> None:
+    pane, records, values = window_of(shown, "weights/fc1", "histogram", "_steps")
+    [trace] = pane["content"]["data"]
+    assert pane["title"] == "weights/fc1 · baseline over steps"
+    assert (trace["type"], trace["x"]) == ("heatmap", [str(record.step) for record in records])
+    shares = np.array(trace["z"])
+    assert shares.shape == (30, 3)
+    np.testing.assert_allclose(shares.sum(axis=0), 1.0)
+    assert min(value.min for value in values) < trace["y"][0] < trace["y"][-1] < max(v.max for v in values)
 
 
 def test_an_empty_histogram(shown: Any) -> None:
@@ -194,8 +173,6 @@ def test_a_histogram_of_a_range_beyond_float64_is_json(store_url: str, tmp_path:
 
 
 def test_images_keep_their_history(shown: Any) -> None:
-    import base64
-
     pane, records, values = window_of(shown, "digit", "image")
     assert pane["type"] == "image_history"
     assert pane["selected"] == 2
@@ -207,8 +184,6 @@ def test_images_keep_their_history(shown: Any) -> None:
 
 
 def test_sounds(shown: Any) -> None:
-    import base64
-
     pane, _, values = window_of(shown, "tone", "audio")
     assert pane["type"] == "text"
     assert base64.b64encode(values[0].data).decode() in pane["content"]
@@ -224,8 +199,6 @@ def test_text_is_shown_and_never_run(shown: Any) -> None:
 
 
 def test_a_video_is_played(shown: Any) -> None:
-    import base64
-
     pane, _, [value] = window_of(shown, "film", "video")
     assert "<video controls loop" in pane["content"]
     assert base64.b64encode(value.data).decode() in pane["content"]
@@ -269,9 +242,12 @@ def test_a_pr_curve_is_a_line(shown: Any) -> None:
 
 def test_an_embedding_is_a_scatter_of_its_principal_axes(shown: Any) -> None:
     pane, _, [value] = window_of(shown, "vectors", "embedding")
-    [trace] = pane["content"]["data"]
-    np.testing.assert_allclose(trace["x"], value.projected()[0][:, 0])
-    assert trace["text"][1] == "1 class 1"
+    traces = pane["content"]["data"]
+    assert [(trace["type"], trace["name"]) for trace in traces] == [
+        ("scatter3d", f"class {number}") for number in range(3)
+    ]
+    np.testing.assert_allclose(traces[1]["x"], value.projected(3)[0][1::3, 0])
+    assert traces[1]["text"][0] == "1 class 1"
 
 
 def test_a_mesh_and_a_cloud(shown: Any, store_url: str, tmp_path: Path) -> None:
@@ -299,6 +275,40 @@ def test_graph_is_a_table_of_layers(shown: Any) -> None:
     pane, _, _ = window_of(shown, "model", "graph")
     assert "<td>body/fc1</td><td>Linear</td><td>? x 4</td><td>36</td>" in pane["content"]
     assert "46 parameters, 4 operations" in pane["content"]
+
+
+def test_a_small_graph_is_a_network_too(shown: Any) -> None:
+    _, _, panes = shown
+    pane = panes["graph_network"]
+    assert (pane["type"], pane["title"]) == ("network", "model · wider (modules)")
+    assert [node["label"] for node in pane["content"]["nodes"]] == [
+        "placeholder",
+        "body/fc1",
+        "body",
+        "body/fc2",
+    ]
+    assert [(edge["source"], edge["target"]) for edge in pane["content"]["edges"]] == [(0, 1), (1, 2), (2, 3)]
+    assert (pane["directed"], pane["showVertexLabels"]) == (True, True)
+
+
+def test_each_window_says_which_series_it_was(shown: Any) -> None:
+    _, runs, panes = shown
+    run_id = runs[0].run_id
+    digit = {
+        "run": run_id,
+        "name": "digit",
+        "kind": "image",
+        "context": {},
+        "step": 7,
+        "caption": "<digit> 7",
+    }
+    assert window_of(shown, "digit", "image")[0]["content"][2]["stepscope"] == digit
+    bars = window_of(shown, "bars", "figure")[0]["content"]["layout"]["meta"]["stepscope"]
+    assert bars == {"run": run_id, "name": "bars", "kind": "figure", "context": {}, "steps": [5]}
+    text = window_of(shown, "notes/first", "text")[0]["content"]
+    assert text.startswith(f'<!--stepscope {{"run": "{run_id}", "name": "notes/first", "kind": "text"')
+    facts = panes[f"config_{run_id}"]["content"][0]["stepscope"]["facts"]
+    assert (facts["project"], facts["name"], facts["config"]["lr"]) == ("digits", "baseline", 0.125)
 
 
 def test_config_is_a_window_of_properties(shown: Any) -> None:
@@ -361,9 +371,7 @@ def test_a_file_that_is_no_environment(store_url: str, tmp_path: Path) -> None:
 
 def test_a_missing_server_is_one_sentence(store_url: str) -> None:
     fill(store_url)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with Reader.open(store_url) as reader, pytest.raises(ExportRefused) as caught:
         export_visdom(reader, ["baseline"], server=f"http://127.0.0.1:{port}")
     message = str(caught.value)
@@ -380,11 +388,9 @@ def test_a_url_that_is_none(url: str) -> None:
 
 
 def test_a_server_under_a_path() -> None:
-    from stepscope.trackers.sinks.visdom_client import VisdomClient
-
-    client: Any = VisdomClient("localhost:8501/visdom/")
-    assert (client.server, client.port, client.base_url) == ("http://localhost", 8501, "/visdom")
-    assert VisdomClient("https://[::1]").port == 443
+    assert VisdomServer("localhost:8501/visdom/").url == "http://localhost:8501/visdom"
+    assert VisdomServer("https://[::1]").url == "https://[::1]:443"
+    assert VisdomServer("http://me:secret@localhost").url == "http://localhost:8097"
 
 
 def test_exactly_one_place_is_named(tmp_path: Path) -> None:
@@ -403,27 +409,114 @@ def test_unknown_run(store_url: str, tmp_path: Path) -> None:
         export_visdom(reader, ["nobody"], folder=tmp_path)
 
 
-def test_files_need_no_visdom(store_url: str, tmp_path: Path) -> None:
-    fill(store_url)
-    code = (
-        "import sys\n"
-        "sys.modules['visdom'] = None\n"
-        "from stepscope.storage.read import Reader\n"
-        "from stepscope.trackers.exports import export_visdom\n"
-        "reader = Reader.open({store!r})\n"
-        "export_visdom(reader, ['baseline'], folder={folder!r})\n"
-        "try:\n"
-        "    export_visdom(reader, ['baseline'], server='http://127.0.0.1:1')\n"
-        "except ImportError as error:\n"
-        "    print(error)\n"
-    )
-    said = run_python("-c", code.format(store=store_url, folder=str(tmp_path)))
-    assert 'pip install "stepscope[visdom]"' in said
-    assert (tmp_path / "digits.json").exists()
-
-
 @pytest.mark.parametrize(
     ("text", "env"), [("a/b+c", "a_b_c"), ("", "main"), ("../..", "_"), ("dé mo", "dé mo")]
 )
 def test_environment_names(text: str, env: str) -> None:
     assert environment_name(text) == env
+
+
+class BrokenFigure(Loggable):
+    """What is stored when a file was damaged, or another program wrote it."""
+
+    kind = "figure"
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def payload(self) -> Payload:
+        return Payload(self.kind, self.text.encode(), {"media_type": "application/json", "caption": None})
+
+
+@pytest.mark.parametrize(
+    "text", ["{", '{"data": [{"type": "bar", "x": {"bdata": "AAAA", "dtype": "f8"}}], "layout": {}}']
+)
+def test_a_broken_figure_is_declined_and_others_go_on(store_url: str, tmp_path: Path, text: str) -> None:
+    with stepscope.init(store=store_url, name="broken") as run:
+        run.log({"bars": stepscope.Figure(go.Figure(go.Bar(x=["a"], y=[3])))}, step=1)
+        run.log({"bars": BrokenFigure(text)}, step=2)
+        run.log({"words": stepscope.Text("after it")}, step=3)
+    with Reader.open(store_url) as reader:
+        sent = export_visdom(reader, ["broken"], folder=tmp_path)
+    assert list(sent.declined) == ["figure bars at step 2"]
+    assert sent.records == 2
+    panes = json.loads((tmp_path / "default.json").read_text())["jsons"].values()
+    [figure] = [pane for pane in panes if pane["title"].startswith("bars")]
+    assert figure["content"]["data"][0]["y"] == [3]
+    assert any("after it" in str(pane["content"]) for pane in panes)
+
+
+def test_what_is_too_large_is_made_smaller_or_declined(store_url: str, tmp_path: Path) -> None:
+    with stepscope.init(store=store_url, name="large") as run:
+        for step in range(3):
+            run.log({"photo": stepscope.Image(np.zeros((20, 4000, 3), np.uint8))}, step=step)
+        run.log({"hour": stepscope.Audio(np.zeros(9_000_000), 8000)})
+        run.log({"book": stepscope.Text("x" * 100_010)})
+    with Reader.open(store_url) as reader:
+        sent = export_visdom(reader, ["large"], folder=tmp_path)
+    [reason] = sent.declined.values()
+    assert "it has 18 MB, and Visdom's page" in reason
+    panes = json.loads((tmp_path / "default.json").read_text())["jsons"].values()
+    photos = next(pane for pane in panes if pane["title"].startswith("photo"))
+    assert photos["content"][2]["caption"] == "step 2 (4000 x 20 pixels, shown smaller)"
+    kind, data = photos["content"][2]["src"].split(",")
+    assert kind == "data:image/webp;base64"
+    with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
+        assert picture.size == (1600, 8)
+    assert photos["width"] == 640
+    assert any("10 more characters" in str(pane["content"]) for pane in panes)
+
+
+def test_runs_with_environments_of_their_own_are_compared_by_visdom(store_url: str, server: str) -> None:
+    ids = [fill(store_url, name) for name in ("slow", "quick")]
+    with Reader.open(store_url) as reader:
+        sent = export_visdom(reader, ids, server=server, env="{project}_{run}")
+    assert sent.places == (f"{server}/env/digits_slow", f"{server}/env/digits_quick")
+    compared = compare(server, "digits_slow+digits_quick")
+    names = {trace["name"] for trace in compared["loss"]["content"]["data"]}
+    assert names == {f"{place}_train/loss{rank}" for place in (0, 1) for rank in ("", " [rank=1]")}
+    assert {"learning_rate", "weights/fc1", "precision"} <= set(compared)
+    # Two heat maps in one window would hide each other.
+    assert "weights/fc1 over steps" not in compared
+
+
+def compare(url: str, environments: str) -> dict[str, dict[str, Any]]:
+    """Return title -> window of what Visdom's page shows when it compares environments."""
+    found: dict[str, dict[str, Any]] = {}
+    with websockets.connect(f"{url.replace('http:', 'ws:')}/socket", proxy=None) as page:
+        while (message := json.loads(page.recv(timeout=30)))["command"] != "register":
+            pass
+        requests.post(f"{url}/compare/{environments}", json={"sid": message["data"]}, timeout=30)
+        while (message := json.loads(page.recv(timeout=30)))["command"] != "layout" or not found:
+            if message["command"] == "window":
+                found[message["title"]] = message
+    return found
+
+
+def test_two_runs_of_one_name_stay_two_curves(store_url: str, tmp_path: Path) -> None:
+    ids = [fill(store_url), fill(store_url, seed=1)]
+    with Reader.open(store_url) as reader:
+        for run_id in [*ids, ids[0]]:
+            export_visdom(reader, [run_id], folder=tmp_path)
+    panes = json.loads((tmp_path / "digits.json").read_text())["jsons"]
+    names = [trace["name"] for trace in panes[line_window("learning_rate")]["content"]["data"]]
+    assert names == ["baseline · lr", f"baseline · lr ({ids[1]})"]
+
+
+def test_a_server_with_a_login(store_url: str, tmp_path: Path) -> None:
+    (tmp_path / "home" / ".visdom").mkdir(parents=True)
+    asked = {"VISDOM_USERNAME": "me", "VISDOM_PASSWORD": "se/cret", "VISDOM_COOKIE": "crumb"}
+    environment = {**asked, "VISDOM_USE_ENV_CREDENTIALS": "1", "HOME": str(tmp_path / "home")}
+    fill(store_url)
+    with (
+        Reader.open(store_url) as reader,
+        visdom_server(tmp_path / "envs", options=("-enable_login",), environment=environment) as url,
+    ):
+        sent = export_visdom(reader, ["baseline"], server=url.replace("//", "//me:se%2Fcret@"))
+        assert sent.places == (f"{url}/env/digits",)
+        with pytest.raises(ExportRefused, match="it asks for a name and a password"):
+            export_visdom(reader, ["baseline"], server=url)
+        with pytest.raises(ExportRefused, match="it does not know 'you' with that password") as caught:
+            export_visdom(reader, ["baseline"], server=url.replace("//", "//you:hidden@"))
+        assert "hidden" not in str(caught.value)
+    assert line_window("loss") in json.loads((tmp_path / "envs" / "digits.json").read_text())["jsons"]

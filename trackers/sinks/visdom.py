@@ -2,34 +2,24 @@
 
 What changes on the way: long curves are thinned to POINT_LIMIT of their points and other series to
 RECORD_LIMIT of their values, since Visdom's page holds all windows in memory; histograms get 30
-equal bins; a graph becomes a table of its layers. Of videos, tables, plotly figures, embeddings, meshes and
-hyperparameters the newest is shown.
+equal bins. Of videos, tables, plotly figures, embeddings, meshes, graphs and hyperparameters the newest is
+shown. See docs/guide/visdom.md.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from ...storage.errors import BadInput
-from ...storage.model import Points, Record, Run, Series
+from ...storage.model import SYSTEM_PREFIX, Points, Record, Run, Series
 from ...storage.name_rules import Naming
-from ...storage.nested import flatten
-from .files import safe_name
 from .visdom_files import EnvironmentFiles
-from .visdom_panes import (
-    Json,
-    Pane,
-    config_pane,
-    line_pane,
-    line_trace,
-    line_window,
-    other_traces,
-)
-from .visdom_records import record_pane
+from .visdom_panes import Frame, Json, Pane, free_name, line_pane, line_trace, line_window, renewed, traces_of
+from .visdom_records import FORMS, Part, panes_of, part_of
+from .visdom_run import RunView, environment_of, is_of_one_run
 
 POINT_LIMIT = 2_000
 RECORD_LIMIT = 30
@@ -55,11 +45,18 @@ class VisdomTarget(Protocol):
 class _OpenRun:
     """The run whose data come now, with the records of the series that comes now."""
 
-    run: Run
-    env: str
-    series: Series | None = None
-    records: list[Record] = field(default_factory=list[Record])
-    values: list[Any] = field(default_factory=list[Any])
+    view: RunView
+    frame: Frame | None = None
+    parts: list[Part] = field(default_factory=list[Part])
+
+
+@dataclass(slots=True)
+class _Curves:
+    """The curves of one metric, of all runs of the export."""
+
+    traces: list[Json] = field(default_factory=list[Json])
+    names: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    """What the legend calls each, and its run's id."""
 
 
 class VisdomSink:
@@ -69,10 +66,7 @@ class VisdomSink:
     """
 
     name: ClassVar[str] = "Visdom"
-    carries: ClassVar[frozenset[str]] = frozenset(
-        {"scalar", "histogram", "image", "audio", "text", "video", "figure", "table"}
-        | {"pr_curve", "embedding", "mesh", "hparams", "graph"}
-    )
+    carries: ClassVar[frozenset[str]] = frozenset({"scalar", *FORMS})
     declines: ClassVar[Mapping[str, str]] = {}
     point_limit: int | None = POINT_LIMIT
     record_limit: int | None = RECORD_LIMIT
@@ -88,15 +82,15 @@ class VisdomSink:
         """Take a place to fill.
 
         Args:
-            server: URL of a running server; needs the extra "visdom".
-            folder: instead of a server, where to write `<env>.json`; needs no visdom.
-            env: the environment; None for one named after each run's project.
+            server: URL of a running server.
+            folder: instead of a server, where to write `<env>.json`.
+            env: the environment, in which {project}, {run} and {id} stand for those of each run; None for one
+                named after each run's project.
             naming: how the store's names are understood; None for the rules that everybody has.
 
         Raises:
             BadInput: not one of server and folder was given, or the URL is none.
             ExportRefused: the folder is a file.
-            MissingExtra: a server was given and visdom is not installed.
         """
         if (server is None) == (folder is None):
             raise BadInput(
@@ -105,7 +99,7 @@ class VisdomSink:
         self._target = _server(server) if server is not None else EnvironmentFiles(Path(folder or "."))
         self._env = env
         self._naming = naming or Naming()
-        self._lines: dict[tuple[str, str], list[Json]] = {}
+        self._curves: dict[tuple[str, str], _Curves] = {}
         self._titles: dict[str, str] = {}
         self._open: _OpenRun | None = None
 
@@ -118,29 +112,34 @@ class VisdomSink:
 
     def open_run(self, run: Run, series: Sequence[Series]) -> None:
         """Make the windows of the run's metrics, so that they come first on the page, then its config."""
-        env = environment_name(self._env or run.project)
-        self._open = _OpenRun(run, env)
-        for one in series:
-            if one.kind == "scalar":
-                self._make_window(env, self._metric(one))
-        entries = flatten(run.config, "/").items()
-        config = [("state", run.state.value), *((key, str(value)) for key, value in entries)]
-        self._target.put(env, config_pane(run, self._title("config"), config))
+        title = "" if is_of_one_run(self._env) else self._titles[run.run_id]
+        view = RunView(run, environment_of(run, self._env), title, self._naming)
+        self._open = _OpenRun(view)
+        scalars = [one for one in series if one.kind == "scalar"]
+        for one in scalars:
+            if not one.name.startswith(SYSTEM_PREFIX):
+                self._make_window(view.env, view.metric(one))
+        self._target.put(view.env, view.config_pane())
 
     def write_points(self, series: Series, points: Points) -> None:
         """Keep a curve for the window of its metric."""
-        opened = self._opened
-        name = f"{self._titles[opened.run.run_id]} · {series.label}"
-        self._lines[opened.env, self._metric(series)].append(line_trace(opened.run, name, points))
+        view = self._opened.view
+        curves = self._curves.setdefault((view.env, view.metric(series)), _Curves())
+        name = view.curve_name(series)
+        curves.traces.append(line_trace(series, name, points))
+        curves.names.append((name, series.run_id))
 
     def write_record(self, series: Series, record: Record, value: Any) -> None:
-        """Keep a value until its series is complete."""
+        """Keep a value until its series is complete. Raises ValueError, OSError when it cannot be shown."""
         opened = self._opened
-        if opened.series is not None and opened.series.series_id != series.series_id:
+        frame = opened.view.frame(series)
+        if opened.frame is not None and opened.frame.win != frame.win:
             self._put_records()
-        opened.series = series
-        opened.records.append(record)
-        opened.values.append(value)
+        part = part_of(frame, record, value)
+        if FORMS[series.kind].newest:
+            opened.parts.clear()
+        opened.frame = frame
+        opened.parts.append(part)
 
     def close_run(self) -> None:
         """Show the last series."""
@@ -149,10 +148,11 @@ class VisdomSink:
 
     def finish(self) -> tuple[str, ...]:
         """Show the curves, together with those of runs that were exported earlier."""
-        for (env, metric), traces in self._lines.items():
-            window = self._target.window(env, line_window(metric))
-            others = other_traces(window, set(self._titles))
-            self._target.put(env, line_pane(metric, [*others, *traces]))
+        for (env, metric), curves in self._curves.items():
+            before = traces_of(self._target.window(env, line_window(metric)))
+            for trace, (name, run_id) in zip(curves.traces, curves.names, strict=True):
+                trace["name"] = free_name(name, run_id, before)
+            self._target.put(env, line_pane(metric, renewed(before, curves.traces, set(self._titles))))
         return self._target.finish()
 
     def discard(self) -> None:
@@ -165,36 +165,22 @@ class VisdomSink:
         return self._open
 
     def _make_window(self, env: str, metric: str) -> None:
-        if (env, metric) in self._lines:
+        if (env, metric) in self._curves:
             return
-        self._lines[env, metric] = []
+        self._curves[env, metric] = _Curves()
         if self._target.window(env, line_window(metric)) is None:
             self._target.put(env, line_pane(metric, []))
 
     def _put_records(self) -> None:
         opened = self._opened
-        if opened.series is None:
-            return
-        kind, title = opened.series.kind, self._title(opened.series.label)
-        win = f"{kind}_{opened.run.run_id}_{opened.series.series_id}"
-        self._target.put(opened.env, record_pane(kind, win, title, opened.records, opened.values))
-        opened.series = None
-        opened.records.clear()
-        opened.values.clear()
-
-    def _metric(self, series: Series) -> str:
-        return self._naming.parse(series.name, series.context).metric
-
-    def _title(self, what: str) -> str:
-        return f"{what} · {self._titles[self._opened.run.run_id]}"
-
-
-def environment_name(text: str) -> str:
-    """Return a name that Visdom takes for an environment: it compares "a+b", and "/" makes a folder."""
-    return re.sub(r"[+/]+", "_", safe_name(text)) or "main"
+        if opened.frame is not None and opened.parts:
+            for pane in panes_of(opened.frame, opened.parts):
+                self._target.put(opened.view.env, pane)
+        opened.frame = None
+        opened.parts.clear()
 
 
 def _server(url: str) -> VisdomTarget:
-    from .visdom_client import VisdomServer  # noqa: PLC0415 - needs the extra, which files do not
+    from .visdom_client import VisdomServer  # noqa: PLC0415 - files need no network
 
     return VisdomServer(url)

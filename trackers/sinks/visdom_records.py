@@ -1,170 +1,170 @@
-"""The records of one series as a pane of Visdom. Pure: nothing is sent or written here."""
+"""The records of one series as windows of Visdom. Pure: nothing is sent or written here.
+
+Each record becomes a part as it comes, so that one that cannot be shown costs no other. The parts that a
+window has become the window; of some kinds only the newest is shown.
+"""
 
 from __future__ import annotations
 
-import base64
-import html
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from ...storage.kinds.audio import AudioData
 from ...storage.kinds.figure import FigureData
 from ...storage.kinds.graph import GraphData
 from ...storage.kinds.hparams import HParamsData
 from ...storage.kinds.image import ImageData
-from ...storage.kinds.table import TableData, cell_text
-from ...storage.kinds.text import TextData
-from ...storage.kinds.video import VideoData
-from ...storage.model import Record
-from .visdom_panes import Pane
-from .visdom_plots import embedding_pane, figure_pane, histogram_pane, mesh_pane, pr_curve_pane
+from ...storage.model import Record, Series
+from .visdom_html import (
+    MOST_BYTES,
+    audio_element,
+    cell,
+    graph_element,
+    table_element,
+    text_element,
+    video_element,
+)
+from .visdom_network import network_panes
+from .visdom_panes import MARK, Frame, Pane, mark_of
+from .visdom_pictures import picture, picture_panes
+from .visdom_plots import embedding_panes, figure_panes, histogram_panes, mesh_panes, pr_curve_panes
 
-_SMALLEST_IMAGE = 256
-"""Pixels across: Visdom opens a window as large as the image, which for a digit of 8 by 8 is no window."""
-_BELOW_IMAGE = 90
-"""Pixels for the caption and the slider."""
 _WIDE, _TALL = 420, 320
 """Pixels of a window with text: what Visdom gives by itself cuts a player and a table off."""
-_MOST_ROWS = 200
-_LONGEST_CELL = 500
 
 
-def record_pane(kind: str, win: str, title: str, records: Sequence[Record], values: Sequence[Any]) -> Pane:
-    """Return the window for the records of one series.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One record, ready to be shown."""
 
-    Args:
-        kind: any but "scalar".
-        win: the window's id.
-        title: shown above the window.
-        records: at least one, in the order of steps.
-        values: the decoded value of each record.
-    """
-    return _PANES[kind](win, title, [record.step for record in records], values)
+    step: int
+    content: Any
+    size: int = 0
+    """Bytes, of what is large."""
+    shape: tuple[int, int] = (0, 0)
+    """Width and height of a picture, in pixels."""
 
 
-def _image_pane(win: str, title: str, steps: Sequence[int], values: Sequence[ImageData | FigureData]) -> Pane:
-    images = [
-        {"src": _data_uri(value.media_type, value.data), "caption": _caption(step, value.caption)}
-        for step, value in zip(steps, values, strict=True)
-    ]
-    newest = values[-1]
-    scale = max(1.0, _SMALLEST_IMAGE / max(newest.width or 0, 1))
-    return Pane(
-        win,
-        "image_history",
-        title,
-        images,
-        width=round((newest.width or 0) * scale),
-        height=round((newest.height or 0) * scale) + _BELOW_IMAGE,
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How one kind is shown."""
+
+    part: Callable[[Frame, int, Any], Part]
+    """Raises ValueError, OSError or StoreDamaged when the value cannot be shown."""
+    panes: Callable[[Frame, Sequence[Part]], list[Pane]]
+    newest: bool = False
+    """Whether only the newest part is looked at."""
+    grows: bool = False
+    """Whether a part may be appended to the window, which is then its only one."""
+
+
+def frame_of(series: Series, title: str) -> Frame:
+    """Return the frame of a series' windows."""
+    return Frame(f"{series.kind}_{series.run_id}_{series.series_id}", title, mark_of(series))
+
+
+def part_of(frame: Frame, record: Record, value: Any) -> Part:
+    """Return a record as a part. Raises ValueError, OSError or StoreDamaged when it cannot be shown."""
+    return FORMS[frame.mark["kind"]].part(frame, record.step, value)
+
+
+def panes_of(frame: Frame, parts: Sequence[Part]) -> list[Pane]:
+    """Return the windows for the parts of one series, at least one, in the order of steps."""
+    return FORMS[frame.mark["kind"]].panes(frame, _that_fit(parts))
+
+
+def _that_fit(parts: Sequence[Part]) -> Sequence[Part]:
+    """Leave out every other part until the rest is small enough; the newest stays."""
+    while len(parts) > 1 and sum(part.size for part in parts) > MOST_BYTES:
+        parts = parts[::-2][::-1]
+    return parts
+
+
+def _whole(_: Frame, step: int, value: Any) -> Part:
+    return Part(step, value)
+
+
+def _drawn_over(draw: Callable[[Frame, Sequence[int], Sequence[Any]], list[Pane]]) -> Form:
+    """Return the form of a kind that is drawn from the values of all steps."""
+
+    def panes(frame: Frame, parts: Sequence[Part]) -> list[Pane]:
+        return draw(frame, [part.step for part in parts], [part.content for part in parts])
+
+    return Form(_whole, panes)
+
+
+def _drawn_newest(draw: Callable[[Frame, int, Any], list[Pane]]) -> Form:
+    """Return the form of a kind of which the newest is drawn."""
+
+    def part(frame: Frame, step: int, value: Any) -> Part:
+        return Part(step, draw(frame, step, value))
+
+    return Form(part, lambda _, parts: parts[-1].content, newest=True)
+
+
+def _html(element: Callable[[Any], str], *, newest: bool) -> Form:
+    def part(_: Frame, step: int, value: Any) -> Part:
+        text = f"<h4>step {step}</h4>{element(value)}"
+        return Part(step, text, len(text))
+
+    def panes(frame: Frame, parts: Sequence[Part]) -> list[Pane]:
+        shown = parts[-1:] if newest else parts
+        text = frame.comment(steps=[part.step for part in shown]) + "<br>".join(one.content for one in shown)
+        return [Pane(frame.win, "text", frame.title, text, _WIDE, _TALL)]
+
+    return Form(part, panes, newest=newest, grows=not newest)
+
+
+def _picture_part(frame: Frame, step: int, value: ImageData | FigureData) -> Part:
+    shown = picture(frame, step, value)
+    return Part(step, shown, len(shown["src"]), (value.width or 0, value.height or 0))
+
+
+def _picture_panes(frame: Frame, parts: Sequence[Part]) -> list[Pane]:
+    return picture_panes(frame, [part.content for part in parts], *parts[-1].shape)
+
+
+def _figure_part(frame: Frame, step: int, value: FigureData) -> Part:
+    return (
+        _picture_part(frame, step, value)
+        if value.is_picture
+        else Part(step, figure_panes(frame, step, value))
     )
 
 
-def _audio_element(value: AudioData) -> str:
-    source = _data_uri(value.media_type, value.data)
-    caption = html.escape(value.caption or "")
-    return f'<audio controls><source type="{value.media_type}" src="{source}"></audio><div>{caption}</div>'
-
-
-def _text_element(value: TextData) -> str:
-    # Escaped: what a run logged is shown, never run.
-    return f'<pre style="white-space: pre-wrap">{html.escape(value.text)}</pre>'
-
-
-def _graph_table(value: GraphData) -> str:
-    rows = [
-        (layer.path or value.name, layer.type, _shape(layer.output_shape), f"{layer.parameters:,}")
-        for layer in value.layers
-    ]
-    total = f"{value.parameters:,} parameters, {len(value.nodes):,} operations"
-    return f"{_html_table(('layer', 'type', 'output shape', 'parameters'), rows)}<p>{total}</p>"
-
-
-def _figure_pane(win: str, title: str, steps: Sequence[int], values: Sequence[FigureData]) -> Pane:
+def _figure_panes(frame: Frame, parts: Sequence[Part]) -> list[Pane]:
     """Return the newest figure if it is plotly's, else all pictures."""
-    if not values[-1].is_picture:
-        return figure_pane(win, title, values[-1])
-    pictures = [(step, value) for step, value in zip(steps, values, strict=True) if value.is_picture]
-    return _image_pane(win, title, [step for step, _ in pictures], [value for _, value in pictures])
+    if not isinstance(parts[-1].content, dict):
+        return parts[-1].content
+    return _picture_panes(frame, [part for part in parts if isinstance(part.content, dict)])
 
 
-def _each(element: Callable[[Any], str]) -> Callable[..., Pane]:
-    def pane(win: str, title: str, steps: Sequence[int], values: Sequence[Any]) -> Pane:
-        parts = [f"<h4>step {step}</h4>{element(value)}" for step, value in zip(steps, values, strict=True)]
-        return Pane(win, "text", title, "".join(parts), _WIDE, _TALL)
-
-    return pane
+def _graph_panes(frame: Frame, step: int, value: GraphData) -> list[Pane]:
+    text = f"{frame.comment(steps=[step])}<h4>step {step}</h4>{graph_element(value)}"
+    return [Pane(frame.win, "text", frame.title, text, _WIDE, _TALL), *network_panes(frame, value)]
 
 
-def _newest(element: Callable[[Any], str]) -> Callable[..., Pane]:
-    def pane(win: str, title: str, steps: Sequence[int], values: Sequence[Any]) -> Pane:
-        return Pane(win, "text", title, f"<h4>step {steps[-1]}</h4>{element(values[-1])}", _WIDE, _TALL)
-
-    return pane
-
-
-def _graph_pane(win: str, title: str, _steps: Sequence[int], values: Sequence[GraphData]) -> Pane:
-    return Pane(win, "text", title, _graph_table(values[-1]), _WIDE, _TALL)
+def _hparams_panes(frame: Frame, step: int, value: HParamsData) -> list[Pane]:
+    """Return hyperparameters and metrics, one property for each."""
+    known = {**value.values, **value.metrics}
+    content = [{"type": "text", "name": name, "value": cell(one)} for name, one in known.items()]
+    mark = {**frame.mark, "steps": [step], "metrics": list(value.metrics)}
+    shown = [{**one, MARK: mark} if not place else one for place, one in enumerate(content)]
+    return [Pane(frame.win, "properties", frame.title, shown)]
 
 
-def _hparams_pane(win: str, title: str, _steps: Sequence[int], values: Sequence[HParamsData]) -> Pane:
-    """Return the newest hyperparameters and metrics, one property for each."""
-    known = {**values[-1].values, **values[-1].metrics}
-    content = [{"type": "text", "name": name, "value": _cell(value)} for name, value in known.items()]
-    return Pane(win, "properties", title, content)
-
-
-def _video_element(value: VideoData) -> str:
-    source, caption = _data_uri(value.media_type, value.data), html.escape(value.caption or "")
-    if value.is_animation:
-        return f'<img src="{source}"><div>{caption}</div>'
-    shape = "max-width: 100%; height: 230px"
-    film = f'<source type="{value.media_type}" src="{source}">'
-    return f'<video controls loop style="{shape}">{film}</video><div>{caption}</div>'
-
-
-def _table_element(value: TableData) -> str:
-    rows = [[_cell(cell) for cell in row] for row in value.rows[:_MOST_ROWS]]
-    more = len(value.rows) - len(rows)
-    return _html_table(value.columns, rows) + (f"<p>{more:,} more rows</p>" if more else "")
-
-
-def _html_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    # Escaped: what a run logged is shown, never run.
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    return f'<table class="table"><tr>{head}</tr>{body}</table>'
-
-
-def _cell(cell: Any) -> str:
-    return cell_text(cell)[:_LONGEST_CELL]
-
-
-def _shape(shape: tuple[int | None, ...] | None) -> str:
-    return "" if shape is None else " x ".join("?" if size is None else str(size) for size in shape)
-
-
-def _caption(step: int, caption: str | None) -> str:
-    return f"step {step}" if caption is None else f"step {step}: {caption}"
-
-
-def _data_uri(media_type: str, data: bytes) -> str:
-    return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
-
-
-_PANES: Mapping[str, Callable[..., Pane]] = {
-    "histogram": histogram_pane,
-    "image": _image_pane,
-    "audio": _each(_audio_element),
-    "text": _each(_text_element),
-    "video": _newest(_video_element),
-    "figure": _figure_pane,
-    "table": _newest(_table_element),
-    "pr_curve": pr_curve_pane,
-    "embedding": embedding_pane,
-    "mesh": mesh_pane,
-    "hparams": _hparams_pane,
-    "graph": _graph_pane,
+FORMS: Mapping[str, Form] = {
+    "histogram": _drawn_over(histogram_panes),
+    "pr_curve": _drawn_over(pr_curve_panes),
+    "image": Form(_picture_part, _picture_panes, grows=True),
+    "figure": Form(_figure_part, _figure_panes),
+    "audio": _html(audio_element, newest=False),
+    "text": _html(text_element, newest=False),
+    "video": _html(video_element, newest=True),
+    "table": _html(table_element, newest=True),
+    "embedding": _drawn_newest(embedding_panes),
+    "mesh": _drawn_newest(mesh_panes),
+    "graph": _drawn_newest(_graph_panes),
+    "hparams": _drawn_newest(_hparams_panes),
 }
-"""Kind -> (id of the window, title, steps, values) -> the window."""
+"""Kind -> how it is shown."""
