@@ -1,0 +1,329 @@
+"""MLflow's stores, made by MLflow itself: what comes over is what MLflow says of them, value by value."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from mlflow.entities import Metric
+from mlflow.tracking import MlflowClient
+
+from stepscope.storage.artifacts import artifacts_of
+from stepscope.storage.errors import BadInput
+from stepscope.storage.model import Run, RunState
+from stepscope.storage.read import Reader
+from stepscope.trackers.imports import Imported, import_runs
+from stepscope.trackers.sources.mlflow import MlflowSource
+from stepscope.trackers.sources.mlflow_runs import typed
+from stepscope.trackers.sources.mlflow_yaml import read_yaml
+
+PARAMS: dict[str, Any] = {
+    "lr": 1e-05,
+    "layers": 3,
+    "flag": True,
+    "none": None,
+    "sizes": [1, 2],
+    "opt": "adam",
+}
+MINUTE = 60_000
+PICTURE = np.arange(8 * 9 * 3, dtype=np.uint8).reshape(8, 9, 3)
+
+
+def _fill(client: MlflowClient, folder: Path) -> str:
+    """Make runs of every sort; return the id of the first."""
+    place = None if folder.name.startswith("files") else str(folder / "mlruns" / "1")
+    experiment = client.create_experiment("digits/ä=1", artifact_location=place)
+    run = client.create_run(experiment, run_name="parent", tags={"team": "a", "bare": ""})
+    run_id, start = run.info.run_id, run.info.start_time
+    client.set_tag(run_id, "mlflow.note.content", "a **note**")
+    client.set_tag(run_id, "mlflow.source.git.commit", "abc123")
+    for name, value in PARAMS.items():
+        client.log_param(run_id, name, value)
+    metrics = [Metric("train/loss", 1 / (1 + step), start + step, step) for step in range(300)]
+    odd = [math.nan, math.inf, -math.inf, 0.1]
+    metrics += [Metric("odd", value, start + step, step - 2) for step, value in enumerate(odd)]
+    metrics += [Metric("system/cpu", 50.0 + place, start + place * MINUTE, place) for place in range(3)]
+    metrics.append(Metric("far", 1.0, start, 1 << 40))
+    client.log_batch(run_id, metrics=metrics)
+    client.log_image(run_id, PICTURE, key="pics/dog", step=7)
+    client.log_image(run_id, PICTURE, "plain.png")
+    client.log_text(run_id, "hello", "notes/first.txt")
+    client.log_table(run_id, {"x": [1, 2], "y": ["a", None]}, "table.json")
+    client.log_figure(run_id, go.Figure(go.Scatter(y=[1, 2])), "figure.html")
+    weights = folder / "weights.bin"
+    weights.write_bytes(b"\0" * 1000)
+    client.log_artifact(run_id, str(weights), "checkpoints/last")
+    client.set_terminated(run_id, "FINISHED")
+    child = client.create_run(experiment, run_name="child", tags={"mlflow.parentRunId": run_id})
+    client.set_terminated(child.info.run_id, "FAILED")
+    deleted = client.create_run(experiment, run_name="deleted")
+    client.set_terminated(deleted.info.run_id, "KILLED")
+    client.delete_run(deleted.info.run_id)
+    return run_id
+
+
+@pytest.fixture(scope="module", params=["files", "database"])
+def made(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, str]]:
+    """Yield a folder with a store, and the id of its first run."""
+    folder = tmp_path_factory.mktemp(request.param)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+        yield folder, _fill(_client(folder, request.param), folder)
+
+
+def _client(folder: Path, form: str) -> MlflowClient:
+    return MlflowClient(str(folder / "mlruns") if form == "files" else f"sqlite:///{folder}/mlflow.db")
+
+
+def _import(place: str | Path, store: str) -> Imported:
+    return import_runs(MlflowSource(place), store)
+
+
+def _named(reader: Reader, name: str) -> Run:
+    return next(run for run in reader.runs(archived=True) if run.name == name)
+
+
+def _points(reader: Reader, run: Run, name: str) -> tuple[list[int], list[float], list[float]]:
+    [series] = reader.series(run.run_id, name=name)
+    points = reader.points(series)
+    return points.step.tolist(), points.time.tolist(), points.last.tolist()
+
+
+def _values(reader: Reader, run: Run, name: str) -> list[tuple[int, Any]]:
+    [series] = reader.series(run.run_id, name=name)
+    return [(one.step, reader.load(series, one)) for one in reader.records(series)]
+
+
+def test_what_mlflow_knows_of_a_run(made: tuple[Path, str], store_url: str) -> None:
+    folder, _ = made
+    done = _import(folder, store_url)
+    assert (done.runs, done.new, done.problems) == (3, 3, {})
+    with Reader.open(store_url) as reader:
+        parent, child, deleted = (_named(reader, name) for name in ("parent", "child", "deleted"))
+        assert [run.project for run in (parent, child, deleted)] == ["digits/ä=1"] * 3
+        states = [RunState.FINISHED, RunState.FAILED, RunState.KILLED]
+        assert [run.state for run in (parent, child, deleted)] == states
+        assert parent.config == PARAMS
+        assert [type(parent.config[name]) for name in PARAMS] == [type(value) for value in PARAMS.values()]
+        assert (parent.tags, parent.notes, child.group) == (("bare", "team=a"), "a **note**", "parent")
+        assert deleted.archived_at is not None
+        assert parent.archived_at is None
+        assert reader.environment(parent.run_id)["git"] == {"commit": "abc123"}
+
+
+def test_every_number_is_that_of_mlflow(made: tuple[Path, str], store_url: str) -> None:
+    folder, run_id = made
+    client = _client(folder, "database" if (folder / "mlflow.db").exists() else "files")
+    _import(folder, store_url)
+    with Reader.open(store_url) as reader:
+        run = _named(reader, "parent")
+        for name in ("train/loss", "odd", "far"):
+            history = sorted(client.get_metric_history(run_id, name), key=lambda metric: metric.step)
+            steps, times, values = _points(reader, run, name)
+            assert steps == [metric.step for metric in history]
+            assert times == [metric.timestamp / 1000 for metric in history]
+            want = [
+                math.copysign(math.inf, one.value) if abs(one.value) > 1e308 else one.value for one in history
+            ]
+            np.testing.assert_array_equal(values, want)
+        assert _points(reader, run, "odd")[2][1:] == [math.inf, -math.inf, 0.1]
+        # Measurements of the machine have seconds for steps.
+        assert _points(reader, run, "system/cpu")[::2] == ([0, 60, 120], [50.0, 51.0, 52.0])
+
+
+def test_files_become_values_and_artifacts(made: tuple[Path, str], store_url: str) -> None:
+    _import(made[0], store_url)
+    with Reader.open(store_url) as reader:
+        run = _named(reader, "parent")
+        [(step, picture)] = _values(reader, run, "pics/dog")
+        assert step == 7
+        np.testing.assert_array_equal(picture.array(), PICTURE)
+        np.testing.assert_array_equal(_values(reader, run, "plain.png")[0][1].array(), PICTURE)
+        assert _values(reader, run, "notes/first.txt")[0][1].text == "hello"
+        table = _values(reader, run, "table.json")[0][1]
+        assert (table.columns, table.rows) == (("x", "y"), ((1, "a"), (2, None)))
+        assert _values(reader, run, "figure.html")[0][1].spec()["data"][0]["y"] == [1, 2]
+        [artifact] = artifacts_of(reader)
+        assert (artifact.name, artifact.type, artifact.size) == ("checkpoints", "files", 1000)
+        assert [file.path for file in artifact.files] == ["last/weights.bin"]
+        assert run.finished_at is not None
+        assert run.duration < 60
+
+
+def test_repeating_brings_nothing_twice_and_growing_is_followed(
+    made: tuple[Path, str], tmp_path: Path, store_url: str
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(made[0], folder)
+    _import(folder, store_url)
+    again = _import(folder, store_url)
+    assert (again.runs, again.new, again.grown, again.points, again.records) == (3, 0, 0, 0, 0)
+    client = _client(folder, "database" if (folder / "mlflow.db").exists() else "files")
+    client.log_metric(made[1], "train/loss", 5.0, step=300)
+    client.log_metric(made[1], "later", 6.0)
+    client.set_tag(made[1], "mlflow.note.content", "changed")
+    grown = _import(folder, store_url)
+    assert (grown.new, grown.grown, grown.points) == (0, 1, 2)
+    with Reader.open(store_url) as reader:
+        run = _named(reader, "parent")
+        assert _points(reader, run, "train/loss")[0] == list(range(301))
+        assert _points(reader, run, "later")[2] == [6.0]
+        assert run.notes == "changed"
+
+
+def test_models_are_artifacts(tmp_path: Path, store_url: str) -> None:
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    client = MlflowClient()
+    experiment = client.create_experiment("models", artifact_location=str(tmp_path / "mlruns" / "1"))
+    run = client.create_run(experiment)
+    model = client.create_logged_model(
+        experiment, "net", run.info.run_id, {"kind": "small"}, {"depth": "3"}, "torch"
+    )
+    place = Path(model.artifact_location)
+    place.mkdir(parents=True)
+    (place / "MLmodel").write_text("flavors: {}")
+    _import(tmp_path, store_url)
+    assert _import(tmp_path, store_url).records == 0
+    with Reader.open(store_url) as reader:
+        [artifact] = artifacts_of(reader)
+    assert (artifact.name, artifact.type, [file.path for file in artifact.files]) == (
+        "net",
+        "model",
+        ["MLmodel"],
+    )
+    assert artifact.metadata["params"] == {"depth": "3"}
+
+
+def test_a_large_run_comes_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stepscope.trackers.sources.mlflow_sql.PIECE_POINTS", 64)
+    monkeypatch.setattr("stepscope.trackers.sources.mlflow_files.PIECE_BYTES", 256)
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    for form in ("files", "database"):
+        (tmp_path / form).mkdir()
+        client = _client(tmp_path / form, form)
+        run = client.create_run(client.create_experiment(form))
+        client.log_batch(
+            run.info.run_id, metrics=[Metric(f"m{step % 3}", step, step, step) for step in range(900)]
+        )
+        source = MlflowSource(tmp_path / form)
+        [found] = source.runs()
+        pieces = [piece for part in found.parts for piece in source.read(found, part, 0)]
+        assert len(pieces) > 10
+        steps = sorted(
+            step for piece in pieces for _, points in piece.points for step in points.step.tolist()
+        )
+        assert steps == list(range(900))
+
+
+def test_damage_in_files_loses_only_what_is_damaged(
+    made: tuple[Path, str], tmp_path: Path, store_url: str
+) -> None:
+    if (made[0] / "mlflow.db").exists():
+        pytest.skip("of files")
+    folder = tmp_path / "copy"
+    shutil.copytree(made[0], folder)
+    [run] = folder.glob(f"mlruns/*/{made[1]}")
+    (run / "meta.yaml").write_text("")
+    metric = run / "metrics" / "train" / "loss"
+    lines = metric.read_text().splitlines()
+    metric.write_text(
+        "\n".join([*lines[:10], "nonsense", "1 2 99999999999999999999", *lines[10:], "17000000 0."])
+    )
+    (run / "artifacts" / "plain.png").write_bytes(b"\x89PNG cut")
+    done = _import(folder, store_url)
+    said = "\n".join(done.problems)
+    assert "meta.yaml, but it holds no line such as `name: value`" in said
+    assert "2 lines of" in said
+    assert "are no `time value step`, such as b'nonsense'" in said
+    assert "plain.png is kept as a file, since it cannot be shown" in said
+    with Reader.open(store_url) as reader:
+        found = _named(reader, "parent")
+        assert found.config == PARAMS
+        # The last line is not whole as yet.
+        assert _points(reader, found, "train/loss")[0] == list(range(300))
+
+
+def test_a_damaged_database(made: tuple[Path, str], tmp_path: Path, store_url: str) -> None:
+    if not (made[0] / "mlflow.db").exists():
+        pytest.skip("of databases")
+    data = (made[0] / "mlflow.db").read_bytes()
+    cut = tmp_path / "mlflow.db"
+    cut.write_bytes(data[: len(data) // 20])
+    with pytest.raises(BadInput, match=r"expected a database of MLflow at .*mlflow.db, but got: .*malformed"):
+        _import(cut, store_url)
+    with sqlite3.connect(":memory:") as made_elsewhere, sqlite3.connect(tmp_path / "other.db") as other:
+        made_elsewhere.execute("CREATE TABLE t (x)")
+        made_elsewhere.backup(other)
+    with pytest.raises(BadInput, match="it has no tables runs, metrics"):
+        MlflowSource(tmp_path / "other.db")
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("nowhere", "expected MLflow's mlruns/ or mlflow.db at nowhere, but there is no such folder"),
+        ("empty", "the folder holds neither"),
+        ("text.db", "the file is no SQLite database"),
+        ("http://127.0.0.1:5000", "a server. Name its --backend-store-uri"),
+        ("nonsense://x", "expected a database of MLflow at nonsense://x, but got"),
+        ("sqlite:///gone.db", "it cannot be read"),
+    ],
+)
+def test_a_place_that_is_no_store(
+    place: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.db").write_text("hello")
+    with pytest.raises(BadInput, match=said):
+        MlflowSource(place)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [0, -5, 10**17, 0.1, 1e-05, -2.5, True, False, None, "adam", [1, "a"], {"a": 1}, "", "001", "1_0", "nan"],
+)
+def test_a_parameter_gets_its_type_again(value: Any) -> None:
+    found = typed(str(value))
+    assert (found, type(found)) == (value, type(value))
+
+
+def test_descriptions_are_read_as_mlflow_wrote_them(tmp_path: Path) -> None:
+    yaml = pytest.importorskip("yaml")
+    names = [
+        "plain",
+        "it's: #1",
+        "ä ☃",
+        "two\nlines",
+        " blanks ",
+        "word " * 40,
+        "'",
+        '"',
+        "null",
+        "12",
+        "tab\t",
+        "\x07",
+    ]
+    for name in names:
+        given = {
+            "name": name,
+            "count": 1795298877220,
+            "none": None,
+            "tags": {"a": name, "b": "x"},
+            "list": [],
+        }
+        path = tmp_path / "meta.yaml"
+        path.write_text(yaml.safe_dump(given, allow_unicode=True), encoding="utf-8")
+        assert read_yaml(path) == {**given, "list": {}}, path.read_text()
+    assert json.dumps(names)
