@@ -19,7 +19,7 @@ _PLENTIFUL = (HISTORY, SUMMARY, OUTPUT, STATS, OUTPUT_RAW)
 _ABOUT_A_RECORD = (1, 16, 19, 200)
 """Its number, whether it is answered, its uuid, who sent it."""
 _BY_THE_USER = b"\xc2\x0c"
-"""The tag of the last of these: it is there when the user's process sent the record, at the front or the end."""
+"""The tag of the last of these, at the front or the end of a record that the user's process sent."""
 _QUIET_SECONDS = 120
 """A run that said no end, and whose log has not grown for so long, is gone: it would measure its machine."""
 _INTERRUPTED = 255

@@ -12,7 +12,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 MAGIC = b":W&B\xe1\xbe\x00"
 BLOCK_BYTES = 1 << 15
@@ -121,7 +121,7 @@ def _next_good(block: bytes, at: int) -> int | None:
 
 
 def _is_good(block: bytes, at: int) -> bool:
-    checksum, size, kind = _HEADER.unpack_from(block, at)
+    checksum, size, kind = cast("tuple[int, int, int]", _HEADER.unpack_from(block, at))
     begin = at + _HEADER.size
     data = block[begin : begin + size]
     return len(data) == size and zlib.crc32(data, _SEEDS[kind]) == checksum
