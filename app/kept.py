@@ -17,10 +17,23 @@ T = TypeVar("T")
 class Kept(Generic[T]):
     """The results that were asked for last. Thread-safe; two threads may make the same one at once."""
 
-    def __init__(self, most: int, release: Callable[[T], object] = lambda _: None) -> None:
-        """Keep at most so many, and call `release` with those that are let go."""
+    def __init__(
+        self,
+        most: int,
+        release: Callable[[T], object] = lambda _: None,
+        size: Callable[[T], int] = lambda _: 1,
+    ) -> None:
+        """Keep at most so many, and call `release` with those that are let go.
+
+        Args:
+            most: how many, or how much they may be together, in the unit of `size`.
+            release: called with what is let go.
+            size: how much one counts.
+        """
         self._most = most
         self._release = release
+        self._size = size
+        self._total = 0
         self._found: OrderedDict[Hashable, tuple[Hashable, T]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -53,6 +66,9 @@ class Kept(Generic[T]):
             return before[1], [made]
         self._found[key] = (state, made)
         gone = [] if before is None else [before[1]]
-        while len(self._found) > self._most:
-            gone.append(self._found.popitem(last=False)[1][1])
+        self._total += self._size(made) - sum(map(self._size, gone))
+        while self._total > self._most:
+            _, oldest = self._found.popitem(last=False)[1]
+            self._total -= self._size(oldest)
+            gone.append(oldest)
         return made, gone

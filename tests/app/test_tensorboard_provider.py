@@ -46,6 +46,11 @@ class Board:
         series = self.series(name)
         return [(record, self.reader.load(series, record)) for record in self.reader.records(series)]
 
+    def graph(self, query: str) -> Any:
+        answer = self.served.get(f"{PLUGIN}/graphs/graph?{query}")
+        protos: Any = graph_pb2
+        return text_format.Parse(answer.text, protos.GraphDef())
+
     def ask(self, route: str, tag: str, **query: str) -> Any:
         return self.served.json(f"{PLUGIN}/{route}", run=name_of(self.run), tag=tag, **query)
 
@@ -70,7 +75,7 @@ def test_runs_and_the_plugins_that_have_data(board: Board) -> None:
     listing = board.served.json(f"{DATA}/plugins_listing")
     active = {name for name, plugin in listing.items() if plugin["enabled"]}
     kinds = {"scalars", "histograms", "distributions", "images", "audio", "text", "graphs"}
-    assert active == kinds | {"hparams", "timeseries", "pr_curves", "mesh"}
+    assert active == kinds | {"hparams", "timeseries", "pr_curves", "mesh", "custom_scalars", "projector"}
 
 
 @pytest.mark.parametrize(
@@ -179,12 +184,24 @@ def test_meshes(board: Board) -> None:
 
 
 def test_the_graph(board: Board) -> None:
+    run = name_of(board.run)
     info = board.served.json(f"{PLUGIN}/graphs/info")
-    assert info == {name_of(board.run): {"run": name_of(board.run), "tags": {}, "run_graph": True}}
-    answer = board.served.get(f"{PLUGIN}/graphs/graph?run={name_of(board.run)}")
-    shown = text_format.Parse(answer.text, graph_pb2.GraphDef())
-    assert [node.op for node in shown.node] == [node.op for node in GRAPH.nodes]
-    assert "body/fc1/linear" in [node.name for node in shown.node]
+    tagged = {"tag": "model", "conceptual_graph": True, "op_graph": True, "profile": False}
+    assert info == {run: {"run": run, "tags": {"model": tagged}, "run_graph": True}}
+    for asked in (f"run={run}", f"run={run}&tag=model"):
+        shown = board.graph(asked)
+        assert [node.op for node in shown.node] == [node.op for node in GRAPH.nodes]
+        assert "body/fc1/linear" in [node.name for node in shown.node]
+
+
+def test_the_conceptual_graph_is_that_of_the_layers(board: Board) -> None:
+    shown = board.graph(f"run={name_of(board.run)}&tag=model&conceptual=true")
+    assert {node.name: list(node.input) for node in shown.node} == {
+        "net/x": [],
+        "net/body/fc1": ["net/x"],
+        "net/body/fc2": ["net/body/fc1"],
+    }
+    assert [node.attr["keras_class"].s for node in shown.node] == [b"Input", b"Linear", b"Linear"]
 
 
 def test_the_config_is_in_hparams_with_the_last_values_beside_it(board: Board) -> None:

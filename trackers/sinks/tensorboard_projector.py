@@ -27,16 +27,15 @@ class ProjectorFiles:
     def add(self, tag: str, step: int, value: EmbeddingData) -> None:
         """Write an embedding. Raises ExportRefused."""
         place = f"{_FOLDER}/{len(self._config.embeddings)}-{safe_name(tag)}-{step}"
-        info = self._config.embeddings.add(tensor_name=f"{tag}:{step:05}", tensor_path=f"{place}/tensors.tsv")
+        info = self._config.embeddings.add(
+            tensor_name=tensor_name(tag, step), tensor_path=f"{place}/tensors.tsv"
+        )
         info.tensor_shape.extend(value.vectors.shape)
         rows = ["\t".join(map(repr, row)) for row in value.vectors.tolist()]
         self._write(info.tensor_path, "\n".join([*rows, ""]).encode())
         if value.rows:
             info.metadata_path = f"{place}/metadata.tsv"
-            # Of one column, TensorBoard takes the first line for a label already.
-            head = [_line(value.header)] if len(value.header) > 1 else []
-            lines = [*head, *(_line(row) for row in value.rows), ""]
-            self._write(info.metadata_path, "\n".join(lines).encode())
+            self._write(info.metadata_path, "\n".join([*metadata_lines(value), ""]).encode())
         if value.sprite is not None and value.image_size is not None:
             info.sprite.image_path = f"{place}/sprite.png"
             info.sprite.single_image_dim.extend(value.image_size)
@@ -60,6 +59,18 @@ class ProjectorFiles:
         file = AtomicFile(self._folder / path)
         self._files.append(file)
         file.write(data)
+
+
+def tensor_name(tag: str, step: int) -> str:
+    """Return what the projector calls the embedding of a step."""
+    return f"{tag}:{step:05}"
+
+
+def metadata_lines(value: EmbeddingData) -> list[str]:
+    """Return the lines of the metadata, the names of the columns first where there are several."""
+    # Of one column, TensorBoard takes the first line for a label already.
+    head = [_line(value.header)] if len(value.header) > 1 else []
+    return [*head, *map(_line, value.rows)]
 
 
 def remove_projector(folder: Path) -> None:
