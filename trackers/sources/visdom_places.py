@@ -1,0 +1,102 @@
+"""Where Visdom keeps environments: a file, a folder of them such as ~/.visdom, or a running server."""
+
+from __future__ import annotations
+
+import mmap
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from ...storage.errors import BadInput
+from .visdom_http import VisdomHttp
+from .visdom_json import Buffer
+
+_IN_MEMORY = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One environment, before its windows are looked at."""
+
+    name: str
+    key: str
+    """The same whenever it is looked at."""
+    place: str
+    """Names it in sentences."""
+    changed_at: float
+    """Seconds since the epoch: of a file, its own time; of a server, now."""
+    stamp: object
+    """Equal to that of an earlier look when nothing changed; None when that cannot be told."""
+    copy: Callable[[], Buffer]
+    """Returns its JSON text as it is now. Raises OSError and BadInput."""
+    bare: bool = False
+    """The text is that of the windows alone."""
+
+
+def environments(place: str) -> Sequence[Environment]:
+    """Return the environments at a place: a path, or the URL of a server.
+
+    Raises:
+        BadInput: there is nothing of Visdom there.
+    """
+    if place.startswith(("http://", "https://")):
+        return _of_server(place)
+    path = Path(place).expanduser()
+    if path.is_dir():
+        files = sorted(one for one in path.glob("*.json") if one.is_file())
+        if not files:
+            raise BadInput(
+                f"expected environments of Visdom in {path}, but it holds no .json file. Name "
+                f"Visdom's folder, which is ~/.visdom if its server was told no other, a file in it, or the "
+                f"URL of a server."
+            )
+        return [_of_file(one) for one in files]
+    if not path.is_file():
+        raise BadInput(
+            f"expected an environment of Visdom, a folder of them or a server's URL such as "
+            f"http://localhost:8097, but there is no {path}."
+        )
+    return [_of_file(path)]
+
+
+def _of_file(path: Path) -> Environment:
+    facts = path.stat()
+    key = path.resolve().as_posix()
+    stamp = (facts.st_mtime_ns, facts.st_size)
+    return Environment(path.stem, key, str(path), facts.st_mtime, stamp, lambda: _copied(path))
+
+
+def _of_server(url: str) -> list[Environment]:
+    server = VisdomHttp(url)
+
+    def environment(name: str) -> Environment:
+        place = f"{server.url}/env/{name}"
+        return Environment(name, place, place, time.time(), None, lambda: _answered(server, name), bare=True)
+
+    return [environment(name) for name in server.environments()]
+
+
+def _copied(path: Path) -> Buffer:
+    # Visdom writes a file anew in its place: a mapping of it would end this process then, a copy does not.
+    with path.open("rb") as file, tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(file, copy, 1 << 20)
+        return _mapped(copy)
+
+
+def _answered(server: VisdomHttp, name: str) -> Buffer:
+    with tempfile.TemporaryFile() as copy:
+        server.windows(name, copy)
+        return _mapped(copy)
+
+
+def _mapped(file: IO[Any]) -> Buffer:
+    file.flush()
+    size = file.tell()
+    if size < _IN_MEMORY:
+        file.seek(0)
+        return file.read()
+    return mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
