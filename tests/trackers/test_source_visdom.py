@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,15 @@ import pytest
 from PIL import Image as Pillow
 
 import visdom_filled as shown
+from contracts.filled_store import fill
 from real_visdom import visdom_server
-from stepscope.storage.errors import BadInput
+from stepscope.storage.errors import BadInput, StoreError
 from stepscope.storage.model import Run, RunState, Series
 from stepscope.storage.read import Reader
+from stepscope.trackers.exports import export_visdom
 from stepscope.trackers.imports import Imported, import_runs
 from stepscope.trackers.sources.visdom import VisdomSource
+from support import wait_until
 from visdom_filled import fill_every_window, visdom_client
 
 
@@ -346,3 +350,98 @@ def test_a_place_without_environments_is_said(tmp_path: Path) -> None:
 def test_an_environment_that_the_server_does_not_have(panes: Any) -> None:
     with pytest.raises(BadInput, match=r"expected an environment 'none' at .*, but it has only"):
         VisdomSource(f"{panes[0]}/env/none").runs()
+
+
+def test_a_server_that_asks_for_a_login_and_holds_something_lost(tmp_path: Path, store_url: str) -> None:
+    (tmp_path / "envs").mkdir()
+    (tmp_path / "envs" / "main.json").write_text(WHOLE)
+    (tmp_path / "envs" / "lost.json").write_text("null")
+    home = {"HOME": str(tmp_path), "VISDOM_USE_ENV_CREDENTIALS": "1", "VISDOM_COOKIE": "secret"}
+    (tmp_path / ".visdom").mkdir()
+    known = {**home, "VISDOM_USERNAME": "ann", "VISDOM_PASSWORD": "p@ss"}
+    with visdom_server(tmp_path / "envs", options=("-enable_login",), environment=known) as url:
+        with pytest.raises(BadInput, match=r"asks for a login, asked for env_state\. Put the user"):
+            VisdomSource(url).runs()
+        source = VisdomSource(url.replace("//", "//ann:p%40ss@"))
+        done = import_runs(source, store_url)
+        assert (done.runs, done.points) == (1, 4)
+        assert any("lost cannot be read" in problem for problem in done.problems)
+        assert not any("p@ss" in one.key or "p%40ss" in one.key for one in source.runs())
+        with pytest.raises(BadInput, match="asks for a login"):
+            VisdomSource(url.replace("//", "//ann:wrong@")).runs()
+
+
+def test_what_a_server_gets_meanwhile_is_followed(panes: Any, store_url: str) -> None:
+    client = visdom_client(panes[0], "live")
+    client.line(np.array([1.0]), np.array([0]), win="w", opts={"title": "loss"})
+    stop = Event()
+    source = VisdomSource(f"{panes[0]}/env/live")
+    arguments = {"follow": True, "stop": stop}
+    following = Thread(target=import_runs, args=(source, store_url), kwargs=arguments)
+    following.start()
+    try:
+        wait_until(lambda: points_now(store_url) == [(0, 1.0)])
+        client.line(np.array([0.5]), np.array([1]), win="w", update="append")
+        wait_until(lambda: points_now(store_url) == [(0, 1.0), (1, 0.5)])
+    finally:
+        stop.set()
+        following.join(30)
+
+
+def points_now(store_url: str) -> list[tuple[int, float]]:
+    try:
+        return now(store_url).points("loss")
+    except (StoreError, IndexError, KeyError):
+        return []
+
+
+def test_an_export_comes_back_as_its_runs(tmp_path: Path, store_url: str) -> None:
+    run_ids = [fill(store_url, "alpha"), fill(store_url, "beta", seed=1)]
+    with Reader.open(store_url) as reader:
+        export_visdom(reader, run_ids, folder=tmp_path / "envs")
+        back = str(tmp_path / "back.db")
+        done = import_runs(VisdomSource(tmp_path / "envs"), back)
+        assert (done.runs, done.problems) == (2, {})
+        again = import_runs(VisdomSource(tmp_path / "envs"), back)
+        assert (again.grown, again.points, again.records) == (0, 0, 0)
+        with Reader.open(back) as other:
+            for run_id in run_ids:
+                compare(Found(reader, reader.run(run_id)), Found(other, other.run(run_id)))
+
+
+def compare(before: Found, after: Found) -> None:
+    """Compare a run with what came back of it; docs/guide/import-visdom.md says what cannot."""
+    facts = ("run_id", "project", "name", "state", "created_at", "finished_at", "tags", "notes", "config")
+    assert [getattr(after.run, name) for name in facts] == [getattr(before.run, name) for name in facts]
+    for label, series in before.series.items():
+        if series.kind == "scalar" and label != "odd":
+            assert after.points(label) == before.points(label)
+    assert dict(after.points("odd"))[3] == 1e300
+    assert after.value("film").data == before.value("film").data
+    for label in ("tone", "notes/first", "digit", "trial"):
+        assert after.values(label) == before.values(label)
+    corner, twin = before.value("corner"), after.value("corner")
+    for part in ("vertices", "faces", "colors"):
+        assert (getattr(twin, part) == getattr(corner, part)).all()
+    newest = before.values("weights/fc1")[7]
+    assert after.values("weights/fc1")[7].counts.sum() == pytest.approx(newest.counts.sum())
+    assert json.loads(after.value("bars").data)["data"] == json.loads(before.value("bars").data)["data"]
+    assert [layer.parameters for layer in after.value("model").layers] == [0, 0, 36, 10]
+    assert len(after.value("vectors").vectors) == 20
+    assert list(after.value("surest").columns) == ["name", "score"]
+
+
+def test_an_enormous_history_comes_in_pieces(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (700, 700, 3), np.uint8)
+    buffer = io.BytesIO()
+    Pillow.fromarray(noise).save(buffer, "PNG")
+    item = {"src": f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}", "caption": "x"}
+    text = json.dumps({"jsons": {"h": pane("h", "seen", "image_history", [item] * 8)}, "reload": {}})
+    assert len(text) > 15_000_000
+    (tmp_path / "main.json").write_text(text)
+    source = VisdomSource(tmp_path / "main.json")
+    [found] = source.runs()
+    pieces = list(source.read(found, found.parts[0], 0))
+    assert [len(piece.records) for piece in pieces] == [3, 3, 2]
+    rest = list(source.read(found, found.parts[0], pieces[1].position))
+    assert [record.step for piece in rest for record in piece.records] == [6, 7]

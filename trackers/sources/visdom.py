@@ -88,7 +88,9 @@ class VisdomSource:
             pane = pane_of(contents.buffer, slot.window)
         except ValueError:
             return
-        yield from pieces_of(slot, pane, position, environment)
+        known = contents.own.get(slot.owner)
+        time = environment.changed_at if known is None else known.time(environment.changed_at)
+        yield from pieces_of(slot, pane, position, replace(environment, changed_at=time))
 
     def _look(self, environment: Environment) -> _Look:
         known = self._looks.get(environment.key)

@@ -55,6 +55,11 @@ class OwnRun:
     config: dict[str, Any] = field(default_factory=dict[str, Any])
     """The entries of its window, as texts."""
 
+    def time(self, otherwise: float) -> float:
+        """Return when its values were logged at the latest, as far as the export wrote that down."""
+        ended = self.facts.get("finished_at") or otherwise
+        return float(ended) if isinstance(ended, int | float) else otherwise
+
 
 @dataclass(slots=True)
 class Contents:
