@@ -14,17 +14,17 @@ tell of values that were replaced later, which are counted too, and neighbouring
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from . import pyramid as levels
-from .chunks import Columns, shown
+from .chunks import CHUNK_POINTS, Columns, shown
 from .downsample import as_they_are, bucket, bucket_entries
 from .model import SYSTEM_PREFIX, Points, Series
-from .read_pyramid import Places, Source, coarse, decoded, entries_between, first_steps, parts_of
+from .read_pyramid import Places, Source, coarse, decoded, entries_between, first_steps, parts_of, steps_after
 from .schema import journals, streams, tails
 from .tails import decode
 
@@ -104,6 +104,29 @@ def _without_replaced(
             kept.append(source._replace(high=high))
             kept_loose.append(columns)
     return kept, kept_loose
+
+
+def steps_since(
+    connection: sa.Connection, series: Series, seen: Mapping[int, int]
+) -> tuple[tuple[int, int] | None, dict[int, int]]:
+    """Return the smallest and the largest step of the points that journals have beyond those that were seen.
+
+    Args:
+        connection: to the store.
+        series: of kind "scalar".
+        seen: journal_no -> how many of its points were seen.
+
+    Returns:
+        The two steps, None when there is nothing new, and what `seen` is from now on.
+    """
+    sources, _ = _sources(connection, series, (None, None), None)
+    loose = _loose_points(connection, series, sources)
+    passed = [seen.get(source.journal_no, 0) for source in sources]
+    now = {
+        source.journal_no: source.full_chunks * CHUNK_POINTS + sum(len(columns.step) for columns in parts)
+        for source, parts in zip(sources, loose, strict=True)
+    }
+    return steps_after(connection, series, sources, loose, passed), now
 
 
 def limits_of(begun: Iterable[tuple[int, int | None]]) -> dict[int, int | None]:

@@ -132,6 +132,35 @@ def first_steps(
     return found
 
 
+def steps_after(
+    connection: sa.Connection,
+    series: Series,
+    sources: Sequence[Source],
+    loose: Sequence[Sequence[Columns]],
+    passed: Sequence[int],
+) -> tuple[int, int] | None:
+    """Return the smallest and the largest step of what each source holds beyond its first `passed` points."""
+    found: list[tuple[int, int]] = []
+    for index, (source, skip) in enumerate(zip(sources, passed, strict=True)):
+        # Whole chunks are known by their entries; of one that was passed in part, the rest is decoded.
+        passed_chunks = min(-(-skip // CHUNK_POINTS), source.full_chunks)
+        whole = _ranges(1, [(passed_chunks, source.full_chunks)])
+        entries = _fetch(connection, series, [source], whole)
+        if len(entries):
+            found.append((int(entries["min_step"].min()), int(entries["max_step"].max())))
+        number, within = divmod(skip, CHUNK_POINTS)
+        steps = np.concatenate([np.empty(0, np.int64), *(columns.step for columns in loose[index])])
+        steps = steps[max(0, skip - source.full_chunks * CHUNK_POINTS) :]
+        if within and number < source.full_chunks:
+            [(_, data)] = _chunks(connection, series, source, [number])
+            steps = np.concatenate([steps, unpack(data).step[within:]])
+        if len(steps):
+            found.append((int(steps.min()), int(steps.max())))
+    if not found:
+        return None
+    return min(low for low, _ in found), max(high for _, high in found)
+
+
 def decoded(
     connection: sa.Connection, series: Series, source: Source, places: Places, loose: Sequence[Columns]
 ) -> Columns:

@@ -36,14 +36,14 @@ class AtomicFile:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._stream = self._part.open("wb")
         except OSError as error:
-            raise _cannot_write(path, error) from error
+            raise cannot_write(path, error) from error
 
     def write(self, data: bytes) -> None:
         """Append to the file. Raises ExportRefused, for example when the disk is full."""
         try:
             self._stream.write(data)
         except OSError as error:
-            raise _cannot_write(self.path, error) from error
+            raise cannot_write(self.path, error) from error
 
     def commit(self) -> None:
         """Close the file and move it to its place. Raises ExportRefused; then the old file is still there."""
@@ -54,7 +54,7 @@ class AtomicFile:
             self._part.replace(self.path)
         except OSError as error:
             self.discard()
-            raise _cannot_write(self.path, error) from error
+            raise cannot_write(self.path, error) from error
 
     def discard(self) -> None:
         """Close and remove what was written so far. Never raises."""
@@ -92,7 +92,8 @@ def safe_name(text: str) -> str:
     return name.encode()[:_MOST_BYTES].decode(errors="ignore").rstrip(" .")
 
 
-def _cannot_write(path: Path, error: OSError) -> ExportRefused:
+def cannot_write(path: Path, error: OSError) -> ExportRefused:
+    """Return the error of a file that cannot be written."""
     return ExportRefused(
         f"expected a folder to write {path} into, but got: {error.strerror or error}. "
         "Choose a folder that is on a disk with space and that this user may write to."

@@ -17,9 +17,13 @@ from ...storage.model import Points, Record, Run, Series
 from ...storage.read import Reader
 from .files import AtomicFile, folder_to_fill
 from .tensorboard_events import RunEvents, Write
+from .tensorboard_layout import layout_of_runs
 from .tensorboard_names import run_name
 from .tensorboard_projector import ProjectorFiles, remove_projector
 from .tensorboard_sidecar import RunFacts, facts_of
+
+STATE = ".stepscope-follow"
+"""The folder in a run's where an export that follows the run keeps how far it has come."""
 
 
 class TensorBoardSink:
@@ -52,10 +56,13 @@ class TensorBoardSink:
         """
         self._folder = folder_to_fill(folder)
         self._reader = reader
+        self._layout: Any = None
         self._open: _OpenRun | None = None
 
     def start(self, runs: Sequence[Run]) -> None:
-        """Nothing to prepare: each run is a folder of its own."""
+        """Plan the charts of the custom scalars, the same for all runs: TensorBoard joins them."""
+        if self._reader is not None:
+            self._layout = layout_of_runs(self._reader, [run.run_id for run in runs])
 
     def open_run(self, run: Run, series: Sequence[Series]) -> None:
         """Begin the run's event files."""
@@ -73,6 +80,7 @@ class TensorBoardSink:
     def close_run(self) -> None:
         """Write the hyperparameters and how the run ended, and move the files to their place."""
         run = self._run.run
+        self._run.events.write_layout(self._layout)
         self._run.commit()
         self._open = None
         self._remove_older_names(run)
@@ -112,6 +120,7 @@ class _OpenRun:
         try:
             self.events = RunEvents(facts, self._open_file)
             self.events.place(series)
+            self.events.add_events(facts.events)
         except BaseException:
             self.discard()
             raise
@@ -131,6 +140,8 @@ class _OpenRun:
         self.events.write_end(self.run)
         for projector in self._projectors.values():
             projector.commit()
+        # An export that followed the run cannot go on in other files than its own.
+        (self._folder / STATE / "state.json").unlink(missing_ok=True)
         for file in self._files:
             file.commit()
 
@@ -140,10 +151,10 @@ class _OpenRun:
         for file in self._files:
             file.discard()
 
-    def _open_file(self, sub_run: str) -> Write:
+    def _open_file(self, sub_run: str) -> tuple[Write, bool]:
         file = AtomicFile(self._folder / sub_run / file_name(self.run))
         self._files.append(file)
-        return file.write
+        return file.write, True
 
 
 def file_name(run: Run) -> str:

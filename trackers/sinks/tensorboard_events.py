@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from ...storage.events import Event
 from ...storage.kinds.hparams import HParamsData
 from ...storage.model import Points, Record, Run, Series
 from .tensorboard_hparams import session_end, session_start
+from .tensorboard_layout import LAYOUT_NAME, layout_from_text, layout_value
 from .tensorboard_names import Place, places
 from .tensorboard_protos import event_pb2, summary_pb2
 from .tensorboard_records import framed
@@ -28,6 +30,8 @@ from .tensorboard_values import (
 )
 
 Write: TypeAlias = Callable[[bytes], None]
+OpenFile: TypeAlias = Callable[[str], tuple[Write, bool]]
+"""Opens the file of a sub-run; returns what appends to it, and whether it is empty."""
 
 _VERSION = "brain.Event:2"
 
@@ -35,21 +39,45 @@ _VERSION = "brain.Event:2"
 class RunEvents:
     """Takes the series of a run one after the other, and writes each to the file where it belongs."""
 
-    def __init__(self, facts: RunFacts, open_file: Callable[[str], Write]) -> None:
-        """Begin the run's own file.
+    def __init__(
+        self,
+        facts: RunFacts,
+        open_file: OpenFile,
+        *,
+        can_restart: bool = False,
+        export: str = "",
+        known: Mapping[int, Place] | None = None,
+    ) -> None:
+        """Write nothing yet.
 
         Args:
             facts: what is known of the run.
-            open_file: makes the file of a sub-run ("" for the run itself) and returns what appends to it.
+            open_file: called with the name of a sub-run, "" for the run itself.
+            can_restart: whether `restart` may be called.
+            export: of an export that goes on; see tensorboard_sidecar.run_value.
+            known: places that series have in it.
         """
+        self.export = export or secrets.token_hex(8)
         self.hparams: dict[str, Any] = {}
         self._facts = facts
         self._open_file = open_file
-        self._export = secrets.token_hex(8)
-        self._places: dict[int, Place] = {}
+        self._can_restart = can_restart
+        self._has_own_layout = False
+        self._places = dict(known or {})
         self._files: dict[str, EventFile] = {}
-        for event in facts.events:
+
+    def add_events(self, events: Sequence[Event]) -> None:
+        """Write what the run said of itself."""
+        for event in events:
             self._file("").add([event_value(event)], event.step, event.time)
+
+    def restart(self, sub_run: str, step: int, time: float) -> None:
+        """Tell readers of a file to forget what they have from a step on: it is written again."""
+        self._file(sub_run).restart(step, time)
+
+    def open(self, sub_run: str) -> None:
+        """Open the file of a sub-run, if it is not open yet."""
+        self._file(sub_run)
 
     def place(self, series: Sequence[Series]) -> None:
         """Learn of series; those that have a place keep it."""
@@ -71,11 +99,24 @@ class RunEvents:
         self._file(place.sub_run).add_record(series, place.tag, record, value)
         if series.kind == "hparams":
             self._add_hparams(record, value)
+        elif series.kind == "text" and series.name == LAYOUT_NAME:
+            self.write_layout(layout_from_text(value.text))
+            self._has_own_layout = True
 
     def flush(self) -> None:
         """Write what waits for more values of its step."""
         for file in self._files.values():
             file.flush()
+
+    def write_layout(self, layout: Any | None) -> None:
+        """Write which charts TensorBoard shows among the custom scalars, unless the run brought its own."""
+        if layout is not None and layout.category and not self._has_own_layout:
+            self._file("").add([layout_value(layout)], 0, self._facts.run.created_at)
+
+    def write_facts(self, facts: RunFacts, sub_run: str = "") -> None:
+        """Write what is known of the run; what is written last counts."""
+        value = run_value(facts, self.export, sub_run)
+        self._file(sub_run).add([value], 0, facts.run.created_at)
 
     def write_start(self) -> None:
         """Write the hyperparameters: the config, and what was logged so far."""
@@ -98,31 +139,32 @@ class RunEvents:
 
     def _file(self, sub_run: str) -> EventFile:
         if sub_run not in self._files:
-            first = run_value(self._facts, self._export, sub_run)
-            self._files[sub_run] = EventFile(self._open_file(sub_run), self._facts, first)
+            write, is_new = self._open_file(sub_run)
+            self._files[sub_run] = EventFile(write, self._facts)
+            if is_new:
+                self._files[sub_run].begin()
+                if self._can_restart:
+                    # TensorBoard takes the first for the beginning, and forgets steps at later ones.
+                    self.restart(sub_run, 0, self._facts.run.created_at)
+                self.write_facts(self._facts, sub_run)
         return self._files[sub_run]
 
 
 class EventFile:
     """One event file: values in, framed records out."""
 
-    def __init__(self, write: Write, facts: RunFacts, first: Any) -> None:
-        """Write the beginning of the file.
-
-        Args:
-            write: appends to it.
-            facts: what is known of the run.
-            first: the Summary.Value that follows the version.
-        """
+    def __init__(self, write: Write, facts: RunFacts) -> None:
+        """Take what appends to the file, and what is known of the run."""
         self._write = write
         self._facts = facts
         self._told: set[int] = set()
         self._described: set[int] = set()
         self._waiting: _Waiting | None = None
-        created_at = facts.run.created_at
-        source = event_pb2.SourceMetadata(writer="stepscope")
-        self._event(event_pb2.Event(wall_time=created_at, file_version=_VERSION, source_metadata=source))
-        self.add([first], 0, created_at)
+
+    def begin(self) -> None:
+        """Write what every file begins with."""
+        time, source = self._facts.run.created_at, event_pb2.SourceMetadata(writer="stepscope")
+        self._event(event_pb2.Event(wall_time=time, file_version=_VERSION, source_metadata=source))
 
     def add(self, values: Sequence[Any], step: int, time: float) -> None:
         """Write an event with some values."""
@@ -157,14 +199,15 @@ class EventFile:
     def add_record(self, series: Series, tag: str, record: Record, value: Any) -> None:
         """Write a value of any kind but a scalar, with the original of what TensorBoard shows."""
         self._tell(series, tag, record.step, record.time)
-        if series.kind in JOINED:
+        if series.kind in JOINED and series.name != LAYOUT_NAME:
             self._add_strings(series, tag, record, value)
             return
         if series.kind == "graph":
             graph = graph_def(value).SerializeToString()
             self._event(event_pb2.Event(wall_time=record.time, step=record.step, graph_def=graph))
         shown = array_values(series.kind, tag, value) if series.kind in _ARRAYS else []
-        self._describe(series, shown, value)
+        if shown:
+            self._describe(series, shown, value)
         self.add([*shown, record_value(series, record, record.time)], record.step, record.time)
 
     def flush(self) -> None:

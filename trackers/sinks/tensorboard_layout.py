@@ -7,14 +7,22 @@ shown instead.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ...storage.model import Series
 from ...storage.name_rules import Naming
+from ...storage.read import Reader
 from ...storage.sections import LAST, sections
-from .tensorboard_names import Place
-from .tensorboard_protos import custom_scalar_metadata, json_format, layout_pb2
+from .tensorboard_names import Place, places
+from .tensorboard_protos import (
+    custom_scalar_metadata,
+    json_format,
+    layout_pb2,
+    summary_pb2,
+    tensor_pb2,
+    types_pb2,
+)
 
 LAYOUT_NAME: str = custom_scalar_metadata.CONFIG_SUMMARY_TAG
 """The tag under which TensorBoard reads a layout, and the name of the text that keeps an imported one."""
@@ -57,6 +65,29 @@ def layout_of(tags: Mapping[str, Collection[str]]) -> Any:
         if charts == MOST_CHARTS:
             break
     return layout
+
+
+def layout_of_runs(reader: Reader, run_ids: Sequence[str]) -> Any:
+    """Return the layout_pb2.Layout for some runs together. Raises StoreError, BadInput."""
+    of_run: dict[str, list[Series]] = {}
+    for one in reader.series(run_ids):
+        of_run.setdefault(one.run_id, []).append(one)
+    tags: dict[str, set[str]] = {}
+    naming = reader.naming()
+    for series in of_run.values():
+        for metric, shown in tags_by_metric(series, places(series), naming).items():
+            tags.setdefault(metric, set()).update(shown)
+    return layout_of(tags)
+
+
+def layout_value(layout: Any) -> Any:
+    """Return the Summary.Value by which event files bring a layout."""
+    content = tensor_pb2.TensorProto(
+        dtype=types_pb2.DT_STRING, tensor_shape={}, string_val=[layout.SerializeToString()]
+    )
+    described: Any = custom_scalar_metadata.create_summary_metadata()
+    described.data_class = summary_pb2.DATA_CLASS_TENSOR
+    return summary_pb2.Summary.Value(tag=LAYOUT_NAME, metadata=described, tensor=content)
 
 
 def layout_as_text(layout: Any) -> str:

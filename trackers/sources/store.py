@@ -42,6 +42,28 @@ class StoreSource:
             if len(piece):
                 yield piece
 
+    def points_between(self, series: Series, first: int, last: int) -> Iterator[Points]:
+        """Yield the points of a scalar series between two steps, both included, in pieces."""
+        inside = self._reader.points(series, first_step=first, last_step=last, max_points=1)
+        pieces = -(-inside.total // POINTS_A_PIECE)
+        if pieces > 1:
+            inside = self._reader.points(series, first_step=first, last_step=last, max_points=pieces)
+        starts = [first, *sorted(set(inside.first_step[1:].tolist()))]
+        for start, end in zip(starts, [*(step - 1 for step in starts[1:]), last], strict=True):
+            piece = self._reader.points(series, first_step=start, last_step=end)
+            if len(piece):
+                yield piece
+
+    def records_between(self, series: Series, first: int, last: int) -> Iterator[tuple[Record, Any]]:
+        """Yield the records of a series between two steps, both included, with their values."""
+        pieces = -(-series.count // RECORDS_A_PIECE)
+        coarse = self._reader.records(series, first_step=first, last_step=last, max_records=pieces)
+        starts = [first, *sorted({record.step for record in coarse[1:]} - {first})]
+        for start, end in zip(starts, [*(step - 1 for step in starts[1:]), last], strict=True):
+            for record in self._reader.records(series, first_step=start, last_step=end):
+                whole = self._with_payload(record)
+                yield whole, self._reader.load(series, whole)
+
     def records(self, series: Series, limit: int | None) -> Iterator[tuple[Record, Any]]:
         """Yield the records of a series with their values, in the order of steps; at most `limit`.
 
