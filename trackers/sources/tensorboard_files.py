@@ -45,29 +45,30 @@ class Files:
             self._root = str(root).rstrip("/")
         else:
             self._root = str(Path(self.place).expanduser().resolve())
+        self._only = ""
         if not self._exists():
             raise BadInput(
                 f"expected a folder with event files or one of them, but there is no {self.place}. "
                 f"Name what you would give to `tensorboard --logdir`."
             )
+        if self._is_file():
+            self._root, _, self._only = self._root.rpartition("/")
 
     @property
     def root(self) -> str:
-        """The place as an absolute path, or as a URL without what logs in."""
+        """The folder as an absolute path, or as a URL without what logs in."""
         return f"{self.place.partition('://')[0]}://{self._root}" if self._remote is not None else self._root
 
     @property
     def name(self) -> str:
-        """The last part of the place."""
+        """The last part of the folder."""
         return self._root.rpartition("/")[2] or self._root
 
     def walk(self) -> list[Found]:
-        """Return all files, ordered by folder and name."""
-        if self._remote is not None:
-            return sorted(self._walk_remote())
-        if os.path.isfile(self._root):
-            return [Found("", "", os.path.getsize(self._root))]
-        return sorted(self._walk_local())
+        """Return all files, ordered by folder and name; one alone if it is the place."""
+        if self._only:
+            return [Found("", self._only, self.size(self._only))]
+        return sorted(self._walk_local() if self._remote is None else self._walk_remote())
 
     def size(self, path: str) -> int:
         """Return how many bytes a file has by now; 0 when it is gone."""
@@ -91,7 +92,12 @@ class Files:
             return bytes(file.read(-1 if most is None else most))
 
     def _at(self, path: str) -> str:
-        return f"{self._root}/{path}" if path else self._root
+        return f"{self._root}/{path}"
+
+    def _is_file(self) -> bool:
+        if self._remote is not None:
+            return bool(self._remote.isfile(self._root))
+        return os.path.isfile(self._root)
 
     def _exists(self) -> bool:
         if self._remote is None:

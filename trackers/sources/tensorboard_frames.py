@@ -6,24 +6,15 @@ shifted. Records follow each other without a gap, so what is lost can be told on
 
 from __future__ import annotations
 
-import struct
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...storage.errors import MissingExtra
+from ..sinks.tensorboard_records import FOOTER_BYTES, HEADER_BYTES, framed, google_crc32c, length_of
 
-try:
-    import google_crc32c as _google_crc32c
-except ImportError as error:
-    raise MissingExtra("Reading event files", "tensorboard") from error
-
-_crc32c: Any = _google_crc32c  # it has no types
-
-HEAD, TAIL = 12, 4
+HEAD, TAIL = HEADER_BYTES, FOOTER_BYTES
 """Bytes before and after the data of a record."""
-_LENGTH, _SUM = struct.Struct("<Q"), struct.Struct("<I")
 _ROTATED, _ADDED = 15, 0xA282EAD8
 _MOST_HEADS = 10_000
 _SMALLEST = HEAD + TAIL + 1
@@ -52,7 +43,7 @@ class Frames:
 
     def split(self, data: bytes) -> Records:
         """Return the records that `data` begins with, up to what is damaged or not whole."""
-        heads, sum_of = self._heads, _crc32c.value
+        heads, sum_of = self._heads, google_crc32c.value
         starts: list[int] = []
         ends: list[int] = []
         sums: list[int] = []
@@ -77,32 +68,19 @@ class Frames:
         """Return the length that a record's head states, None if it is damaged."""
         if len(self._heads) > _MOST_HEADS:
             self._heads.clear()
-        length = length_in(head, 0)
+        length = length_of(head)
         if length is not None:
             self._heads[head] = length
         return length
 
 
-def masked_sum(data: bytes) -> int:
-    """Return the checksum of bytes as event files have it."""
-    found: int = _crc32c.value(data)
-    return ((found >> _ROTATED | found << 32 - _ROTATED) + _ADDED) & 0xFFFFFFFF
-
-
-def length_in(data: bytes, at: int) -> int | None:
-    """Return how many bytes of data the record at a place has; None if no sound head stands there."""
-    if at + HEAD > len(data) or masked_sum(data[at : at + 8]) != _SUM.unpack_from(data, at + 8)[0]:
-        return None
-    return _LENGTH.unpack_from(data, at)[0]
-
-
 def is_whole(data: bytes, at: int) -> bool:
     """Whether a sound record lies at a place."""
-    length = length_in(data, at)
+    length = length_of(data[at : at + HEAD])
     if length is None or at + HEAD + length + TAIL > len(data):
         return False
     end = at + HEAD + length
-    return masked_sum(data[at + HEAD : end]) == _SUM.unpack_from(data, end)[0]
+    return framed(data[at + HEAD : end]) == data[at : end + TAIL]
 
 
 def next_head(data: bytes, after: int) -> int | None:
