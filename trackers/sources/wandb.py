@@ -7,7 +7,7 @@ Nothing is initialised, and nothing goes over the network.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from ...storage.errors import BadInput, MissingPackage
 from .base import FoundRun, Part, Piece
 from .wandb_facts import LogFacts
-from .wandb_pieces import LogReader
+from .wandb_pieces import LogReader, Protos
 
 _LOGS = ("*.wandb", "*/*.wandb", "wandb/*/*.wandb")
 _QUIET_SECONDS = 10
@@ -36,7 +36,7 @@ class WandbSource:
             BadInput: there is no such place.
         """
         self._place = Path(place).expanduser()
-        self._parse = _parser()
+        self._protos = _protos()
         self._facts: dict[Path, LogFacts] = {}
         self._readers: dict[Path, LogReader] = {}
         if not self._place.exists():
@@ -68,7 +68,7 @@ class WandbSource:
         path = next(facts.path for facts in self._facts.values() if _part_name(facts.path) == part.name)
         reader = self._readers.get(path)
         if reader is None or reader.position != position:
-            reader = self._readers[path] = LogReader(path, found.run.created_at, self._parse)
+            reader = self._readers[path] = LogReader(path, found.run.created_at, self._protos)
             if position:
                 reader.pass_over(position)
         yield from reader.pieces(is_quiet=time.time() - path.stat().st_mtime > _QUIET_SECONDS)
@@ -86,7 +86,7 @@ class WandbSource:
         return sorted(found)
 
     def _looked_at(self, path: Path) -> LogFacts:
-        facts = self._facts.setdefault(path, LogFacts(path, self._parse))
+        facts = self._facts.setdefault(path, LogFacts(path, self._protos.record))
         try:
             facts.update()
         except OSError as error:
@@ -118,8 +118,9 @@ def _order(facts: LogFacts) -> tuple[float, str]:
     return facts.started_at, str(facts.path)
 
 
-def _parser() -> Callable[[bytes], Any]:
+def _protos() -> Protos:
     try:
-        return import_module("wandb.proto.wandb_internal_pb2").Record.FromString
+        found: Any = import_module("wandb.proto.wandb_internal_pb2")
     except ImportError as error:
         raise MissingPackage("Importing from W&B", "wandb") from error
+    return Protos(found.Record.FromString, found.HistoryItem.FromString)

@@ -11,15 +11,11 @@ from typing import Any, cast
 from ...storage.model import Run, RunState
 from ...storage.nested import flatten
 from .wandb_log import read_log
-
-HISTORY, SUMMARY, OUTPUT, STATS, OUTPUT_RAW = 2, 3, 4, 7, 13
-"""Numbers of the fields of a record, of which each has one that says what it is."""
+from .wandb_wire import HISTORY, OUTPUT, OUTPUT_RAW, STATS, SUMMARY, content_of
 
 _PLENTIFUL = (HISTORY, SUMMARY, OUTPUT, STATS, OUTPUT_RAW)
-_ABOUT_A_RECORD = (1, 16, 19, 200)
-"""Its number, whether it is answered, its uuid, who sent it."""
 _BY_THE_USER = b"\xc2\x0c"
-"""The tag of the last of these, at the front or the end of a record that the user's process sent."""
+"""The tag of the field that tells who sent a record, at its front or end: the user's process did."""
 _QUIET_SECONDS = 120
 """A run that said no end, and whose log has not grown for so long, is gone: it would measure its machine."""
 _INTERRUPTED = 255
@@ -116,7 +112,7 @@ class LogFacts:
         return float(self._exit.runtime) if self._exit is not None else 0.0
 
     def _take(self, data: bytes) -> None:
-        kind = kind_of(data)
+        kind = content_of(data).kind
         if kind == SUMMARY and (
             self._summarized or (_BY_THE_USER in data[:20] or _BY_THE_USER in data[-100:])
         ):
@@ -164,29 +160,6 @@ class LogFacts:
             own |= {"entity": self.run.entity, "sweep": self.run.sweep_id}
         known = {"packages": packages, "wandb": {key: value for key, value in own.items() if value}}
         return told | {key: value for key, value in known.items() if value}
-
-
-def kind_of(data: bytes) -> int:
-    """Return the number of the field that says what a record is: HISTORY, or another; 0 for none."""
-    at = 0
-    while at < len(data):
-        tag, at = _varint(data, at)
-        if tag >> 3 not in _ABOUT_A_RECORD:
-            return tag >> 3
-        size, at = _varint(data, at)
-        at += size if tag & 7 else 0
-    return 0
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while at < len(data):
-        byte = data[at]
-        value |= (byte & 0x7F) << shift
-        shift, at = shift + 7, at + 1
-        if byte < 0x80:
-            break
-    return value, at
 
 
 def path_of(item: Any) -> list[str]:

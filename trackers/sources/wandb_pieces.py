@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from glob import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,9 +21,10 @@ from ...storage.write_series import NewRecord
 from .base import PIECE_BYTES, PIECE_POINTS, FoundArtifact, Piece, columns, scalar
 from .printed import Printed
 from .wandb_artifacts import Artifacts
-from .wandb_facts import HISTORY, OUTPUT, OUTPUT_RAW, SUMMARY, kind_of, parsed, seconds
+from .wandb_facts import parsed, seconds
 from .wandb_history import Rows
 from .wandb_log import LogRecord, read_log
+from .wandb_wire import HISTORY, OUTPUT, OUTPUT_RAW, SUMMARY, Content, content_of
 
 _LEVELS = {"INFO": "info", "WARN": "warning", "ERROR": "error"}
 _ALERTS = SeriesDefinition(ALERTS, EVENT.name, {})
@@ -36,23 +37,31 @@ _Machine = dict[str, tuple[SeriesDefinition, list[tuple[float, float]]]]
 """Name -> series, and times and values that wait."""
 
 
+class Protos(NamedTuple):
+    """What makes objects of W&B's of their bytes. Each raises protobuf's DecodeError."""
+
+    record: Callable[[bytes], Any]
+    item: Callable[[bytes], Any]
+    """Of a row of the history."""
+
+
 class LogReader:
     """Reads one log from a position on, and then what is added to it."""
 
-    def __init__(self, path: Path, started_at: float, parse: Callable[[bytes], Any]) -> None:
+    def __init__(self, path: Path, started_at: float, protos: Protos) -> None:
         """Read nothing yet.
 
         Args:
             path: of the log.
             started_at: when the run began: steps of what is measured of the machine are seconds since then.
-            parse: makes W&B's Record of its bytes.
+            protos: make W&B's objects of bytes.
         """
         self.position = 0
         """Where the next record begins."""
         self._path = path
         self._started_at = started_at
-        self._parse = parse
-        self._rows = Rows(path.with_name("files"))
+        self._parse = protos.record
+        self._rows = Rows(path.with_name("files"), protos.item)
         self._printed = Printed()
         self._machine: _Machine = {}
         self._time = started_at
@@ -60,7 +69,6 @@ class LogReader:
         self._piece = Piece(0)
         self._bytes = 0
         self._takers: Mapping[str, Callable[[Any], None]] = {
-            "history": self._take_history,
             "stats": self._take_stats,
             "output": self._take_output,
             "output_raw": self._take_output,
@@ -91,13 +99,13 @@ class LogReader:
         for entry in read_log(self._path):
             if entry.start >= position:
                 break
-            kind = kind_of(entry.data)
-            if kind in (OUTPUT, OUTPUT_RAW):
+            content = content_of(entry.data)
+            if content.kind in (OUTPUT, OUTPUT_RAW):
                 self._printed.pass_over(_output(self._parse(entry.data)).line)
-            elif kind == HISTORY:
+            elif content.kind == HISTORY:
                 newest = entry.data
         if newest:
-            self._rows.pass_over(self._parse(newest).history)
+            self._rows.pass_over(newest, content_of(newest))
         self.position = position
 
     def _take(self, entry: LogRecord, *, is_quiet: bool) -> None:
@@ -105,9 +113,13 @@ class LogReader:
             if is_quiet or not entry.is_tail:
                 self._piece.problems.append(entry.problem)
             return
-        if kind_of(entry.data) == SUMMARY:
+        content = content_of(entry.data)
+        if content.kind == SUMMARY:
             return
         try:
+            if content.kind == HISTORY:
+                self._take_history(entry.data, content)
+                return
             record = self._parse(entry.data)
         except Exception as error:  # protobuf's DecodeError, although the checksum is right
             place = f"{self._path}: the record at byte {entry.start:,}"
@@ -116,8 +128,7 @@ class LogReader:
         take = self._takers.get(record.WhichOneof("record_type"))
         if take is not None:
             take(record)
-            # Numbers are counted by themselves.
-            self._bytes += 0 if record.HasField("history") else len(entry.data)
+            self._bytes += len(entry.data)
 
     def _finished(self) -> Piece:
         """Return what was taken since the last piece."""
@@ -131,9 +142,9 @@ class LogReader:
         self._piece, self._bytes = Piece(0), 0
         return piece
 
-    def _take_history(self, record: Any) -> None:
+    def _take_history(self, data: bytes, content: Content) -> None:
         before = len(self._rows.records)
-        self._rows.take(record.history, self._time)
+        self._rows.take(data, content, self._time)
         self._bytes += sum(len(one.encoded.data) for one in self._rows.records[before:])
 
     def _take_stats(self, record: Any) -> None:
@@ -143,7 +154,7 @@ class LogReader:
             if isinstance(value, int | float):
                 if item.key not in self._machine:
                     self._machine[item.key] = (scalar(SYSTEM_PREFIX + item.key), [])
-                self._machine[item.key][1].append((time, value))
+                self._machine[item.key][1].append((time, float(value)))
 
     def _drain_machine(self) -> Iterator[tuple[SeriesDefinition, Columns]]:
         for definition, waiting in self._machine.values():
