@@ -81,7 +81,8 @@ class VisdomSource:
         if part.name == _OTHERS:
             yield Piece(position, problems=list(self._homeless))
             return
-        slot = next((one for one in contents.slots if one.part == part.name), None)
+        wanted = (found.run.run_id, part.name)
+        slot = next((one for one in contents.slots if (one.owner, one.part) == wanted), None)
         if slot is None:  # closed since then
             return
         try:
