@@ -44,6 +44,8 @@ def value_of(path: Path, caption: str | None = None) -> Loggable | None:
         return None
     try:
         return _MAKERS[path.suffix.lower()](path, caption)
+    except BadInput:
+        raise
     except (ValueError, EOFError, wave.Error) as error:
         raise BadInput(f"expected {path} to hold what its ending says, but got: {error}") from error
 
