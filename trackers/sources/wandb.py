@@ -9,14 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from ...storage.errors import BadInput, MissingPackage
+from ...storage.errors import BadInput
 from .base import FoundRun, Part, Piece
 from .wandb_facts import LogFacts
-from .wandb_pieces import LogReader, Protos
+from .wandb_pieces import LogReader
+from .wandb_protos import load_protos
 
 _LOGS = ("*.wandb", "*/*.wandb", "wandb/*/*.wandb")
 _QUIET_SECONDS = 10
@@ -36,7 +36,7 @@ class WandbSource:
             BadInput: there is no such place.
         """
         self._place = Path(place).expanduser()
-        self._protos = _protos()
+        self._protos = load_protos()
         self._facts: dict[Path, LogFacts] = {}
         self._readers: dict[Path, LogReader] = {}
         if not self._place.exists():
@@ -116,11 +116,3 @@ def _part_name(path: Path) -> str:
 
 def _order(facts: LogFacts) -> tuple[float, str]:
     return facts.started_at, str(facts.path)
-
-
-def _protos() -> Protos:
-    try:
-        found: Any = import_module("wandb.proto.wandb_internal_pb2")
-    except ImportError as error:
-        raise MissingPackage("Importing from W&B", "wandb") from error
-    return Protos(found.Record.FromString, found.HistoryItem.FromString)

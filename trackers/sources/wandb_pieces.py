@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from glob import escape
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from .wandb_artifacts import Artifacts
 from .wandb_facts import parsed, seconds
 from .wandb_history import Rows
 from .wandb_log import LogRecord, read_log
+from .wandb_protos import Protos
 from .wandb_wire import HISTORY, OUTPUT, OUTPUT_RAW, SUMMARY, Content, content_of
 
 _LEVELS = {"INFO": "info", "WARN": "warning", "ERROR": "error"}
@@ -35,14 +36,6 @@ _OTHER_FILE = 0
 
 _Machine = dict[str, tuple[SeriesDefinition, list[tuple[float, float]]]]
 """Name -> series, and times and values that wait."""
-
-
-class Protos(NamedTuple):
-    """What makes objects of W&B's of their bytes. Each raises protobuf's DecodeError."""
-
-    record: Callable[[bytes], Any]
-    item: Callable[[bytes], Any]
-    """Of a row of the history."""
 
 
 class LogReader:
