@@ -17,6 +17,7 @@ from .commands import (
     compact,
     compare,
     export,
+    import_runs,
     runs,
     show,
     sync,
@@ -28,7 +29,7 @@ from .commands import (
 GROUPS = {
     "look": (ui, runs, show, compare, artifacts),
     "change runs": (change,),
-    "hand on": (export, sync, backup),
+    "hand on": (import_runs, export, sync, backup),
     "care for the store": (verify, compact, upgrade),
 }
 """Title -> the modules whose subcommands `stepscope --help` lists under it."""

@@ -31,6 +31,8 @@ class Imported:
     """How many of them were not in the store before."""
     grown: int = 0
     """How many were there, and got more."""
+    refused: int = 0
+    """How many were left out as a whole."""
     points: int = 0
     records: int = 0
     problems: dict[str, int] = field(default_factory=dict[str, int])
@@ -82,7 +84,8 @@ def import_runs(
     stop = stop or Event()
     with Writer.open(store) as writer:
         under_way = _Import(source, writer, project, stop, progress)
-        under_way.look()
+        # Whoever follows may have begun before there is anything.
+        (under_way.look_again if follow else under_way.look)()
         under_way.seal()
         while follow and not stop.wait(LOOK_SECONDS):
             under_way.look_again()
@@ -110,8 +113,11 @@ class _Import:
     def look(self) -> None:
         """Import what is there by now."""
         found = self._source.runs()
+        for problem in getattr(self._source, "problems", ()):
+            self.tally.add_problem(problem, once=True)
         self.tally.runs = len(found)
         opened = list(self._opened(found))
+        self.tally.refused = len(found) - len(opened)
         self._expect(opened)
         for one, run in opened:
             if self._stop.is_set():
@@ -125,12 +131,17 @@ class _Import:
         except (BadInput, OSError) as error:
             # A folder or a server that is away for a moment may be back at the next look.
             self.tally.add_problem(str(error), once=True)
+        self._tell()
 
     def seal(self) -> None:
         """Merge what was stored into as few chunks as can be."""
         for run_id, journal_no in sorted(self._unsealed):
             self._writer.seal(run_id, journal_no)
         self._unsealed.clear()
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            self._progress(self.tally)
 
     def _opened(self, found: Sequence[FoundRun]) -> Iterator[tuple[FoundRun, ImportingRun]]:
         """Yield the runs that can be imported, each once, with their places in the store."""
@@ -179,8 +190,7 @@ class _Import:
             self._note(part, place.position, piece)
             for refused in place.write(piece):
                 self.tally.add_problem(refused)
-            if self._progress is not None:
-                self._progress(self.tally)
+            self._tell()
             if self._stop.is_set():
                 break
         stored = place.close()

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from ...storage.read import Reader
 from ...trackers import exports
-from ...trackers.transfer import Exported
+from ...trackers.transfer import Exported, Progress
+from ..views.words import count, one_of
+from .choice import add_names_or_choice, check_choice, named_or_chosen
 from .options import add_store_option
+from .progress import ProgressBar
 
 if TYPE_CHECKING:
     from .options import Commands
+
+Folder: TypeAlias = Callable[[Reader, Sequence[str], str, Progress], Exported]
+"""Writes runs into a folder."""
+Export: TypeAlias = Callable[[Reader, Sequence[str], argparse.Namespace, Progress], Exported]
 
 
 def add_to(commands: Commands) -> None:
@@ -22,16 +29,16 @@ def add_to(commands: Commands) -> None:
     targets = parser.add_subparsers(title="targets", metavar="TARGET", required=True)
     _add_tensorboard(targets)
     _add_visdom(targets)
-    _add_dataset(targets, "csv", "CSV", export_csv)
-    _add_dataset(targets, "parquet", "Parquet", export_parquet)
+    _add_dataset(targets, "csv", "CSV", exports.export_csv)
+    _add_dataset(targets, "parquet", "Parquet", exports.export_parquet)
 
 
 def _add_tensorboard(targets: Commands) -> None:
     text = "write event files that TensorBoard reads"
     parser = targets.add_parser("tensorboard", help=text, description=f"{text[0].upper()}{text[1:]}.")
     _add_common(parser)
-    parser.add_argument("--to", required=True, metavar="DIR", help="folder to write into")
-    parser.set_defaults(run=export_tensorboard)
+    _add_folder(parser)
+    parser.set_defaults(run=run, export=_to_folder(exports.export_tensorboard))
 
 
 def _add_visdom(targets: Commands) -> None:
@@ -46,69 +53,56 @@ def _add_visdom(targets: Commands) -> None:
         metavar="NAME",
         help="environment, instead of the project's; {project}, {run} and {id} stand for those of each run",
     )
-    parser.set_defaults(run=export_visdom)
+    parser.set_defaults(run=run, export=_to_visdom)
 
 
-def _add_dataset(targets: Commands, word: str, name: str, run: Callable[[argparse.Namespace], None]) -> None:
+def _add_dataset(targets: Commands, word: str, name: str, export: Folder) -> None:
     text = f"write {name} files, in folders by project and run"
     parser = targets.add_parser(word, help=text, description=f"{text[0].upper()}{text[1:]}.")
     _add_common(parser)
-    parser.add_argument("--to", required=True, metavar="DIR", help="folder to write into")
-    parser.set_defaults(run=run)
+    _add_folder(parser)
+    parser.set_defaults(run=run, export=_to_folder(export))
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "runs",
-        nargs="+",
-        metavar="RUN",
-        help="id of a run, the beginning of one, or a name that only one has",
-    )
+    add_names_or_choice(parser)
     add_store_option(parser)
 
 
-def export_tensorboard(options: argparse.Namespace) -> None:
-    """Write event files, one folder for each run."""
+def _add_folder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--to", required=True, metavar="DIR", help="folder to write into")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write the runs that were chosen."""
+    check_choice(options)
+    export: Export = options.export
     with Reader.open(options.store) as reader:
-        _report(exports.export_tensorboard(reader, options.runs, options.to, _show_progress))
+        chosen = [run.run_id for run in named_or_chosen(reader, options)]
+        with ProgressBar() as bar:
+            done = export(reader, chosen, options, lambda done, total: _show(bar, done, total))
+    _report(done)
 
 
-def export_visdom(options: argparse.Namespace) -> None:
-    """Fill a server, or write environment files."""
-    with Reader.open(options.store) as reader:
-        _report(
-            exports.export_visdom(
-                reader,
-                options.runs,
-                server=options.server,
-                folder=options.to,
-                env=options.env,
-                progress=_show_progress,
-            )
-        )
+def _to_folder(write: Folder) -> Export:
+    return lambda reader, runs, options, progress: write(reader, runs, options.to, progress)
 
 
-def export_csv(options: argparse.Namespace) -> None:
-    """Write CSV files, in folders by project and run."""
-    with Reader.open(options.store) as reader:
-        _report(exports.export_csv(reader, options.runs, options.to, _show_progress))
+def _to_visdom(
+    reader: Reader, runs: Sequence[str], options: argparse.Namespace, progress: Progress
+) -> Exported:
+    return exports.export_visdom(
+        reader, runs, server=options.server, folder=options.to, env=options.env, progress=progress
+    )
 
 
-def export_parquet(options: argparse.Namespace) -> None:
-    """Write Parquet files, in folders by project and run."""
-    with Reader.open(options.store) as reader:
-        _report(exports.export_parquet(reader, options.runs, options.to, _show_progress))
-
-
-def _show_progress(done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{done} of {total} values", end="" if done < total else "\n", file=sys.stderr, flush=True)
+def _show(bar: ProgressBar, done: int, total: int) -> None:
+    bar.show(f"{count(done)} of {count(total)} values", done, total)
 
 
 def _report(done: Exported) -> None:
     for kind, reason in done.declined.items():
         print(f"Left out: {kind} ({reason})", file=sys.stderr)
-    values = done.points + done.records
-    print(f"Exported {done.runs} run{'s' if done.runs > 1 else ''} with {values} values to:")
+    print(f"Exported {one_of(done.runs, 'run')} with {one_of(done.points + done.records, 'value')} to:")
     for place in done.places:
         print(f"  {place}")

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from ...storage.model import LastValues, Run
 from ...storage.name_rules import Naming
-from ...storage.query import Store
 from ...storage.read import Reader
 from ..analysis.metric_groups import last_values
 from ..views.words import NOTHING, duration, number, one_of
 from . import output
+from .choice import add_choice_options, chosen_runs, no_such_project
 from .options import add_command
 
 if TYPE_CHECKING:
@@ -25,40 +25,23 @@ _METRIC_COLUMNS = 3
 def add_to(commands: Commands) -> None:
     """Describe the subcommand to argparse."""
     parser = add_command(commands, "runs", "list the runs, the newest first", run)
-    parser.add_argument("--project", metavar="NAME", help="only the runs of this project")
-    text = """only runs for which this is true, such as 'lr < 0.01 and val/loss.min < 0.3'"""
-    parser.add_argument("--filter", metavar="EXPRESSION", help=text)
+    add_choice_options(parser)
     parser.add_argument("--all", action="store_true", help="archived runs, too")
 
 
 def run(options: argparse.Namespace) -> None:
     """Print the runs of a store."""
     with Reader.open(options.store) as reader:
-        found = _chosen(reader, options)
+        found = chosen_runs(reader, options)
         values = reader.last_values([run.run_id for run in found])
         naming = reader.naming()
-        hint = "" if found else _hint(reader, options.project)
+        hint = "" if found else no_such_project(reader, options.project)
     if options.json:
         output.print_json({"store": reader.location.display, "runs": _described(found, values)})
     elif found:
         output.print_table(_columns(found, values, naming, archived=options.all))
     else:
         print(f"{one_of(0, 'run')} in {reader.location.display}{hint}")
-
-
-def _hint(reader: Reader, project: str | None) -> str:
-    """Say of a project without runs, archived ones among them, what may have been meant."""
-    if project is None or reader.runs(project=project, archived=True):
-        return ""
-    return f": there is no project {project!r}.{reader.near_projects(project)}"
-
-
-def _chosen(reader: Reader, options: argparse.Namespace) -> list[Run]:
-    project, archived = options.project, options.all
-    if options.filter is None:
-        return reader.runs(project=project, archived=archived)
-    fitting = Store(reader).runs(project=project, filter=options.filter, archived=archived)
-    return reader.runs(run_ids=[run.id for run in fitting])
 
 
 def described(run: Run) -> dict[str, Any]:

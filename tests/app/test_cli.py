@@ -23,7 +23,7 @@ def test_the_installed_command_tells_its_version() -> None:
 
 
 VERBS = (
-    "ui", "runs", "show", "rename", "archive", "restore", "rm", "export", "sync", "backup",
+    "ui", "runs", "show", "rename", "archive", "restore", "rm", "import", "export", "sync", "backup",
     "verify", "compact", "upgrade",
 )  # fmt: skip
 
@@ -47,7 +47,7 @@ def test_every_command_explains_itself(verb: str, capsys: pytest.CaptureFixture[
     assert ended.value.code == 0
     printed = capsys.readouterr().out
     assert printed.startswith(f"usage: stepscope {verb}")
-    assert verb in ("ui", "export") or "--json" in printed
+    assert verb in ("ui", "import", "export") or "--json" in printed
 
 
 def test_a_pipe_that_closes_early_is_no_fault(store_url: str) -> None:
@@ -116,7 +116,10 @@ def test_help_names_the_commands_and_loads_no_dashboard() -> None:
         (["ui", "--port", "80000"], "expected a port from 0 to 65535, but got '80000'"),
         (["ui", "--port", "-1"], "expected a port from 0 to 65535, but got '-1'"),
         (["export", "tensorboard", "--to", "logs"], "required: RUN"),
+        (["export", "csv", "run", "--all", "--to", "x"], "expected either RUN or one of --all"),
         (["export", "tensorboard", "run"], "required: --to"),
+        (["import"], "required: WHAT"),
+        (["import", "mlflow"], "required: PLACE"),
         (["export", "visdom", "run"], "one of the arguments --server --to is required"),
         (["export", "visdom", "run", "--to", "x", "--server", "y"], "not allowed with argument"),
     ],

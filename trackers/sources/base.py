@@ -100,6 +100,8 @@ class Source(Protocol):
 
     name: ClassVar[str]
     """As people call the format: "TensorBoard"."""
+    problems: list[str]
+    """What `runs` could not read when it looked last, in sentences that name the place."""
 
     def runs(self) -> Sequence[FoundRun]:
         """Look which runs there are by now."""
