@@ -12,6 +12,7 @@ from ...trackers import exports
 from ...trackers.transfer import Exported, Progress
 from ..views.words import count, one_of
 from .choice import add_names_or_choice, check_choice, named_or_chosen
+from .interrupt import stopped_by_ctrl_c
 from .options import add_store_option
 from .progress import ProgressBar
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 Folder: TypeAlias = Callable[[Reader, Sequence[str], str, Progress], Exported]
 """Writes runs into a folder."""
 Export: TypeAlias = Callable[[Reader, Sequence[str], argparse.Namespace, Progress], Exported]
+
+_FLOAT32 = "TensorBoard keeps numbers as float32: about 7 digits of them."
 
 
 def add_to(commands: Commands) -> None:
@@ -38,7 +41,9 @@ def _add_tensorboard(targets: Commands) -> None:
     parser = targets.add_parser("tensorboard", help=text, description=f"{text[0].upper()}{text[1:]}.")
     _add_common(parser)
     _add_folder(parser)
-    parser.set_defaults(run=run, export=_to_folder(exports.export_tensorboard))
+    text = "go on writing what is new until all runs have ended, or Ctrl-C"
+    parser.add_argument("--follow", action="store_true", help=text)
+    parser.set_defaults(run=run, export=_to_tensorboard, note=_FLOAT32)
 
 
 def _add_visdom(targets: Commands) -> None:
@@ -67,6 +72,7 @@ def _add_dataset(targets: Commands, word: str, name: str, export: Folder) -> Non
 def _add_common(parser: argparse.ArgumentParser) -> None:
     add_names_or_choice(parser)
     add_store_option(parser)
+    parser.set_defaults(note="")
 
 
 def _add_folder(parser: argparse.ArgumentParser) -> None:
@@ -82,10 +88,21 @@ def run(options: argparse.Namespace) -> None:
         with ProgressBar() as bar:
             done = export(reader, chosen, options, lambda done, total: _show(bar, done, total))
     _report(done)
+    if options.note:
+        print(options.note)
 
 
 def _to_folder(write: Folder) -> Export:
     return lambda reader, runs, options, progress: write(reader, runs, options.to, progress)
+
+
+def _to_tensorboard(
+    reader: Reader, runs: Sequence[str], options: argparse.Namespace, progress: Progress
+) -> Exported:
+    if not options.follow:
+        return exports.export_tensorboard(reader, runs, options.to, progress)
+    with stopped_by_ctrl_c() as stop:
+        return exports.follow_tensorboard(reader, runs, options.to, stop, lambda done: progress(done, 0))
 
 
 def _to_visdom(
@@ -97,7 +114,8 @@ def _to_visdom(
 
 
 def _show(bar: ProgressBar, done: int, total: int) -> None:
-    bar.show(f"{count(done)} of {count(total)} values", done, total)
+    of_all = f" of {count(total)}" if total else ""
+    bar.show(f"{count(done)}{of_all} values", done, total)
 
 
 def _report(done: Exported) -> None:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import signal
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import asdict
-from threading import Event
 from typing import TYPE_CHECKING
 
 from ...trackers.imports import Imported, import_runs
 from ...trackers.sources.registry import SOURCES, open_source
 from ..views.words import count, one_of
 from . import output
+from .interrupt import stopped_by_ctrl_c
 from .options import add_store_option
 from .progress import ProgressBar
 
@@ -41,7 +38,7 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Import what is there, or follow it."""
-    with ProgressBar() as bar, _stopped_by_ctrl_c() as stop:
+    with ProgressBar() as bar, stopped_by_ctrl_c() as stop:
         watcher = _Watcher(bar, follow=options.follow)
         source = open_source(options.what, options.place)
         done = import_runs(
@@ -60,22 +57,6 @@ def run(options: argparse.Namespace) -> int:
     if stop.is_set() and not options.follow:
         return 130
     return int(done.refused > 0 and done.refused == done.runs)
-
-
-@contextmanager
-def _stopped_by_ctrl_c() -> Generator[Event]:
-    """Let the first Ctrl-C end the import after the piece it is at, and a second one at once."""
-    stop = Event()
-
-    def ask(*_: object) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 class _Watcher:
