@@ -22,10 +22,6 @@ from .visdom_places import Environment, environments
 from .visdom_windows import Contents, OwnRun, Slot, contents_of
 
 PROJECT = "visdom"
-_REPORT = "report"
-"""The part that tells what is damaged; those of windows begin with another word."""
-_OTHERS = "report of others"
-"""The part that tells of environments that hold nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,36 +47,26 @@ class VisdomSource:
         self._place = str(place)
         self._looks: dict[str, _Look] = {}
         self._where: dict[str, Environment] = {}
-        self._homeless: list[str] = []
-        """Problems of environments in which there is no run that could tell them."""
+        self.problems: list[str] = []
         self._open: tuple[Environment, Contents] | None = None
 
     def runs(self) -> Sequence[FoundRun]:
         """Look which environments, and exported runs in them, there are by now. Raises BadInput."""
         found: dict[str, FoundRun] = {}
         self._where.clear()
-        self._homeless.clear()
+        self.problems.clear()
         for environment in environments(self._place):
             look = self._look(environment)
+            self.problems += look.problems
             for one in look.found:
                 found.setdefault(one.key, one)
                 self._where.setdefault(one.key, environment)
-            if not look.found:
-                self._homeless += look.problems
-        if self._homeless and not found:
-            raise BadInput(" ".join(self._homeless))
-        return _reporting(list(found.values()), _OTHERS) if self._homeless else list(found.values())
+        return list(found.values())
 
     def read(self, found: FoundRun, part: Part, position: int) -> Iterator[Piece]:
         """Yield what is new in a window, or in one curve of it."""
         environment = self._where[found.key]
         contents = self._contents(environment)
-        if part.name == _REPORT:
-            yield Piece(position, problems=list(contents.problems))
-            return
-        if part.name == _OTHERS:
-            yield Piece(position, problems=list(self._homeless))
-            return
         wanted = (found.run.run_id, part.name)
         slot = next((one for one in contents.slots if (one.owner, one.part) == wanted), None)
         if slot is None:  # closed since then
@@ -123,12 +109,7 @@ def _found(environment: Environment, contents: Contents) -> list[FoundRun]:
         # Times that are not known become those of the values.
         run = Run("", PROJECT, environment.name, RunState.FINISHED, 0.0, 0.0, config=contents.config)
         found.append(FoundRun(environment.key, run, others))
-    return _reporting(found, _REPORT) if contents.problems else found
-
-
-def _reporting(found: list[FoundRun], part: str) -> list[FoundRun]:
-    """Return the runs, the first of them with a part that tells what is damaged."""
-    return [replace(one, parts=[Part(part), *one.parts]) for one in found[:1]] + found[1:]
+    return found
 
 
 def _parts(slots: Sequence[Slot], owner: str) -> list[Part]:
