@@ -58,6 +58,12 @@ class Kept(Generic[T]):
             self._release(one)
         return kept
 
+    def has(self, key: Hashable, state: Hashable = None) -> bool:
+        """Return whether a result of that state is kept; asking does not count as use."""
+        with self._lock:
+            found = self._found.get(key)
+            return found is not None and found[0] == state
+
     def _keep(self, key: Hashable, state: Hashable, made: T) -> tuple[T, list[T]]:
         """Return what counts from now on, and what is let go."""
         before = self._found.pop(key, None)

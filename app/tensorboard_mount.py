@@ -78,12 +78,13 @@ def load_tensorboard(store: str | None, log_folder: str) -> ASGIApp:
     from tensorboard import default, program  # noqa: PLC0415
     from tensorboard.backend import application  # noqa: PLC0415
 
+    from .tensorboard_metrics import StoreMetrics  # noqa: PLC0415
     from .tensorboard_projector import StoreProjector  # noqa: PLC0415
     from .tensorboard_provider import StoreDataProvider  # noqa: PLC0415
 
+    ours = {plugin.__base__: plugin for plugin in (StoreMetrics, StoreProjector)}
     plugins: list[Any] = default.get_plugins()
-    ours = [StoreProjector if plugin is StoreProjector.__bases__[0] else plugin for plugin in plugins]
-    board: Any = program.TensorBoard(plugins=ours)
+    board: Any = program.TensorBoard(plugins=[ours.get(plugin, plugin) for plugin in plugins])
     board.configure(("",), logdir=log_folder, window_title="Stepscope")
     untyped: Any = application
     wsgi = untyped.TensorBoardWSGIApp(

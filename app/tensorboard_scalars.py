@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from tensorboard.data import provider as _provider
 
+from ..storage.chunks import CHUNK_POINTS, Columns
 from ..storage.model import Series
 from ..storage.read import Reader
+from ..storage.read_many import short_series
 from .kept import Kept
 from .tensorboard_catalogue import Catalogue, Shown, ShownRun
 from .tensorboard_hparams import logged_hparams
 
 provider: Any = _provider  # carries no types
 
-POINTS_A_CHART = 200_000
+POINTS_A_CHART = 100_000
 """TensorBoard asks for a chart's lines of all runs at once, also of those that it does not show."""
 LEAST_POINTS = 50
 """Of a line, however many there are."""
 POINTS_KEPT = 3_000_000
 """24 bytes each."""
+
+
+_MANY = 8
+"""From so many on, short series are read together."""
+
+Key: TypeAlias = tuple[str, int]
+"""run_id, series_id."""
 
 
 class Datum(NamedTuple):
@@ -60,14 +69,34 @@ class Samples:
             StoreError: the store cannot be read.
         """
         most = min(most, max(LEAST_POINTS, POINTS_A_CHART // max(len(series), 1)))
-        return [self._one(reader, one, most).data() for one in series]
+        short = self._short(reader, series, most)
+        return [self._one(reader, one, most, short).data() for one in series]
 
-    def _one(self, reader: Reader, series: Series, most: int) -> Sampled:
-        return self._kept.get(
-            (series.run_id, series.series_id, most),
-            lambda: _sampled(reader, series, most),
-            (series.count, series.last_time, series.last_step),
-        )
+    def _short(self, reader: Reader, series: Sequence[Series], most: int) -> Mapping[Key, Columns]:
+        """Return the points of short series that are not kept yet, if they are many."""
+        new = [one for one in series if one.count <= CHUNK_POINTS and not self._kept.has(*_key(one, most))]
+        return reader.ask(lambda connection: short_series(connection, new)) if len(new) >= _MANY else {}
+
+    def _one(self, reader: Reader, series: Series, most: int, short: Mapping[Key, Columns]) -> Sampled:
+        def make() -> Sampled:
+            columns = short.get((series.run_id, series.series_id))
+            return _sampled(reader, series, most) if columns is None else _thinned(columns, most)
+
+        key, state = _key(series, most)
+        return self._kept.get(key, make, state)
+
+
+def _key(series: Series, most: int) -> tuple[Hashable, Hashable]:
+    """Return under what, and for how long, a sample is kept."""
+    return (series.run_id, series.series_id, most), (series.count, series.last_time, series.last_step)
+
+
+def _thinned(columns: Columns, most: int) -> Sampled:
+    total = len(columns.step)
+    if total > most:
+        # Backwards, so that of one alone it is the last.
+        columns = columns.take(np.linspace(total - 1, 0, most).round().astype(np.intp)[::-1])
+    return Sampled(*columns)
 
 
 def _sampled(reader: Reader, series: Series, most: int) -> Sampled:

@@ -35,3 +35,14 @@ def test_of_what_grows_only_the_newest_is_kept() -> None:
     assert released == [f"line {state}" for state in range(4)]
     assert kept.get("line", lambda: "made anew", 4) == "line 4"
     assert kept.get("line", lambda: "an older one", 3) == "an older one"
+
+
+def test_what_is_kept_may_be_counted_by_its_size() -> None:
+    kept = Kept[str](5, size=len)
+    for key in ("ab", "cd", "efg"):
+        kept.get(key, lambda key=key: key)
+    assert [kept.has(key) for key in ("ab", "cd", "efg")] == [False, True, True]
+    assert not kept.has("cd", "another state")
+    kept.get("cd", lambda: "c", "another state")
+    kept.get("x", lambda: "x")
+    assert [kept.has("cd", "another state"), kept.has("efg"), kept.has("x")] == [True, True, True]
