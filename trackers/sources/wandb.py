@@ -15,6 +15,7 @@ from typing import ClassVar
 from ...storage.errors import BadInput
 from .base import FoundRun, Part, Piece
 from .wandb_facts import LogFacts
+from .wandb_log import MAGIC
 from .wandb_pieces import LogReader
 from .wandb_protos import load_protos
 
@@ -35,6 +36,7 @@ class WandbSource:
             MissingPackage: wandb is not installed.
             BadInput: there is no such place.
         """
+        self.problems: list[str] = []
         self._place = Path(place).expanduser()
         self._protos = load_protos()
         self._facts: dict[Path, LogFacts] = {}
@@ -49,7 +51,7 @@ class WandbSource:
         """Return the runs that have a log; the logs of one that was resumed are its attempts.
 
         Raises:
-            BadInput: there is none, or one cannot be read.
+            BadInput: there is none.
         """
         paths = self._logs()
         if not paths:
@@ -57,10 +59,12 @@ class WandbSource:
                 f"W&B's runs are .wandb files, but there is none in {self._place} or its run folders. "
                 f"Name the folder called wandb that W&B made where the program ran."
             )
+        self.problems = []
         of_runs: dict[str, list[LogFacts]] = {}
         for path in paths:
             facts = self._looked_at(path)
-            of_runs.setdefault(facts.key, []).append(facts)
+            if facts is not None:
+                of_runs.setdefault(facts.key, []).append(facts)
         return [_found(key, sorted(logs, key=_order)) for key, logs in of_runs.items()]
 
     def read(self, found: FoundRun, part: Part, position: int) -> Iterator[Piece]:
@@ -85,13 +89,23 @@ class WandbSource:
         }
         return sorted(found)
 
-    def _looked_at(self, path: Path) -> LogFacts:
+    def _looked_at(self, path: Path) -> LogFacts | None:
         facts = self._facts.setdefault(path, LogFacts(path, self._protos.record))
         try:
             facts.update()
         except OSError as error:
-            raise BadInput(f"{path} cannot be read: {error}") from error
+            self.problems.append(f"{path} cannot be read: {error}")
+            return None
+        if facts.run is None:
+            self.problems.append(_untold(path))
+            return facts if path.stat().st_size > len(MAGIC) else None
         return facts
+
+
+def _untold(path: Path) -> str:
+    if path.stat().st_size <= len(MAGIC):
+        return f"{path} is empty: no run was begun, or its machine stopped before anything was on the disk."
+    return f"{path} does not say what run it is of: it goes by the name of its folder."
 
 
 def _found(key: str, logs: Sequence[LogFacts]) -> FoundRun:

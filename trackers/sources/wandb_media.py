@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from ...storage.errors import BadInput
-from ..media import Audio, Figure, Histogram, Html, Image, Loggable, Mesh, Table, Text, Video
+from ..media import Audio, Histogram, Html, Loggable, Mesh, Table, Text, Video
+from .media_files import PlotlyText, value_of, wav_samples
 
 _MOST_BYTES = 256 << 20
 _MOST_FILE_BYTES = 1 << 40
@@ -96,11 +97,19 @@ def _beside(note: _Note, at: int) -> dict[str, Any]:
 
 
 def _image(note: _Note, folder: Path) -> Iterator[Medium]:
-    yield Medium("", Image(_file(note, folder), note.get("caption")))
+    yield Medium("", _picture(note, folder, note.get("caption")))
     for name, mask in _named(note.get("masks")):
-        yield Medium(f"/masks/{name}", Image(_file(mask, folder), note.get("caption")))
+        yield Medium(f"/masks/{name}", _picture(mask, folder, note.get("caption")))
     for name, boxes in _named(note.get("boxes")):
         yield Medium(f"/boxes/{name}", _boxes(json.loads(_text(boxes, folder))))
+
+
+def _picture(note: _Note, folder: Path, caption: str | None) -> Loggable:
+    path = _file(note, folder)
+    value = value_of(path, caption)
+    if value is None:
+        raise BadInput(f"there is no place for pictures of the form {path.suffix}")
+    return value
 
 
 def _named(found: Any) -> list[tuple[str, _Note]]:
@@ -128,24 +137,8 @@ def _boxes(found: _Note) -> Table:
 
 
 def _audio(note: _Note, folder: Path) -> Iterator[Medium]:
-    path = _file(note, folder)
-    with wave.open(str(path)) as reader:
-        width, channels, rate = reader.getsampwidth(), reader.getnchannels(), reader.getframerate()
-        data = reader.readframes(reader.getnframes())
-    yield Medium(
-        "", Audio(_samples(data, width).reshape(-1, channels), rate, note.get("caption"), layout="NC")
-    )
-
-
-def _samples(data: bytes, width: int) -> np.ndarray[Any, Any]:
-    if width == 2:
-        return np.frombuffer(data, "<i2")
-    if width == 1:
-        return (np.frombuffer(data, np.uint8).astype(np.float32) - 128) / 128
-    # Of each sample the four highest bytes, as its sign is in the last.
-    wide = np.zeros((len(data) // width, 4), np.uint8)
-    wide[:, 4 - width :] = np.frombuffer(data, np.uint8).reshape(-1, width)
-    return wide.view("<i4")[:, 0] / 2.0**31
+    samples, rate = wav_samples(_file(note, folder))
+    yield Medium("", Audio(samples, rate, note.get("caption"), layout="NC"))
 
 
 def _video(note: _Note, folder: Path) -> Iterator[Medium]:
@@ -172,21 +165,8 @@ def _html(note: _Note, folder: Path) -> Iterator[Medium]:
     yield Medium("", Html(io.StringIO(_text(note, folder))))
 
 
-class _Plotly:
-    """A figure of plotly's that is JSON already."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def to_json(self) -> str:
-        return self._text
-
-    def to_plotly_json(self) -> Any:
-        return json.loads(self._text)
-
-
 def _plotly(note: _Note, folder: Path) -> Iterator[Medium]:
-    yield Medium("", Figure(_Plotly(_text(note, folder)), note.get("caption")))
+    yield Medium("", PlotlyText(_text(note, folder), note.get("caption")))
 
 
 def _object_3d(note: _Note, folder: Path) -> Iterator[Medium]:
