@@ -7,8 +7,9 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +78,39 @@ def windows(url: str, env: str) -> dict[str, dict[str, Any]]:
     client: Any = Visdom(server, port=int(port), use_incoming_socket=False, raise_exceptions=True)
     assert env in client.get_env_list()
     return json.loads(client.get_window_data(win=None, env=env))
+
+
+@contextmanager
+def door(url: str, port: int) -> Generator[str]:
+    """Let a server be reached at another port, for a while: one that comes and goes without being started."""
+    behind = int(url.rpartition(":")[2])
+    opened: list[socket.socket] = []
+
+    def pass_on(one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while data := one.recv(1 << 16):
+                other.sendall(data)
+        for end in (one, other):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def welcome() -> None:
+        with suppress(OSError):
+            while True:
+                guest, _ = listening.accept()
+                host = socket.create_connection(("127.0.0.1", behind))
+                opened.extend((guest, host))
+                for pair in ((guest, host), (host, guest)):
+                    threading.Thread(target=pass_on, args=pair, daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", port)) as listening:
+        welcoming = threading.Thread(target=welcome, daemon=True)
+        welcoming.start()
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            # A thread that waits in accept() would keep the port.
+            listening.shutdown(socket.SHUT_RDWR)
+            welcoming.join(10)
+            for one in opened:
+                one.close()

@@ -28,6 +28,7 @@ from .exceptions import watch_uncaught
 from .guard import Guard
 from .in_time import in_time
 from .join import joined_run, make_run, resumed_run
+from .mirror import mirror_place, start_mirror
 from .no_recorder import NoRecorder
 from .recorder import Recorder
 from .rules import Extremes
@@ -73,6 +74,7 @@ def init(
     resume: str | None = None,
     run_id: str | None = None,
     console: bool | None = None,
+    mirror: str | None = None,
 ) -> Run:
     """Begin a run and record what surrounds it: code, command, packages, machine.
 
@@ -90,6 +92,8 @@ def init(
             process gives it one.
         console: whether what the program prints is kept with the run; left out, it is, unless
             STEPSCOPE_CONSOLE=0.
+        mirror: a Visdom server that shows the run while it trains, such as "visdom://localhost:8097/env";
+            left out, STEPSCOPE_MIRROR, or none. See docs/guide/visdom.md.
 
     In a distributed training (torchrun, Slurm, MPI, torch.distributed ...) every rank calls it, and gets the
     same run: what a rank logs has its `rank` in the context. What the run is, and how it ends, rank 0 says.
@@ -107,6 +111,7 @@ def init(
     watch_uncaught()
     if sys.platform == "win32":
         guard.say("windows", "on Windows a log call is a file write of some microseconds, not a memory copy.")
+    shown = mirror_place(mirror, guard)
     try:
         settings = read_settings(store)
         _say_network(settings.location, guard)
@@ -118,6 +123,7 @@ def init(
         guard.say("init", f"nothing of this run is recorded: {error}")
         return Run(wanted, NoRecorder(guard), guard)
     _observe(run, place)
+    start_mirror(shown, run, settings.location)
     if settings.console if console is None else console:
         run.keep_console()
     return run

@@ -70,6 +70,7 @@ class Run(RunFields, RunSurface):
         self._fixed_step: int | None = None
         self._finished = False
         self._on_finish: list[Callable[[], None]] = []
+        self._on_closed: list[Callable[[], None]] = []
         RunSurface.__init__(self)
         exceptions.tell_of_threads(self)
         atexit.register(_finish_at_exit, weakref.ref(self))
@@ -212,6 +213,10 @@ class Run(RunFields, RunSurface):
         """Call something when the run ends, before its journal closes; hooks clean up with it."""
         self._on_finish.append(call)
 
+    def on_closed(self, call: Callable[[], None]) -> None:
+        """Call something when the run has ended and its journal is closed."""
+        self._on_closed.append(call)
+
     def flush(self, timeout: float = 30.0) -> bool:
         """Wait until all that was logged is in the store; False when it is not within `timeout`."""
         return self._recorder.flush(timeout)
@@ -232,8 +237,9 @@ class Run(RunFields, RunSurface):
             exit_code: not 0 means that it failed.
             quiet: without meaning here.
 
-        It takes two seconds at most. What the store did not take by then is safe in the journal: it is stored
-        in the background while this process lives, or else by the next run or dashboard.
+        It takes two seconds at most, and three more if a mirror is slow. What the store did not take by then
+        is safe in the journal: it is stored in the background while this process lives, or else by the next
+        run or dashboard.
         In a forked child it stores the child's values; the run goes on in the parent.
         """
         deadline = min(time.monotonic() + _FINISH_SECONDS, _exit_by)
@@ -304,6 +310,8 @@ class Run(RunFields, RunSurface):
             # At the end of the process, all runs together have those seconds.
             least = 0.0 if time.monotonic() > _exit_by else _CLOSE_SECONDS
             self._recorder.close(max(least, deadline - time.monotonic()))
+            for call in self._on_closed:
+                call()
 
     def _odd_step(self, step: object, context: object) -> int:
         """Return a step that is no plain int, too large, or smaller than the one before. Raises BadInput."""

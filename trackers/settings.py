@@ -12,6 +12,8 @@ from ..storage.location import StoreArgument, StoreLocation, locate
 STRICT_VARIABLE = "STEPSCOPE_STRICT"
 LIMIT_VARIABLE = "STEPSCOPE_JOURNAL_MIB"
 CONSOLE_VARIABLE = "STEPSCOPE_CONSOLE"
+MIRROR_VARIABLE = "STEPSCOPE_MIRROR"
+"""Where a run is shown while it trains: see mirror.py."""
 BUDGET_VARIABLE = "STEPSCOPE_COST_BUDGET"
 DEFAULT_COST_BUDGET = 3.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from ...storage.errors import BadInput, ExportRefused
 from .visdom_panes import Json, Pane
@@ -74,6 +74,10 @@ class VisdomServer:
         """Give the trace of a plot, one that is there, other points. Raises ExportRefused."""
         name = pane.content["data"][0]["name"]
         self.call("update", {**pane.message(env), "append": False, "name": name})
+
+    def make_env(self, env: str) -> None:
+        """Make an environment, unless it is there: Visdom's updates need one. Raises ExportRefused."""
+        self.call(f"env/{quote(env)}", {"eid": env})
 
     def finish(self) -> tuple[str, ...]:
         """Have the server write the environments to its disk. Raises ExportRefused."""

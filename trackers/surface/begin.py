@@ -49,6 +49,7 @@ def init(
     store: StoreArgument = None,
     resume: str | bool | None = None,
     console: bool | None = None,
+    mirror: str | None = None,
     id: str | None = None,
     job_type: str | None = None,
     dir: str | os.PathLike[str] | None = None,
@@ -75,6 +76,8 @@ def init(
             "auto" or True without an id goes on with the project's newest run that broke off.
         console: whether what the program prints is kept with the run; left out, it is, unless
             STEPSCOPE_CONSOLE=0.
+        mirror: a Visdom server that shows the run while it trains, such as "visdom://localhost:8097/env";
+            left out, STEPSCOPE_MIRROR, or none. See docs/guide/visdom.md.
         id: any text that names the run for good; a run that has it goes on. `run.id` is made of it.
         job_type: becomes the tag `job_type:<word>`.
         dir: the folder of the store, when neither `store` nor STEPSCOPE_STORE says where it is.
@@ -126,6 +129,7 @@ def init(
         store=place,
         resume=chosen.resume,
         console=console,
+        mirror=mirror,
         run_id=chosen.run_id,
     )
     ignored = [*sorted(others), *(["settings"] if settings is not None else [])]
