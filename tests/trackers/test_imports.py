@@ -142,21 +142,22 @@ def test_what_is_damaged_is_told_and_all_else_comes(store_url: str) -> None:
     assert stored(store_url).dropped == {"could not be imported": 1}
 
 
-@pytest.mark.parametrize("killed_at", [1, 2])
-def test_an_import_that_is_interrupted_goes_on_where_it_stopped(store_url: str, killed_at: int) -> None:
-    source = MadeSource({"first": [MadePart("a", 1 << 18)]}, piece=1 << 16)
-    pieces: list[int] = []
+def test_an_import_that_is_interrupted_goes_on_where_it_stopped(store_url: str) -> None:
+    whole = 5 << 17
+    source = MadeSource({"first": [MadePart("a", whole)]}, piece=1 << 16)
 
     def interrupt(done: imports.Imported) -> None:
-        pieces.append(done.points)
-        if len(pieces) == killed_at:
+        # By now, what is stored at once has been stored, and some more was read.
+        if done.points > 1 << 19:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         import_runs(source, store_url, progress=interrupt)
-    assert import_runs(source, store_url).points == (1 << 18) - (killed_at << 16)
-    assert losses(store_url) == counts(1 << 18)
-    assert len(notes(store_url)) == 4
+    first = len(losses(store_url))
+    assert first >= 1 << 19
+    assert import_runs(source, store_url).points == whole - first
+    assert losses(store_url) == counts(whole)
+    assert len(notes(store_url)) == 10
 
 
 def test_it_stops_when_it_is_asked_to(store_url: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -32,9 +33,15 @@ from ...storage.write_artifacts import hashed
 from ...storage.write_journal import Batch
 from ...storage.write_points import NewPoints
 from ..run_id import CROCKFORD, ID_LENGTH
-from ..sources.base import PIECE_BYTES, PIECE_POINTS, FoundRun, Part, Piece
+from ..sources.base import PIECE_BYTES, FoundRun, Part, Piece
 from .store_artifacts import artifact_record
 
+_COMMIT_POINTS = 1 << 19
+"""How many points are stored at once: of many series, more at once cost less. They are 24 bytes each."""
+_COMMIT_BYTES = 2 * PIECE_BYTES
+"""The same of other values."""
+_COMMIT_SECONDS = 2.0
+"""How long what was read waits for more, at most."""
 _FACTS = (
     *("name", "group", "tags", "notes", "state", "finished_at", "error", "archived_at", "framework"),
     *("config", "summary", "environment", "updated_at"),
@@ -124,6 +131,12 @@ class _Waiting:
     count: int = 0
     size: int = 0
     batch: Batch = field(default_factory=lambda: Batch(Position(), Position()))
+    since: float = field(default_factory=time.monotonic)
+
+    def is_enough(self) -> bool:
+        """Whether it is time to store it."""
+        much = self.count >= _COMMIT_POINTS or self.size >= _COMMIT_BYTES
+        return much or time.monotonic() - self.since > _COMMIT_SECONDS
 
 
 class ImportingPart:
@@ -162,7 +175,7 @@ class ImportingPart:
             # What is told without getting on, such as a file that ends too early, may still come.
             self._count_lost(len(piece.problems) + len(refused))
         self.position = piece.position
-        if waiting.count >= PIECE_POINTS or waiting.size >= PIECE_BYTES or piece.artifacts:
+        if waiting.is_enough() or piece.artifacts:
             self.flush()
         return refused
 
