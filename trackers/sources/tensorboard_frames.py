@@ -44,25 +44,22 @@ class Frames:
     def split(self, data: bytes) -> Records:
         """Return the records that `data` begins with, up to what is damaged or not whole."""
         heads, sum_of = self._heads, google_crc32c.value
-        starts: list[int] = []
         ends: list[int] = []
         sums: list[int] = []
-        at, size, needed = 0, len(data), HEAD
-        while at + HEAD <= size:
-            body = at + HEAD
-            length = heads.get(data[at:body])
-            if length is None and (length := self._learn(data[at:body])) is None:
+        body, size, needed = HEAD, len(data), HEAD
+        while body <= size:
+            length = heads.get(data[body - HEAD : body])
+            if length is None and (length := self._learn(data[body - HEAD : body])) is None:
                 needed = 0
                 break
             end = body + length
             if end + TAIL > size:
                 needed = HEAD + length + TAIL
                 break
-            starts.append(body)
             ends.append(end)
             sums.append(sum_of(data[body:end]))
-            at = end + TAIL
-        return _checked(data, np.array(starts, np.int64), np.array(ends, np.int64), sums, at, needed)
+            body = end + TAIL + HEAD
+        return _checked(data, np.array(ends, np.int64), np.array(sums, np.uint32), needed)
 
     def _learn(self, head: bytes) -> int | None:
         """Return the length that a record's head states, None if it is damaged."""
@@ -104,16 +101,13 @@ def next_head(data: bytes, after: int) -> int | None:
     return None
 
 
-def _checked(
-    data: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64], sums: list[int], at: int, needed: int
-) -> Records:
-    """Return the records up to the first whose data do not fit their checksum."""
-    found = np.array(sums, np.uint32)
-    masked = (found >> np.uint32(_ROTATED) | found << np.uint32(32 - _ROTATED)) + np.uint32(_ADDED)
+def _checked(data: bytes, ends: NDArray[np.int64], sums: NDArray[np.uint32], needed: int) -> Records:
+    """Return the records that end at some places, up to the first whose data do not fit their checksum."""
+    starts = np.concatenate([np.zeros(1, np.int64), ends + TAIL])
     raw = np.frombuffer(data, np.uint8)
-    stored = raw[ends[:, None] + np.arange(TAIL)].copy().view("<u4")[:, 0] if len(ends) else masked
+    stored = raw[ends[:, None] + np.arange(TAIL)].view("<u4")[:, 0]
+    masked = (sums >> np.uint32(_ROTATED) | sums << np.uint32(32 - _ROTATED)) + np.uint32(_ADDED)
     wrong = np.flatnonzero(masked != stored)
-    if not len(wrong):
-        return Records(starts, ends - starts, at, needed)
-    first = int(wrong[0])
-    return Records(starts[:first], (ends - starts)[:first], int(starts[first]) - HEAD, 0)
+    sound = int(wrong[0]) if len(wrong) else len(ends)
+    bodies = starts[:sound] + HEAD
+    return Records(bodies, ends[:sound] - bodies, int(starts[sound]), 0 if len(wrong) else needed)
