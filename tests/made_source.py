@@ -40,6 +40,7 @@ class MadeSource:
     run_id: str = ""
     artifacts: list[FoundArtifact] = field(default_factory=list[FoundArtifact])
     """Of the first piece of each part."""
+    problems: list[str] = field(default_factory=list[str])
     name: ClassVar[str] = "Made"
 
     def runs(self) -> Sequence[FoundRun]:

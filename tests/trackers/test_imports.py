@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 
 import pytest
 
 import stepscope
+from contracts.source_contract import following
 from made_source import BEGAN, MadePart, MadeSource
 from stepscope.app.cli import main
 from stepscope.storage import maintain
@@ -21,20 +20,6 @@ from stepscope.trackers import imports
 from stepscope.trackers.imports import import_runs
 from stepscope.trackers.sources.base import FoundArtifact
 from support import wait_until
-
-
-@contextmanager
-def following(source: MadeSource, store: str) -> Generator[list[imports.Imported]]:
-    """Follow a source in a thread until the block ends; what was done is in the list then."""
-    Writer.open(store).close()
-    stop, results = Event(), list[imports.Imported]()
-    thread = Thread(target=lambda: results.append(import_runs(source, store, follow=True, stop=stop)))
-    thread.start()
-    try:
-        yield results
-    finally:
-        stop.set()
-        thread.join(20)
 
 
 def losses(store: str, name: str = "first", attempt: int | None = None) -> dict[int, float]:
