@@ -138,7 +138,7 @@ def export_csv(
     chosen = [reader.find_run(text) for text in runs]
     from .sinks.csv_dataset import CsvSink  # noqa: PLC0415 - only when it is used
 
-    return export_runs(reader, chosen, CsvSink(folder), progress)
+    return export_runs(reader, chosen, CsvSink(folder, reader), progress)
 
 
 def export_parquet(
@@ -148,4 +148,4 @@ def export_parquet(
     chosen = [reader.find_run(text) for text in runs]
     from .sinks.parquet import ParquetSink  # noqa: PLC0415 - loads pyarrow
 
-    return export_runs(reader, chosen, ParquetSink(folder), progress)
+    return export_runs(reader, chosen, ParquetSink(folder, reader), progress)

@@ -15,15 +15,17 @@ import pandas as pd
 import pyarrow.dataset
 import pyarrow.parquet
 import pytest
+import sqlalchemy as sa
 
 import stepscope
-from contracts.filled_store import CONFIG, HOSTILE, fill
+from contracts.filled_store import CONFIG, GRAPH, HOSTILE, fill
 from contracts.sink_contract import SinkContract
 from feed import Feed, new_run
 from stepscope.app.cli import main
 from stepscope.storage.errors import ExportRefused
-from stepscope.storage.model import Run
+from stepscope.storage.model import Run, words_of
 from stepscope.storage.read import Reader
+from stepscope.storage.schema import runs
 from stepscope.storage.write import Writer
 from stepscope.trackers.exports import export_csv, export_parquet
 from stepscope.trackers.sinks import csv_dataset, dataset, files, parquet
@@ -123,9 +125,75 @@ def test_histograms_and_texts(filled: tuple[str, Path], form: str) -> None:
     assert len(edges) == len(counts) + 1
     assert sum(counts) == last["count"] == 500
     texts = table(folder / form, "documents", form)
-    assert sorted(texts.kind.unique()) == ["hparams", "table", "text"]
+    assert sorted(texts.kind.unique()) == ["graph", "hparams", "mesh", "pr_curve", "table", "text"]
     assert texts[texts.kind == "text"].text.iloc[0] == "# step 2\n\n<script>alert('ä')</script>"
     assert HOSTILE in json.loads(texts[texts.kind == "table"].text.iloc[0])["rows"][1]
+    curve = json.loads(texts[texts.kind == "pr_curve"].text.iloc[0])
+    assert len(curve["precision"]) == len(curve["recall"]) > 10
+    assert len(json.loads(texts[texts.kind == "mesh"].text.iloc[0])["vertices"]) == 4
+    assert json.loads(texts[texts.kind == "graph"].text.iloc[0])["name"] == GRAPH.name
+
+
+@pytest.mark.parametrize("form", SINKS)
+def test_pictures_and_sounds_lie_beside_the_tables(filled: tuple[str, Path], form: str) -> None:
+    store, folder = filled
+    rows = table(folder / form, "media", form)
+    assert sorted(rows.kind.unique()) == ["audio", "figure", "image", "video"]
+    with Reader.open(store) as reader:
+        for row in rows.to_dict("records"):
+            series = reader.series(row["run"], name=row["name"])
+            [one] = [one for one in series if words_of(one.context) == (row["context"] or "")]
+            value = reader.load(one, next(kept for kept in reader.records(one) if kept.step == row["step"]))
+            assert (folder / form / row["path"]).read_bytes() == value.data
+            assert (row["bytes"], row["media_type"]) == (len(value.data), value.media_type)
+            assert (row["caption"] or None) == value.caption
+    assert len(list((folder / form / "files").rglob("*.*"))) == rows.path.nunique()
+
+
+@pytest.mark.parametrize("form", SINKS)
+def test_a_run_is_there_once_when_its_project_was_renamed(store_url: str, tmp_path: Path, form: str) -> None:
+    with stepscope.init(store=store_url, project="old") as run:
+        run.log({"loss": 1.0, "note": stepscope.Text("a"), "picture": stepscope.Image(np.zeros((4, 4)))})
+    with stepscope.init(store=store_url, id=run.id, resume="must") as again:
+        again.log({"loss": 2.0})
+    with Reader.open(store_url) as reader:
+        EXPORTS[form](reader, [run.id], tmp_path)
+        (tmp_path / "files" / "project=old" / f"run={run.id}" / "mine.txt").write_text("of somebody else")
+        with Writer.open(store_url) as writer:
+            writer.transact(lambda connection: connection.execute(sa.update(runs).values(project="new")))
+        EXPORTS[form](reader, [run.id], tmp_path)
+    for name in ("runs", "points", "documents", "media"):
+        rows = table(tmp_path, name, form)
+        assert set(rows.project) == {"new"}
+        assert not rows.duplicated([one for one in rows.columns if one in ("name", "step", "run")]).any()
+    [row] = table(tmp_path, "runs", form).to_dict("records")
+    assert [one["attempt"] for one in json.loads(row["attempts"])] == [0, 1]
+    assert (row["run_id"], row["project_name"]) == (run.id, "new")
+    assert "python" in json.loads(row["environment"])
+    left = [path for path in tmp_path.rglob("*") if path.is_file() and "project=old" in str(path)]
+    assert [path.name for path in left] == ["mine.txt"]
+
+
+@pytest.mark.parametrize(
+    "project", ["a/b=c", "ä ☃ %2F", "2024", "1e5", "null", "x" * 300, "..", "a\\b:*?'\"<>|\n"]
+)
+def test_projects_of_any_name(store_url: str, tmp_path: Path, project: str) -> None:
+    with stepscope.init(store=store_url, project=project) as run:
+        run.log({"loss": 1.0}, step=2**53 + 1)
+    with Reader.open(store_url) as reader:
+        for form, export in EXPORTS.items():
+            export(reader, [run.id], tmp_path / form)
+    texts = pyarrow.schema([("project", pyarrow.string()), ("run", pyarrow.string())])
+    hive = pyarrow.dataset.partitioning(texts, flavor="hive")
+    for name in ("runs", "points"):
+        rows = pyarrow.dataset.dataset(tmp_path / "parquet" / name, partitioning=hive).to_table().to_pandas()
+        rows = rows if name == "runs" else rows[rows.name == "loss"]
+        assert rows.run.tolist() == [run.id]
+        assert len(project) > 200 or rows.project.tolist() == [project]
+        assert (
+            rows.step.tolist() == [2**53 + 1] if name == "points" else rows.project_name.tolist() == [project]
+        )
+    assert len(list((tmp_path / "csv").rglob("part-0.csv"))) == 2
 
 
 def test_parquet_has_the_types_of_the_store(filled: tuple[str, Path]) -> None:
@@ -197,5 +265,5 @@ def test_the_command(
     assert main(["export", form, "baseline", "--store", filled[0], "--to", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr()
     assert "Exported 1 run with" in printed.out
-    assert "Left out: image (tables hold numbers and text" in printed.err
-    assert len(list((tmp_path / "out").rglob(f"part-0.{form}"))) == 4
+    assert "Left out: embedding (tables hold numbers, text and files" in printed.err
+    assert len(list((tmp_path / "out").rglob(f"part-0.{form}"))) == 5

@@ -9,11 +9,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, ClassVar
 
-from .dataset import Column, DatasetSink
+import numpy as np
+
+from .dataset import DatasetSink
+from .dataset_tables import Column, Repeated
 from .files import AtomicFile, discarded_on_failure
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -55,15 +59,18 @@ class _CsvFile:
 
 def _numbers(column: Column) -> list[Any]:
     # As Python's own numbers, which csv writes to the last digit.
-    return column if isinstance(column, list) else column.tolist()  # type: ignore[union-attr]
+    return column.tolist() if isinstance(column, np.ndarray) else list(column)
 
 
-def _texts(column: Column) -> list[str]:
+def _texts(column: Column) -> Iterable[str]:
+    if isinstance(column, Repeated):
+        cells = _texts(column.texts)
+        return chain.from_iterable(repeat(cell, rows) for cell, rows in zip(cells, column.rows, strict=True))
     return [f"'{text}" if text and text.startswith(_FORMULA) else text for text in column]
 
 
 def _lists(column: Column) -> list[str]:
-    return [json.dumps(numbers.tolist()) for numbers in column]
+    return [json.dumps(np.asarray(numbers).tolist()) for numbers in column]
 
 
 _CELLS = {"text": _texts, "int": _numbers, "float": _numbers, "floats": _lists}

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pyarrow
 import pyarrow.parquet as parquet
 
-from .dataset import Column, DatasetSink
+from .dataset import DatasetSink
+from .dataset_tables import Column, Repeated
 from .files import AtomicFile, discarded_on_failure
 
 _pa: Any = pyarrow
@@ -42,7 +44,11 @@ class _ParquetFile:
         self._file = AtomicFile(path)
         self._stream = _Stream(self._file)
         with discarded_on_failure(self._file):
-            self._writer = _parquet.ParquetWriter(self._stream, self._schema, compression="zstd")
+            # Of numbers, hardly any comes again: to look for them takes longer than all the rest.
+            texts = [name for name, kind in columns.items() if kind == "text"]
+            self._writer = _parquet.ParquetWriter(
+                self._stream, self._schema, compression="zstd", use_dictionary=texts
+            )
 
     def write(self, columns: Mapping[str, Column]) -> None:
         arrays = [_array(columns[name], kind) for name, kind in self._columns.items()]
@@ -80,6 +86,9 @@ class _Stream(io.RawIOBase):
 
 
 def _array(column: Column, kind: str) -> Any:
+    if isinstance(column, Repeated):
+        places = np.repeat(np.arange(len(column.rows), dtype=np.int32), column.rows)
+        return _pa.DictionaryArray.from_arrays(places, _array(column.texts, kind)).cast(_TYPES[kind])
     if kind == "text":
         # Half of a surrogate pair, which UTF-8 has not, becomes "?".
         column = [None if text is None else text.encode(errors="replace").decode() for text in column]
