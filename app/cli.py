@@ -21,13 +21,14 @@ from .commands import (
     runs,
     show,
     sync,
+    tensorboard,
     ui,
     upgrade,
     verify,
 )
 
 GROUPS = {
-    "look": (ui, runs, show, compare, artifacts),
+    "look": (ui, tensorboard, runs, show, compare, artifacts),
     "change runs": (change,),
     "hand on": (import_runs, export, sync, backup),
     "care for the store": (verify, compact, upgrade),
@@ -77,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         for module in modules:
             module.add_to(commands)
         lines = [
-            f"  {name:<10} {_phrase(one)}" for name, one in commands.choices.items() if name not in before
+            f"  {name:<11} {_phrase(one)}" for name, one in commands.choices.items() if name not in before
         ]
         lists.append("\n".join([f"{title}:", *lines]))
     parser.epilog = "\n\n".join(lists)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
-import uvicorn
 from starlette.middleware import Middleware
 
-from ..storage.errors import StoreNotFound
 from ..storage.location import STORE_VARIABLE, locate
-from ..storage.read import Reader
 from . import jobs, store_keeper, visdom_server, warm_up
 from .access.check import Access, AccessCheck
 from .access.check import serving as serving_access
@@ -24,14 +20,13 @@ from .routing.downloads import downloads
 from .routing.hints import Hints
 from .routing.media_files import media_files
 from .routing.mounts import mount, moved
+from .serving import nothing_yet, run_app
 from .streamlit_settings import apply_settings
 from .tensorboard_mount import TensorBoardMount
 from .visdom_proxy import VisdomProxy
 
 MAIN_SCRIPT = Path(__file__).with_name("main.py")
 PRIVATE = Entrance()
-SHUTDOWN_SECONDS = 3
-"""How long requests that are under way may take once the dashboard is asked to stop."""
 
 
 def serve(
@@ -57,19 +52,15 @@ def serve(
         port = listener.getsockname()[1]
         access = entrance.access(port)
         address = entrance.address(port)
-        hint = _look_at(location.url)
-        told = f"{hint}Stepscope shows {location.display} on {address} (Ctrl-C stops it)"
+        told = f"{nothing_yet(location.url)}Stepscope shows {location.display} on {address} (Ctrl-C stops it)"
         apply_settings(port)
         news = changes.Changes()
-        config = uvicorn.Config(
-            build_app(location.url, access, news),
-            log_level="warning",
-            lifespan="on",
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-            # On this machine, or through a tunnel that compresses itself, it only takes time.
-            ws_per_message_deflate=False,
-        )
-        _Server(config, lambda: announce(told, address), news.stop).run(sockets=[listener])
+
+        def begin() -> None:
+            announce(told, address)
+            warm_up.begin()
+
+        run_app(build_app(location.url, access, news), listener, begin, news.stop)
 
 
 def build_app(store: str, access: Access, news: changes.Changes) -> st.App:
@@ -106,33 +97,3 @@ def build_app(store: str, access: Access, news: changes.Changes) -> st.App:
         ],
         middleware=[Middleware(AccessCheck, access=access), Middleware(Hints)],
     )
-
-
-class _Server(uvicorn.Server):
-    """Says where it answers, once it does, and that it is to stop, before it waits for open connections."""
-
-    def __init__(
-        self, config: uvicorn.Config, announce: Callable[[], None], on_stop: Callable[[], None]
-    ) -> None:
-        super().__init__(config)
-        self._announce = announce
-        self._on_stop = on_stop
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
-        if self.started:
-            self._announce()
-            warm_up.begin()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._on_stop()
-        await super().shutdown(sockets=sockets)
-
-
-def _look_at(store: str) -> str:
-    """Return what to say about the store first. Raises StoreError when it is there but unreadable."""
-    try:
-        Reader.open(store).close()
-    except StoreNotFound as error:
-        return f"Nothing is logged yet: {error}\n"
-    return ""

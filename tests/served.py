@@ -116,9 +116,9 @@ def start(*arguments: str, code: str = UI, cwd: Path | None = None, **environmen
 
 
 @contextmanager
-def serve(store: str, *arguments: str, **options: Any) -> Generator[Served]:
+def serve(store: str, *arguments: str, verb: str = "ui", **options: Any) -> Generator[Served]:
     """Run `stepscope ui` on a free port, and wait until it says where it answers. Options: see `start`."""
-    command: Sequence[str] = ("ui", "--store", store, "--port", "0", *arguments)
+    command: Sequence[str] = (verb, "--store", store, "--port", "0", *arguments)
     with start(*command, **options) as served:
         wait_until(
             lambda: "http://" in served.printed or served.process.poll() is not None, 60, "the address"

@@ -135,7 +135,9 @@ def _with_headers(scope: Scope, send: Send) -> Send:
                 # Beside what TensorBoard says itself: browsers keep to both.
                 headers.append("Content-Security-Policy", _FRAMED_BY)
             elif headers.get("content-type", "").startswith("text/html"):
-                headers.setdefault("Content-Security-Policy", _OWN_PAGE)
+                # TensorBoard alone, without the dashboard, has its own word at any path.
+                spoken = "content-security-policy" in headers
+                headers.append("Content-Security-Policy", _FRAMED_BY if spoken else _OWN_PAGE)
         await send(message)
 
     return send_with_headers

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LOCAL = "127.0.0.1"
 SHORTEST_PASSWORD = 8
+_FREE_FROM = 6006
+"""Ports below are often of others, or for administrators only."""
 
 
 class PortTaken(StepscopeError):
@@ -39,6 +41,8 @@ class Entrance:
     """Further names under which viewers reach it, such as that of a reverse proxy."""
     password: str | None = field(default=None, repr=False)
     oidc: bool = False
+    command: str = "ui"
+    """What is served, as the command that serves it: "ui" or "tensorboard"."""
 
     def access(self, port: int) -> Access:
         """Return who may see the dashboard.
@@ -55,7 +59,8 @@ class Entrance:
         if login is None and not self._is_private():
             raise AccessRefused(
                 f"{self._reached()} would be open to everyone who reaches it. Set a password: put it into "
-                "STEPSCOPE_PASSWORD, or into a file that --password-file names. Or use --oidc."
+                "STEPSCOPE_PASSWORD, or into a file that --password-file names."
+                f"{' Or use --oidc.' if self.command == 'ui' else ''}"
             )
         return Access(frozenset(self._all_names(login)), self._listens_everywhere(), login)
 
@@ -104,7 +109,8 @@ class Entrance:
         return not self.names and _is_loopback(self.host)
 
     def _reached(self) -> str:
-        return f"The dashboard on {', '.join(self.names) or self.host}"
+        what = "The dashboard" if self.command == "ui" else "TensorBoard"
+        return f"{what} on {', '.join(self.names) or self.host}"
 
     def _listens_everywhere(self) -> bool:
         return self.host in ("0.0.0.0", "::")  # noqa: S104 - what it is compared with
@@ -127,7 +133,7 @@ class Entrance:
             reason = "is taken" if error.errno == errno.EADDRINUSE else "is for administrators only"
             return PortTaken(
                 f"port {port} of {self.host} {reason}. "
-                f"Choose another one: stepscope ui --port {max(port + 1, 8501)}"
+                f"Choose another one: stepscope {self.command} --port {max(port + 1, _FREE_FROM)}"
             )
         return BadInput(
             f"expected an address of this machine to listen on, but got {self.host!r}: {error.strerror}. "

@@ -30,7 +30,7 @@ from stepscope.app.access.throttle import (
     LoginThrottle,
 )
 from stepscope.app.cli import main
-from stepscope.app.commands import ui
+from stepscope.app.commands import serving_options
 from stepscope.storage.errors import BadInput
 
 PASSWORD = "correct horse battery"  # noqa: S105 - it guards nothing
@@ -328,27 +328,27 @@ def options(**given: Any) -> argparse.Namespace:
 
 def test_the_password_comes_from_the_environment_which_forgets_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPSCOPE_PASSWORD", PASSWORD)
-    assert ui.read_password(options()) == PASSWORD
+    assert serving_options.read_password(options()) == PASSWORD
     assert "STEPSCOPE_PASSWORD" not in os.environ
-    assert ui.read_password(options()) is None
+    assert serving_options.read_password(options()) is None
 
 
 def test_the_password_comes_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text(f"{PASSWORD}\r\nsomething else\n")
-    assert ui.read_password(options(password_file=str(file))) == PASSWORD
+    assert serving_options.read_password(options(password_file=str(file))) == PASSWORD
     with pytest.raises(BadInput, match="a text file with the password at"):
-        ui.read_password(options(password_file=str(tmp_path / "none")))
+        serving_options.read_password(options(password_file=str(tmp_path / "none")))
 
 
 def test_the_password_is_asked_for_where_there_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     typed = iter([PASSWORD, PASSWORD, PASSWORD, "another one"])
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-    monkeypatch.setattr(ui, "getpass", lambda _: next(typed))
-    assert ui.read_password(options(host="0.0.0.0")) == PASSWORD
+    monkeypatch.setattr(serving_options, "getpass", lambda _: next(typed))
+    assert serving_options.read_password(options(host="0.0.0.0")) == PASSWORD
     with pytest.raises(BadInput, match="the two differ"):
-        ui.read_password(options(host="0.0.0.0"))
-    assert ui.read_password(options()) is None
+        serving_options.read_password(options(host="0.0.0.0"))
+    assert serving_options.read_password(options()) is None
 
 
 def test_the_command_refuses_to_be_open_to_all(store_url: str, capsys: pytest.CaptureFixture[str]) -> None:
