@@ -8,13 +8,15 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import requests
 import visdom
 import websockets.sync.client as websockets
+from websockets.exceptions import InvalidStatus
 
 from contracts.filled_store import fill
-from served import UI, serve
+from served import UI, Served, serve
 from stepscope.app import visdom_server
 from stepscope.app.visdom_assets import static_folder
 from stepscope.app.visdom_process import VisdomUnavailable
@@ -28,6 +30,13 @@ def server(store_url: str) -> Generator[VisdomServer]:
     server = VisdomServer(store_url)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Generator[Served]:
+    """Yield a dashboard over an empty store."""
+    with serve(str(tmp_path_factory.mktemp("store") / "stepscope.db")) as served:
+        yield served
 
 
 def titles(server: VisdomServer) -> set[str]:
@@ -69,6 +78,25 @@ def test_it_starts_again_after_it_ended(server: VisdomServer) -> None:
     assert requests.get(second + BASE_URL + "/", timeout=30).ok
 
 
+def test_it_starts_again_after_it_was_killed(served: Served) -> None:
+    assert served.get("/visdom/").status == 200
+    (child,) = served.children()
+    child.kill()
+    wait_until(lambda: served.get("/visdom/").status == 200, what="Visdom to be there again")
+    (other,) = [one for one in served.children() if one.status() != psutil.STATUS_ZOMBIE]
+    assert other.pid != child.pid
+
+
+def test_without_a_login_neither_its_page_nor_its_websocket_is_reached(store_url: str) -> None:
+    with serve(store_url, STEPSCOPE_PASSWORD="long enough") as served:  # noqa: S106
+        for path in ("/visdom/", "/visdom/env/main", "/visdom/static/js/main.js"):
+            assert served.get(path).status == 401
+        for path in ("/visdom/socket", "/visdom/vis_socket"):
+            with pytest.raises(InvalidStatus, match="403"):
+                websockets.connect(served.address.replace("http:", "ws:") + path, proxy=None)
+        assert not served.children()
+
+
 def test_a_server_that_does_not_start_is_said(
     server: VisdomServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,31 +113,42 @@ def test_without_a_dashboard_there_is_none() -> None:
         visdom_server.current()
 
 
-def test_visdoms_own_client_works_through_the_public_port(store_url: str) -> None:
-    with serve(store_url) as served:
-        address = served.address.replace("http:", "ws:")
-        with websockets.connect(f"{address}{BASE_URL}/socket", proxy=None) as page:
-            port = int(served.address.rpartition(":")[2])
-            client = visdom.Visdom(
-                "http://127.0.0.1",
-                port=port,
-                base_url=BASE_URL,
-                raise_exceptions=True,
-                use_incoming_socket=False,  # its thread would outlive the server, and log in other tests
-            )
-            assert client.check_connection(timeout_seconds=30)
-            client.text("<b>hello</b>", win="greeting", env="a/b")
-            client.text("<b>world</b>", win="greeting", env="main")
-            assert wait_until(lambda: client.win_exists("greeting", env="a/b"))
-            # The window is sent to pages that look at the environment; they say so with their first request.
-            register = receive(page, "register")
-            requests.post(f"{served.address}{BASE_URL}/env/main", json={"sid": register["data"]}, timeout=30)
-            assert receive(page, "window")["content"] == "<b>world</b>"
-            page.send(json.dumps({"cmd": "close", "data": "greeting", "eid": "main"}))
-            wait_until(
-                lambda: not client.win_exists("greeting", env="main"), what="the page's message to arrive"
-            )
-            client.close(env="a/b")
+def test_visdoms_own_client_works_through_the_public_port(served: Served) -> None:
+    address = served.address.replace("http:", "ws:")
+    with websockets.connect(f"{address}{BASE_URL}/socket", proxy=None) as page:
+        port = int(served.address.rpartition(":")[2])
+        client = visdom.Visdom(
+            "http://127.0.0.1",
+            port=port,
+            base_url=BASE_URL,
+            raise_exceptions=True,
+            use_incoming_socket=False,  # its thread would outlive the server, and log in other tests
+        )
+        assert client.check_connection(timeout_seconds=30)
+        client.text("<b>hello</b>", win="greeting", env="a/b")
+        client.text("<b>world</b>", win="greeting", env="main")
+        assert wait_until(lambda: client.win_exists("greeting", env="a/b"))
+        # The window is sent to pages that look at the environment; they say so with their first request.
+        register = receive(page, "register")
+        requests.post(f"{served.address}{BASE_URL}/env/main", json={"sid": register["data"]}, timeout=30)
+        assert receive(page, "window")["content"] == "<b>world</b>"
+        page.send(json.dumps({"cmd": "close", "data": "greeting", "eid": "main"}))
+        wait_until(lambda: not client.win_exists("greeting", env="main"), what="the page's message to arrive")
+        client.close(env="a/b")
+
+
+def test_windows_of_many_megabytes_pass_through(served: Served) -> None:
+    text = "x" * (24 << 20)
+    address = served.address + BASE_URL
+    message = {"eid": "main", "win": "large", "data": [{"type": "text", "content": text}], "opts": {}}
+    assert requests.post(f"{address}/events", json=message, timeout=60).text == "large"
+    asked = {"eid": "main", "win": "large"}
+    assert requests.post(f"{address}/win_data", json=asked, timeout=60).json()["content"] == text
+    socket = address.replace("http:", "ws:") + "/socket"
+    with websockets.connect(socket, proxy=None, max_size=1 << 30) as page:
+        register = receive(page, "register")
+        requests.post(f"{address}/env/main", json={"sid": register["data"]}, timeout=60)
+        assert receive(page, "window")["content"] == text
 
 
 def receive(page: Any, command: str) -> dict[str, Any]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 import stepscope
 from contracts.filled_store import fill
+from contracts.hostile_store import MARK, fill_hostile
+from served import UI, serve
+from stepscope.app.visdom_assets import static_folder
 
 pytestmark = pytest.mark.browser
 PATIENCE_MS = 60_000
@@ -54,3 +60,39 @@ def test_a_live_run_grows_in_both_pages_which_are_not_loaded_again(
         expect(board.get_by_text("brand_new").first).to_be_visible(timeout=PATIENCE_MS)
         assert page.frames[-1].evaluate("window.loadedOnce")
         shot("tensorboard")
+
+
+def test_without_visdoms_scripts_the_dashboard_draws_its_windows(
+    page: Page, store_url: str, tmp_path: Path, shot: Callable[[str], None]
+) -> None:
+    """The fixture `page` fails when anything is asked of another machine."""
+    (tmp_path / "files").mkdir()
+    run_id, hostile = fill(store_url), fill_hostile(store_url, tmp_path / "files")
+    ran: list[str] = []
+    page.context.expose_function(MARK, lambda where="": ran.append(str(where)))
+    with serve(store_url, code=without_scripts(tmp_path)) as served:
+        page.goto(f"{served.address}/vd?runs={run_id}")
+        expect(page.get_by_text("The dashboard draws these windows itself")).to_be_visible(
+            timeout=PATIENCE_MS
+        )
+        for drawn in (".js-plotly-plot .main-svg", "audio", "[data-testid=stImage] img", "video"):
+            expect(page.locator(drawn).first).to_be_attached(timeout=PATIENCE_MS)
+        expect(page.get_by_text("step 7: <digit> 7")).to_be_visible()
+        page.get_by_role("slider").first.press("Home")
+        expect(page.get_by_text("step 2: <digit> 2")).to_be_visible()
+        shot("visdom-natively")
+
+        page.goto(f"{served.address}/vd?runs={hostile}")
+        expect(page.locator(".js-plotly-plot").first).to_be_attached(timeout=PATIENCE_MS)
+        expect(page.get_by_test_id("stApp")).to_have_attribute(
+            "data-test-script-state", re.compile("notRunning"), timeout=PATIENCE_MS
+        )
+        assert not ran
+
+
+def without_scripts(folder: Path) -> str:
+    """Return how to start a dashboard whose Visdom lacks a script that its page needs."""
+    installed = static_folder()
+    assert installed is not None
+    shutil.copytree(installed.parent, folder / "visdom", ignore=shutil.ignore_patterns("jquery.min.js"))
+    return f"import sys; sys.path.insert(0, {str(folder)!r}); {UI}"
