@@ -48,6 +48,8 @@ def media_of(note: _Note, folder: Path) -> Iterator[Medium]:
             raise BadInput(f"there is no place for what W&B calls {kind!r}")
         try:
             yield from reader(one, folder)
+        except BadInput:
+            raise
         except (OSError, EOFError, wave.Error, ValueError, TypeError, KeyError, IndexError) as error:
             raise BadInput(f"a {kind}{_at(one)} cannot be read: {error}") from error
 

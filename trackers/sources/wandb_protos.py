@@ -39,8 +39,8 @@ def _without_its_package() -> Generator[None]:
 
     The package itself takes half a second, and puts a hook of its own under all that is printed.
     """
-    spec = find_spec(_PACKAGE)
-    if _PACKAGE in sys.modules or spec is None or spec.submodule_search_locations is None:
+    spec = None if _PACKAGE in sys.modules else find_spec(_PACKAGE)
+    if spec is None or spec.submodule_search_locations is None:
         yield
         return
     stand_in = ModuleType(_PACKAGE)
