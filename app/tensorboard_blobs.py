@@ -5,7 +5,7 @@ All pictures of a step are one sequence, `[width, height, picture, picture ...]`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tensorboard.data import provider as _provider
@@ -16,22 +16,19 @@ from ..storage.read import Reader
 from ..storage.read_steps import most_a_step
 from ..trackers.sinks.tensorboard_conceptual import conceptual_graph, graph_in_metadata
 from ..trackers.sinks.tensorboard_media import picture_of
+from ..trackers.sinks.tensorboard_steps import is_step_statistics, step_statistics
 from ..trackers.sinks.tensorboard_values import graph_def, metadata
 from .tensorboard_catalogue import Catalogue, Shown
 from .tensorboard_keys import BlobKey
-from .tensorboard_tensors import by_step
+from .tensorboard_tensors import by_step, newest_value
 
 provider: Any = _provider  # carries no types
 
 PICTURES = ("image", "video", "figure")
-BLOBS: Mapping[str, tuple[str, ...]] = {
-    "images": PICTURES,
-    "audio": ("audio",),
-    graphs.PLUGIN_NAME: ("graph",),
-    graphs.PLUGIN_NAME_RUN_METADATA_WITH_GRAPH: ("graph",),
-    graphs.PLUGIN_NAME_KERAS_MODEL: ("graph",),
-}
+BLOBS: Mapping[str, tuple[str, ...]] = {"images": PICTURES, "audio": ("audio",)}
 """TensorBoard's plugin -> our kinds."""
+OF_GRAPHS: Mapping[str, tuple[str, ...]] = {graphs.PLUGIN_NAME: ("graph",)}
+"""The same of the one that has several names for what it shows."""
 MOST_A_STEP = 50
 """Pictures or sounds: TensorBoard makes a card of each."""
 
@@ -39,7 +36,10 @@ _GRAPH_PART = {
     graphs.PLUGIN_NAME: "data",
     graphs.PLUGIN_NAME_RUN_METADATA_WITH_GRAPH: "tagged",
     graphs.PLUGIN_NAME_KERAS_MODEL: "layers",
+    graphs.PLUGIN_NAME_TAGGED_RUN_METADATA: "profile",
 }
+KERAS_MODEL = "/keras_model"
+"""How the names of texts end that hold the JSON of an imported Keras model."""
 _PICTURE: Mapping[str, Callable[[Any], bytes]] = {
     "width": lambda value: str(picture_of(value).width).encode(),
     "height": lambda value: str(picture_of(value).height).encode(),
@@ -53,6 +53,8 @@ _PARTS_OF: Mapping[str, Mapping[str, Callable[[Any], bytes]]] = {
         "tagged": lambda value: graph_in_metadata(value).SerializeToString(),
         "layers": conceptual_graph,
     },
+    "text": {"layers": lambda value: value.text.encode()},
+    "table": {"profile": lambda value: step_statistics(value).SerializeToString()},
 }
 
 
@@ -106,17 +108,49 @@ def read_blob(catalogue: Catalogue, key: BlobKey) -> bytes | None:
 
 def _chosen(catalogue: Catalogue, plugin: str, run_tag_filter: Any) -> list[tuple[str, Shown]]:
     """Return the series of a plugin that pass the filter, with their tags."""
-    if plugin != graphs.PLUGIN_NAME:
+    if plugin not in _GRAPH_PART:
         return [(one.tag, one) for one in catalogue.chosen(BLOBS[plugin], run_tag_filter)]
-    # The graph of a run has no tag of its own, and there is one. The others have tags.
-    tags = None if run_tag_filter is None else run_tag_filter.tags
-    if tags is not None and graphs.RUN_GRAPH_NAME not in tags:
-        return []
     runs = None if run_tag_filter is None else provider.RunTagFilter(runs=run_tag_filter.runs)
-    first: dict[str, Shown] = {}
-    for one in catalogue.chosen(BLOBS[plugin], runs):
-        first.setdefault(one.run, one)
-    return [(graphs.RUN_GRAPH_NAME, one) for one in first.values()]
+    tags = None if run_tag_filter is None else run_tag_filter.tags
+    found: dict[tuple[str, str], Shown] = {}
+    for tag, shown in _GRAPHS[plugin](catalogue, runs):
+        if tags is None or tag in tags:
+            found.setdefault((shown.run, tag), shown)
+    return [(tag, shown) for (_, tag), shown in found.items()]
+
+
+def _graphs_of_runs(catalogue: Catalogue, runs: Any) -> Iterator[tuple[str, Shown]]:
+    """Yield the graphs; the one of a run that comes first is shown without a tag."""
+    return ((graphs.RUN_GRAPH_NAME, one) for one in catalogue.chosen(("graph",), runs))
+
+
+def _graphs_with_tags(catalogue: Catalogue, runs: Any) -> Iterator[tuple[str, Shown]]:
+    return ((one.tag, one) for one in catalogue.chosen(("graph",), runs))
+
+
+def _conceptual_graphs(catalogue: Catalogue, runs: Any) -> Iterator[tuple[str, Shown]]:
+    """Yield Keras' own models as they were imported, then what has layers."""
+    texts = (one for one in catalogue.chosen(("text",), runs) if one.tag.endswith(KERAS_MODEL))
+    yield from ((one.tag.removesuffix(KERAS_MODEL), one) for one in texts)
+    yield from _graphs_with_tags(catalogue, runs)
+
+
+def _profiles(catalogue: Catalogue, runs: Any) -> Iterator[tuple[str, Shown]]:
+    """Yield tables of step statistics; they are looked for in runs that have a graph."""
+    with_graph = {one.run for one in catalogue.chosen(("graph",), runs)}
+    for one in catalogue.chosen(("table",), runs):
+        if one.run in with_graph and is_step_statistics(newest_value(catalogue.reader, one.series)):
+            # A graph of the same name has the tag, and TensorBoard shows the two together.
+            yield one.tag.removesuffix(" (table)"), one
+
+
+_GRAPHS = {
+    graphs.PLUGIN_NAME: _graphs_of_runs,
+    graphs.PLUGIN_NAME_RUN_METADATA_WITH_GRAPH: _graphs_with_tags,
+    graphs.PLUGIN_NAME_KERAS_MODEL: _conceptual_graphs,
+    graphs.PLUGIN_NAME_TAGGED_RUN_METADATA: _profiles,
+}
+PLUGINS = frozenset({*BLOBS, *_GRAPHS})
 
 
 def _content(plugin: str, kind: str) -> bytes:

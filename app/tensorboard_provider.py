@@ -153,7 +153,7 @@ class StoreDataProvider(provider.DataProvider):
         self, _ctx: Any = None, *, plugin_name: str, run_tag_filter: Any = None, **_: Any
     ) -> ByRunAndTag:
         """Describe the series of pictures, sounds or graphs."""
-        if plugin_name not in blobs.BLOBS:
+        if plugin_name not in blobs.PLUGINS:
             return {}
         return self.ask(
             lambda catalogue: blobs.described_blobs(catalogue, self._sizes, plugin_name, run_tag_filter), {}
@@ -169,7 +169,7 @@ class StoreDataProvider(provider.DataProvider):
         **_: Any,
     ) -> ByRunAndTag:
         """Return the keys of pictures, sounds or graphs; the last one included."""
-        if plugin_name not in blobs.BLOBS:
+        if plugin_name not in blobs.PLUGINS:
             return {}
         return self.ask(
             lambda catalogue: blobs.blob_sequences(catalogue, plugin_name, run_tag_filter, downsample), {}
@@ -254,9 +254,8 @@ def _active_plugins(catalogue: Catalogue) -> list[str]:
     """Return TensorBoard's names of the plugins for which there are data."""
     runs = catalogue.runs().values()
     kinds = {kind for run in runs for kind in run.of_kind}
-    found = [
-        plugin for plugin, known in {**tensors.TENSORS, **blobs.BLOBS}.items() if kinds.intersection(known)
-    ]
+    known = {**tensors.TENSORS, **blobs.BLOBS, **blobs.OF_GRAPHS}
+    found = [plugin for plugin, needed in known.items() if kinds.intersection(needed)]
     found += [SCALARS] if kinds & {"scalar", "hparams"} else []
     found += [tensors.CUSTOM_SCALARS] if "scalar" in kinds else []
     found += [tensors.MESHES] if "mesh" in kinds else []

@@ -48,7 +48,7 @@ def describe_tensors(reader: Reader, shown: Shown) -> Any:
     """Return what TensorBoard knows of a series of histograms, texts, tables or PR curves."""
     kind = shown.series.kind
     # What TensorBoard is told of a PR curve depends on the curve.
-    value = _newest_value(reader, shown.series) if kind == "pr_curve" else None
+    value = newest_value(reader, shown.series) if kind == "pr_curve" else None
     return _described(shown, metadata(kind, value).plugin_data.content)
 
 
@@ -78,7 +78,7 @@ def described_meshes(catalogue: Catalogue, run_tag_filter: Any) -> dict[str, dic
     """Return what TensorBoard knows of meshes before it reads them: each array has a tag of its own."""
     answer: dict[str, dict[str, Any]] = {}
     for shown in _meshes(catalogue, run_tag_filter):
-        for part in mesh_parts(shown.tag, _newest_value(catalogue.reader, shown.series)):
+        for part in mesh_parts(shown.tag, newest_value(catalogue.reader, shown.series)):
             described = _described(shown, part.metadata.plugin_data.content)
             answer.setdefault(shown.run, {})[part.tag] = described
     return _with_tags(answer, run_tag_filter)
@@ -104,7 +104,7 @@ def layouts(catalogue: Catalogue) -> dict[str, dict[str, Any]]:
     imported = {
         shown.run: layout
         for shown in catalogue.chosen(("text",), provider.RunTagFilter(tags=[LAYOUT_NAME]))
-        if (layout := layout_from_text(_newest_value(catalogue.reader, shown.series).text)) is not None
+        if (layout := layout_from_text(newest_value(catalogue.reader, shown.series).text)) is not None
     }
     found = imported or _own_layout(catalogue)
     return {run: {LAYOUT_NAME: [_layout_datum(layout)]} for run, layout in found.items()}
@@ -140,7 +140,7 @@ def _described(shown: Shown, content: bytes) -> Any:
     )
 
 
-def _newest_value(reader: Reader, series: Series) -> Any:
+def newest_value(reader: Reader, series: Series) -> Any:
     """Return the newest value of a series, decoded."""
 
     def load() -> Any:

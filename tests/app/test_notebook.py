@@ -54,7 +54,12 @@ def test_a_store_has_one_server_and_the_frame_shows_it(store_url: str) -> None:
     assert 'height="500"' in html
     again = stepscope.notebook(store_url)
     assert (again.url, again.height) == (shown.url, 800)
-    assert repr(again) == f"<Stepscope dashboard on {shown.url}>"
+    assert repr(again) == f"<Stepscope on {shown.url}>"
+    board = stepscope.notebook(store_url, view="tensorboard")
+    assert board.url == f"{shown.url}/tensorboard/"
+    assert repr(board) == f"<TensorBoard on {board.url}>"
+    assert f'<iframe src="{board.url}" title="TensorBoard"' in board._repr_html_()
+    assert "<title>" in httpx.get(board.url, trust_env=False).text
     shown.stop()
     assert stepscope.notebook(store_url).url != shown.url
 
@@ -95,3 +100,10 @@ def test_a_store_that_cannot_be_read_is_said(tmp_path: Path) -> None:
 def test_a_height_is_a_number_of_pixels(height: object) -> None:
     with pytest.raises(BadInput, match="expected a height in pixels, such as 800, but got"):
         stepscope.notebook(height=height)
+
+
+def test_there_are_two_views() -> None:
+    with pytest.raises(
+        BadInput, match="expected the view 'dashboard' or 'tensorboard', but got 'tensorbord'"
+    ):
+        stepscope.notebook(view="tensorbord")

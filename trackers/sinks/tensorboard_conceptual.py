@@ -25,6 +25,8 @@ def conceptual_graph(graph: GraphData) -> bytes:
     """Return the layers, and which of them gets its input from which, as a Keras model's JSON."""
     parents = {layer.path.rpartition("/")[0] for layer in graph.layers}
     leaves = {layer.path: layer.type for layer in graph.layers if layer.path and layer.path not in parents}
+    # TensorBoard fails at a model without layers.
+    leaves = leaves or {node.node_id: node.op for node in graph.nodes} or {"model": "Model"}
     inputs = _inputs_of_layers(graph, leaves)
     entries = {node.node_id: "Input" for node in graph.nodes if _is_input(node, leaves)}
     layers = [_layer(name, kind, inputs.get(name, [])) for name, kind in {**entries, **leaves}.items()]
