@@ -13,6 +13,7 @@ from figures import (
     long_run,
     many_processes,
     media,
+    mirror,
     stored,
     windows,
 )
@@ -27,6 +28,7 @@ _MODULES = (
     growth,
     long_run,
     many_processes,
+    mirror,
     import_time,
     listing,
     hooks,
