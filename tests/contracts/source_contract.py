@@ -223,11 +223,11 @@ class SourceContract:
 
     def test_an_empty_folder(self, tmp_path: Path, store_url: str) -> None:
         (tmp_path / "empty").mkdir()
-        with pytest.raises(BadInput, match=r"expected .*empty"):
+        with pytest.raises(BadInput, match="empty"):
             import_runs(self.open(str(tmp_path / "empty")), store_url)
 
     def test_a_place_that_is_not_there(self, tmp_path: Path, store_url: str) -> None:
-        with pytest.raises(BadInput, match=r"expected .*nowhere"):
+        with pytest.raises(BadInput, match="nowhere"):
             import_runs(self.open(str(tmp_path / "nowhere")), store_url)
 
     def test_it_has_the_name_that_people_call_it(self, place: str) -> None:
