@@ -45,7 +45,7 @@ class AimSeries:
     @property
     def is_metric(self) -> bool:
         """Whether its values are numbers."""
-        return self.dtype in ("int", "float", "float64")
+        return self.version == _VERSION_OF_NUMBERS or self.dtype in ("int", "float", "float64", "number")
 
     @property
     def shown_name(self) -> str:
