@@ -2,8 +2,8 @@
 
 A step is arithmetic of about 0.2 ms on one core, and a log call with ten numbers; every 500th has an image
 and a histogram too. A trial trains with a mirror or without, all cores free. The server is a process that
-takes whatever comes: what a real one does with it, the training does not see. Measured are the median step, and
-the mean of all, in which everything is that the mirror takes from the training.
+takes whatever comes: what a real one does with it, the training does not see. Measured are the median and
+the mean step, in which everything is that the mirror takes from the training.
 """
 
 from __future__ import annotations

@@ -230,6 +230,11 @@ class Follow:
         self.server = VisdomServer(server)
         self.follower = VisdomFollower(self.reader, self.run.id, self.server, env)
 
+    def close(self) -> None:
+        self.run.finish()
+        self.reader.close()
+        self.server.close()
+
     def send(self) -> dict[str, Any]:
         assert self.run.flush()
         self.follower.send()
@@ -240,8 +245,7 @@ class Follow:
 def follow(server: str, store_url: str, tmp_path: Path) -> Generator[Follow]:
     one = Follow(store_url, server, tmp_path.name, name="one")
     yield one
-    one.run.finish()
-    one.reader.close()
+    one.close()
 
 
 def test_a_long_curve_stays_bounded_and_true(follow: Follow) -> None:
@@ -349,8 +353,7 @@ def test_two_runs_of_one_name_share_a_window(follow: Follow, store_url: str) -> 
     assert names == ["one · train/loss", f"one · train/loss ({other.run.id})"]
     assert set(curve(shown).values()) == {1.0}
     assert curve(shown, place=1) == dict.fromkeys(range(80), 2.0)
-    other.run.finish()
-    other.reader.close()
+    other.close()
 
 
 def test_every_rank_has_its_curve(follow: Follow) -> None:

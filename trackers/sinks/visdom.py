@@ -37,7 +37,11 @@ class VisdomTarget(Protocol):
         ...
 
     def finish(self) -> tuple[str, ...]:
-        """Make it last; return where it is."""
+        """Make it last, and close; return where it is."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it, with what it has."""
         ...
 
 
@@ -157,6 +161,7 @@ class VisdomSink:
 
     def discard(self) -> None:
         """Write no file. What a server was sent stays there, until the next export replaces it."""
+        self._target.close()
 
     @property
     def _opened(self) -> _OpenRun:

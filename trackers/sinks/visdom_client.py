@@ -82,7 +82,12 @@ class VisdomServer:
     def finish(self) -> tuple[str, ...]:
         """Have the server write the environments to its disk. Raises ExportRefused."""
         self.call("save", {"data": list(self._envs)})
+        self.close()
         return tuple(f"{self.url}/env/{env}" for env in self._envs)
+
+    def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        self._http.close()
 
     def call(self, endpoint: str, message: Json) -> str:
         """Post a message and return the answer.

@@ -47,6 +47,9 @@ class EnvironmentFiles:
             file.commit()
         return tuple(str(self._path_of(env)) for env in self._environments)
 
+    def close(self) -> None:
+        """Write nothing."""
+
     def _environment(self, env: str) -> Json:
         if env not in self._environments:
             self._environments[env] = _read(self._path_of(env))
