@@ -85,7 +85,10 @@ class Blocks:
                 )
                 return
             at, data = self._further(file, at, data)
-        # Nothing sound follows: it may be that the end is not written yet.
+        # Nothing sound follows: the end may not be written yet. The next block, which begins here and
+        # has no records, tells it.
+        if len(block.records.start):
+            return
         kind = "zeros" if _only_zeros(self._files, self._path, damage) else "bytes that are no records"
         block.problems.append(
             f"{self._place} cannot be read from byte {damage:,} on: up to its end, there are {kind} "

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...storage.errors import BadInput
 from ...storage.journal_read import SeriesDefinition
+from ...storage.nested import flatten
 from ...storage.write_series import NewRecord
 from ..media import HParams, Loggable
 from ..sinks.tensorboard_protos import event_pb2, summary_pb2
@@ -160,10 +161,11 @@ class EventReader:
         if session.values is not None:
             self._close_trial(found)
             self._trial = _Trial(session.values, event)
-            if any(
-                key not in self._config or self._config[key] != one for key, one in session.values.items()
-            ):
-                self._config.update(session.values)
+            # What is nested in a file of Lightning's has the names of its parts joined here.
+            known = {**self._config, **flatten(self._config, "/")}
+            new = {key: one for key, one in session.values.items() if key not in known}
+            if new:
+                self._config.update(new)
                 found.changes.append({"config": dict(self._config)})
         if session.ended and self._trial is not None:
             self._trial.ended = place

@@ -15,6 +15,7 @@ _TORCH_OPS = ("aten::", "prim::", "onnx::", "quantized::")
 _SHAPES, _LAYER_TYPE, _LAYER_PARAMETERS = "_output_shapes", "module_type", "module_parameters"
 _TORCH_SCOPE = re.compile(r"(?P<type>\w+)\[(?P<name>[^\]]*)\]")
 """As torch writes a scope: `Linear[fc1]`."""
+_KERAS_CLASS = "keras_class"
 _STATISTICS = ("device", "node", "start_us", "duration_us", "memory_bytes")
 
 
@@ -71,20 +72,27 @@ def keras_graph(graph_def: Any, text: str) -> Graph:
     """
     model = json.loads(text)
     name = str(model.get("config", {}).get("name", "model"))
-    nodes = tuple(_node(node, module=node.name) for node in graph_def.node)
+    inside = f"{name}/"
+    nodes = tuple(_keras_node(node, inside) for node in graph_def.node)
+    types = {node.node_id: node.op for node in nodes}
     layers = [Layer("", str(model.get("class_name", "Model")))]
-    types = {node.name: node.op for node in graph_def.node}
     layers += [Layer(path, types.get(path, "scope")) for path in _with_parents(types) if path]
     return Graph(GraphData(name, "keras", "keras", nodes, tuple(layers)))
 
 
-def _node(node: Any, module: str | None = None) -> GraphNode:
+def _keras_node(node: Any, inside: str) -> GraphNode:
+    path = node.name.removeprefix(inside)
+    inputs = tuple(name.removeprefix(inside) for name in node.input)
+    kind = node.attr[_KERAS_CLASS].s.decode("utf-8", "replace") if _KERAS_CLASS in node.attr else node.op
+    return GraphNode(path, kind, path, inputs)
+
+
+def _node(node: Any) -> GraphNode:
     inputs = tuple(name.lstrip("^").partition(":")[0] for name in node.input)
     shapes = tuple(_shape(shape) for shape in node.attr[_SHAPES].list.shape) if _SHAPES in node.attr else ()
     known = {key: _attribute(value) for key, value in sorted(node.attr.items()) if key != _SHAPES}
     attributes = {key: text for key, text in known.items() if text is not None}
-    inside = _scope(node.name) if module is None else module
-    return GraphNode(node.name, node.op, inside, inputs, shapes, attributes)
+    return GraphNode(node.name, node.op, _scope(node.name), inputs, shapes, attributes)
 
 
 def _shape(shape: Any) -> TensorShape:

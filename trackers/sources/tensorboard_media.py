@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import io
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from ...storage.errors import BadInput
 from ..media import Audio, Histogram, Image, Loggable, PrCurve, Text, Video
+from ..raw import Payload
 from .tensorboard_tensors import ndarray_of
 
 Made: TypeAlias = float | Loggable | list[Any]
@@ -41,6 +43,19 @@ def made_of(value: Any, plugin: str) -> Made:
     if form != "tensor":
         raise BadInput(f"expected a summary with a value, but the one of {value.tag!r} has {form or 'none'}")
     return PLUGINS.get(plugin, _plain)(ndarray_of(value.tensor))
+
+
+class _WithMoments(Histogram):
+    """Buckets made by who had seen the numbers: the moments are those of the numbers."""
+
+    def __init__(self, buckets: Histogram, moments: Mapping[str, float]) -> None:
+        super().__init__(counts=buckets.counts, edges=buckets.edges)
+        self._moments = moments
+
+    def payload(self) -> Payload:
+        """Return the buckets with the moments. Raises BadInput as Histogram does."""
+        made = super().payload()
+        return replace(made, facts={**made.facts, **self._moments})
 
 
 def binned(left: NDArray[Any], right: NDArray[Any], counts: NDArray[Any]) -> Histogram:
@@ -138,7 +153,13 @@ def _plain(tensor: NDArray[Any]) -> Made:
 def _old_histogram(proto: Any) -> Histogram:
     """Read TensorFlow 1's buckets, whose outermost limits are the largest numbers there are."""
     limits = np.clip(np.array(proto.bucket_limit), proto.min, proto.max)
-    return binned(np.append(proto.min, limits[:-1]), limits, np.array(proto.bucket))
+    made = binned(np.append(proto.min, limits[:-1]), limits, np.array(proto.bucket))
+    if made.values is not None or proto.num <= 0:
+        return made
+    mean = proto.sum / proto.num
+    spread = max(0.0, proto.sum_squares / proto.num - mean * mean) ** 0.5
+    moments = {"count": int(proto.num), "min": proto.min, "max": proto.max, "mean": mean, "std": spread}
+    return _WithMoments(made, moments)
 
 
 def _old_image(proto: Any) -> Image | Video:
