@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from PIL import Image
 import stepscope
 from contracts.filled_store import CONFIG, GRAPH, fill
 from contracts.sink_contract import SinkContract
+from event_files import read_events, served
 from stepscope.storage.errors import ExportRefused, RunNotFound
 from stepscope.storage.kinds.figure import FigureData
 from stepscope.storage.kinds.table import TableData
@@ -27,18 +27,6 @@ from stepscope.storage.write import Writer
 from stepscope.trackers import exports
 from stepscope.trackers.exports import export_tensorboard
 from support import run_python
-
-# TensorBoard's readers import all of TensorFlow unless a module of this name is there.
-sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
-
-
-def read_events(folder: Path) -> Any:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    keep_all = dict.fromkeys(
-        ["compressedHistograms", "images", "audio", "scalars", "histograms", "tensors"], 0
-    )
-    return EventAccumulator(str(folder), size_guidance=keep_all).Reload()
 
 
 class TestContract(SinkContract):
@@ -252,17 +240,6 @@ def test_graph(exported: Any) -> None:
     assert [dim.size for dim in shape.dim] == [-1, 4]
     assert nodes["body/fc1/linear"].attr["module_parameters"].i == 36
     assert nodes["body/fc1/linear"].attr["bias"].s == b"True"
-
-
-def served(folder: Path) -> Any:
-    """Return the folder as TensorBoard's plugins see it."""
-    from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
-    from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
-    from tensorboard.plugins.base_plugin import TBContext
-
-    multiplexer = EventMultiplexer().AddRunsFromDirectory(str(folder))
-    multiplexer.Reload()
-    return TBContext(data_provider=MultiplexerDataProvider(multiplexer, str(folder)))
 
 
 @pytest.fixture

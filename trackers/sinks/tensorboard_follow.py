@@ -86,6 +86,7 @@ class FollowedRun:
         self._files: dict[str, GrowingFile] = {}
         self._counts: dict[int, int] = {}
         known = self._known_state()
+        self._goes_on = known is not None
         places = {key: Place(one.sub_run, one.tag) for key, one in known.series.items()} if known else {}
         self._facts = facts_of(reader, run)
         self._sizes = dict(known.sizes) if known else {}
@@ -94,6 +95,9 @@ class FollowedRun:
         self._state = known or _State(self._events.export)
         self._events.hparams.update(self._state.hparams)
         self._is_new = known is None
+        # At once, so that no reader comes upon the half of a record at an end.
+        for sub_run in self._sizes:
+            self._events.open(sub_run)
 
     def update(self) -> None:
         """Write what is new. Raises StoreError, ExportRefused."""
@@ -224,8 +228,12 @@ class FollowedRun:
         return state[series.series_id]
 
     def _open_file(self, sub_run: str) -> tuple[Write, bool]:
+        path = self._folder / sub_run / file_name(self._run)
         size = self._sizes.get(sub_run)
-        file = GrowingFile(self._folder / sub_run / file_name(self._run), size)
+        if size is None and self._goes_on and path.exists():
+            # Begun by a process that was killed before it could note it; readers have it open.
+            size = 0
+        file = GrowingFile(path, size)
         self._files[sub_run] = file
         return file.write, size is None
 
