@@ -70,14 +70,24 @@ def _fill(client: Any, folder: Path) -> str:
     return run_id
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a database of MLflow without runs: to make one takes longer than all the rest."""
+    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
+    _client(path.parent, "database").search_experiments()
+    return path
+
+
 @pytest.fixture(scope="module", params=["files", "database"])
 def made(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, empty: Path
 ) -> Iterator[tuple[Path, str]]:
     """Yield a folder with a store, and the id of its first run."""
     folder = tmp_path_factory.mktemp(request.param)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+        if request.param == "database":
+            shutil.copy(empty, folder)
         yield folder, _fill(_client(folder, request.param), folder)
 
 
@@ -180,7 +190,8 @@ def test_repeating_brings_nothing_twice_and_growing_is_followed(
         assert run.notes == "changed"
 
 
-def test_models_are_artifacts(tmp_path: Path, store_url: str) -> None:
+def test_models_are_artifacts(tmp_path: Path, store_url: str, empty: Path) -> None:
+    shutil.copy(empty, tmp_path)
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
     client: Any = MlflowClient()
     experiment = client.create_experiment("models", artifact_location=str(tmp_path / "mlruns" / "1"))
@@ -203,12 +214,14 @@ def test_models_are_artifacts(tmp_path: Path, store_url: str) -> None:
     assert artifact.metadata["params"] == {"depth": "3"}
 
 
-def test_a_large_run_comes_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_run_comes_in_pieces(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stepscope.trackers.sources.mlflow_sql.PIECE_POINTS", 64)
     monkeypatch.setattr("stepscope.trackers.sources.mlflow_files.PIECE_BYTES", 256)
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     for form in ("files", "database"):
         (tmp_path / form).mkdir()
+        if form == "database":
+            shutil.copy(empty, tmp_path / form)
         client = _client(tmp_path / form, form)
         run = client.create_run(client.create_experiment(form))
         client.log_batch(
@@ -222,6 +235,36 @@ def test_a_large_run_comes_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyP
             step for piece in pieces for _, points in piece.points for step in points.step.tolist()
         )
         assert steps == list(range(900))
+
+
+@pytest.mark.postgres
+def test_a_database_that_does_not_number_its_rows(
+    postgres_url: str, tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stepscope.trackers.sources.mlflow_sql.PIECE_POINTS", 10)
+    client: Any = MlflowClient(postgres_url)
+    run_id = _fill(client, tmp_path)
+    start = client.get_run(run_id).info.start_time
+    # Several of one time, on the edge of a piece and before all times.
+    client.log_batch(run_id, metrics=[Metric("same", step, start + 9, step) for step in range(30)])
+    client.log_batch(run_id, metrics=[Metric("old", step, max(0, step - 3), step) for step in range(6)])
+    done = _import(postgres_url, store_url)
+    assert (done.runs, done.problems) == (3, {})
+    again = _import(postgres_url, store_url)
+    assert (again.new, again.grown, again.points) == (0, 0, 0)
+    client.log_batch(run_id, metrics=[Metric("same", 30.0, start + 10**6, 30)])
+    assert _import(postgres_url, store_url).points == 1
+    with Reader.open(store_url) as reader:
+        run = _named(reader, "parent")
+        assert run.config == PARAMS
+        for name in ("train/loss", "odd", "same", "old"):
+            history = sorted(client.get_metric_history(run_id, name), key=lambda metric: metric.step)
+            steps, _, values = _points(reader, run, name)
+            assert steps == [metric.step for metric in history]
+            want = [
+                math.copysign(math.inf, one.value) if abs(one.value) > 1e308 else one.value for one in history
+            ]
+            np.testing.assert_array_equal(values, want)
 
 
 def test_damage_in_files_loses_only_what_is_damaged(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -63,18 +64,8 @@ class SqlStore:
         return [Part(_METRICS)]
 
     def read(self, run: MlflowRun, part: Part, position: int) -> Iterator[Piece]:  # noqa: ARG002 - the only one
-        """Yield a run's metrics beyond a row, or beyond a time."""
-        pieces = self._by_number(run, position) if self._numbered else self._by_time(run, position)
-        while True:
-            try:
-                piece = next(pieces)
-            except StopIteration:
-                return
-            except SQLAlchemyError as error:
-                yield Piece(position, problems=[f"{self.display}: metrics cannot be read on: {_said(error)}"])
-                return
-            position = piece.position
-            yield piece
+        """Yield a run's metrics beyond a row, or beyond a time. Raises SQLAlchemyError, sqlite3.Error."""
+        yield from self._by_number(run, position) if self._numbered else self._by_time(run, position)
 
     def artifacts(self, run: MlflowRun) -> list[Path]:
         """Return where a run's files are, if its URI leads nowhere."""
@@ -87,17 +78,15 @@ class SqlStore:
         return [] if self._beside is None else [self._beside / name / inside for name in _FOLDERS]
 
     def _by_number(self, run: MlflowRun, position: int) -> Iterator[Piece]:
-        query = sa.text(
-            f"SELECT rowid, {self._row} FROM metrics WHERE run_uuid = :run AND rowid > :after "  # noqa: S608
+        query = (
+            f"SELECT {self._row}, rowid FROM metrics WHERE run_uuid = ? AND rowid > ? "  # noqa: S608
             f"ORDER BY rowid LIMIT {PIECE_POINTS}"
         )
-        rows: Sequence[Any] = [()]
-        while rows:
-            with self._engine.connect() as connection:
-                rows = connection.execute(query, {"run": run.run_id, "after": position}).fetchall()
-            if rows:
-                position = int(rows[-1][0])
-                yield _piece(position, [row[1:] for row in rows], run.began)
+        # Past SQLAlchemy, which wraps each row: that takes as long again.
+        with closing(self._engine.raw_connection()) as connection:
+            while rows := connection.cursor().execute(query, (run.run_id, position)).fetchall():
+                position = int(rows[-1][-1])
+                yield _piece(position, rows, run.began)
 
     def _by_time(self, run: MlflowRun, position: int) -> Iterator[Piece]:
         until = int(time.time() * 1000) - _SETTLED_MS if run.end is None else 1 << 62
@@ -105,20 +94,22 @@ class SqlStore:
             f"SELECT {self._row} FROM metrics WHERE run_uuid = :run "  # noqa: S608
             f"AND timestamp > :after AND timestamp <= :until ORDER BY timestamp, step"
         )
-        after = position if position else -(1 << 62)
+        after = position - 1 if position else -(1 << 62)
         bounds = {"run": run.run_id, "after": after, "until": until}
         with self._engine.connect().execution_options(yield_per=PIECE_POINTS) as connection:
             kept: list[Any] = []
             for rows in connection.execute(query, bounds).partitions():
                 kept += [tuple(row) for row in rows]
-                last = kept[-1][2]
+                last = _after(kept[-1])
                 # Rows of one time are stored together: the position tells them apart from later ones only.
-                whole = next((place for place in range(len(kept), 0, -1) if kept[place - 1][2] != last), 0)
+                whole = next(
+                    (count for count in range(len(kept), 0, -1) if _after(kept[count - 1]) != last), 0
+                )
                 if whole:
-                    yield _piece(int(kept[whole - 1][2]), kept[:whole], run.began)
+                    yield _piece(_after(kept[whole - 1]), kept[:whole], run.began)
                 kept = kept[whole:]
             if kept:
-                yield _piece(int(kept[-1][2]), kept, run.began)
+                yield _piece(_after(kept[-1]), kept, run.began)
 
     @property
     def _row(self) -> str:
@@ -199,6 +190,8 @@ def _engine(url: sa.URL) -> sa.Engine:
         if url.get_backend_name() == "sqlite":
             read_only = f"file:{Path(url.database or '').absolute().as_posix()}?mode=ro"
             url = url.set(database=read_only, query={"uri": "true"})
+        elif url.drivername == "postgresql":
+            url = url.set(drivername="postgresql+psycopg")  # the driver that the extra "postgres" brings
         return sa.create_engine(url)
     except (SQLAlchemyError, ImportError) as error:
         shown = url.render_as_string(hide_password=True)
@@ -230,9 +223,14 @@ def _into(runs: Mapping[str, MlflowRun], row: Mapping[str, Any], table: str) -> 
         target[row["key"]] = "" if row["value"] is None else str(row["value"])
 
 
+def _after(row: Any) -> int:
+    """Return the position after a row, where times are positions: its own, and one."""
+    return max(0, int(row[2])) + 1
+
+
 def _piece(position: int, rows: Sequence[Any], began: float) -> Piece:
-    """Return rows of key, value, time, step and is_nan as points."""
-    keys, given, times, steps, nan = zip(*rows, strict=True)
+    """Return rows that begin with key, value, time, step and is_nan as points."""
+    keys, given, times, steps, nan, *_ = zip(*rows, strict=True)
     values = np.array(given, np.float64)  # None becomes NaN
     values[np.array(nan, bool)] = np.nan
     values[np.abs(values) >= _LARGEST] *= np.inf
