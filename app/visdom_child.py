@@ -14,12 +14,15 @@ import os
 import signal
 import sys
 import tempfile
+from functools import partial
 from typing import IO, Any
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import StaticFileHandler
 from visdom.server import app as visdom_app  # pyright: ignore[reportUnknownVariableType]
+from visdom.server.handlers import web_handlers  # pyright: ignore[reportUnknownVariableType]
+from visdom.utils import server_utils
 
 BASE_URL = "/visdom"
 HOST = "127.0.0.1"
@@ -64,8 +67,16 @@ def _application(port: int, folder: str) -> Any:
     # Visdom always asks tornado for its debug mode, part of which is a watcher that restarts the process
     # when a module changes on disk; a setting that is already there stays.
     visdom: Any = visdom_app
+    handlers: Any = web_handlers
+    # Its page of comparisons would list the environments in the user's own ~/.visdom, or fail without that.
+    handlers.gather_envs = partial(_environments, folder)
     visdom.tornado_settings.update(autoreload=False, static_handler_class=_StaticFiles)
     return visdom.Application(port=port, base_url=BASE_URL, env_path=folder)
+
+
+def _environments(folder: str, state: Any, env_path: str | None = None) -> list[str]:  # noqa: ARG001
+    known: Any = server_utils
+    return known.gather_envs(state, env_path=folder)
 
 
 async def _end_of_stdin() -> None:

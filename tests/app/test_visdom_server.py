@@ -108,6 +108,15 @@ def test_a_server_that_does_not_start_is_said(
     assert server.origin()
 
 
+def test_environments_are_compared_though_the_user_has_none(
+    server: VisdomServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    address = server.origin() + BASE_URL
+    requests.post(f"{address}/env/other", json={"eid": "other"}, timeout=30)
+    assert requests.get(f"{address}/compare/main+other", timeout=30).ok
+
+
 def test_without_a_dashboard_there_is_none() -> None:
     with pytest.raises(VisdomUnavailable, match="Start it with: stepscope ui"):
         visdom_server.current()
