@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from ...storage.kinds.graph import GraphData, GraphNode
-from .tensorboard_protos import config_pb2
+from .tensorboard_protos import config_pb2, graph_metadata, summary_pb2, tensor_pb2, types_pb2
 from .tensorboard_values import graph_def
 
 _INPUTS = frozenset({"placeholder", "Placeholder", "InputLayer"})
@@ -32,6 +32,18 @@ def conceptual_graph(graph: GraphData) -> bytes:
     layers = [_layer(name, kind, inputs.get(name, [])) for name, kind in {**entries, **leaves}.items()]
     # TensorBoard takes the name for the outermost box.
     return json.dumps({"config": {"name": graph.name or "model", "layers": layers}}).encode()
+
+
+def conceptual_value(tag: str, graph: GraphData) -> Any:
+    """Return the Summary.Value by which event files bring the conceptual graph."""
+    plugin = {"plugin_name": graph_metadata.PLUGIN_NAME_KERAS_MODEL, "content": b"1"}
+    described = summary_pb2.SummaryMetadata(
+        plugin_data=plugin, data_class=summary_pb2.DATA_CLASS_BLOB_SEQUENCE
+    )
+    content = tensor_pb2.TensorProto(
+        dtype=types_pb2.DT_STRING, tensor_shape={"dim": [{"size": 1}]}, string_val=[conceptual_graph(graph)]
+    )
+    return summary_pb2.Summary.Value(tag=tag, metadata=described, tensor=content)
 
 
 def _layer(name: str, kind: str, inputs: list[str]) -> dict[str, Any]:

@@ -12,12 +12,14 @@ import numpy as np
 from ...storage.events import Event
 from ...storage.kinds.hparams import HParamsData
 from ...storage.model import Points, Record, Run, Series
+from .tensorboard_conceptual import conceptual_value
 from .tensorboard_hparams import session_end, session_start
 from .tensorboard_layout import LAYOUT_NAME, layout_from_text, layout_value
 from .tensorboard_names import Place, places
 from .tensorboard_protos import event_pb2, summary_pb2
 from .tensorboard_records import framed
 from .tensorboard_sidecar import RunFacts, event_value, record_value, run_value, series_value
+from .tensorboard_steps import is_step_statistics, step_statistics
 from .tensorboard_values import (
     JOINED,
     Strings,
@@ -199,15 +201,21 @@ class EventFile:
     def add_record(self, series: Series, tag: str, record: Record, value: Any) -> None:
         """Write a value of any kind but a scalar, with the original of what TensorBoard shows."""
         self._tell(series, tag, record.step, record.time)
-        if series.kind in JOINED and series.name != LAYOUT_NAME:
+        profile = series.kind == "table" and is_step_statistics(value)
+        if series.kind in JOINED and series.name != LAYOUT_NAME and not profile:
             self._add_strings(series, tag, record, value)
             return
-        if series.kind == "graph":
-            graph = graph_def(value).SerializeToString()
-            self._event(event_pb2.Event(wall_time=record.time, step=record.step, graph_def=graph))
-        shown = array_values(series.kind, tag, value) if series.kind in _ARRAYS else []
-        if shown:
+        about = {"wall_time": record.time, "step": record.step}
+        shown: list[Any] = []
+        if series.kind in _ARRAYS:
+            shown = array_values(series.kind, tag, value)
             self._describe(series, shown, value)
+        elif series.kind == "graph":
+            self._event(event_pb2.Event(**about, graph_def=graph_def(value).SerializeToString()))
+            shown = [conceptual_value(tag, value)]
+        elif profile:
+            data = step_statistics(value).SerializeToString()
+            self._event(event_pb2.Event(**about, tagged_run_metadata={"tag": tag, "run_metadata": data}))
         self.add([*shown, record_value(series, record, record.time)], record.step, record.time)
 
     def flush(self) -> None:

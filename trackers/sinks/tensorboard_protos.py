@@ -26,6 +26,7 @@ try:
     from tensorboard.plugins.custom_scalar import layout_pb2 as _layout
     from tensorboard.plugins.custom_scalar import metadata as _custom_scalar
     from tensorboard.plugins.graph import keras_util as _keras_util
+    from tensorboard.plugins.graph import metadata as _graph_metadata
     from tensorboard.plugins.histogram import metadata as _histogram
     from tensorboard.plugins.hparams import api_pb2 as _hparams_api
     from tensorboard.plugins.hparams import metadata as _hparams
@@ -52,6 +53,7 @@ types_pb2: Any = _types
 
 audio_metadata: Any = _audio
 custom_scalar_metadata: Any = _custom_scalar
+graph_metadata: Any = _graph_metadata
 histogram_metadata: Any = _histogram
 image_metadata: Any = _image
 keras_util: Any = _keras_util
