@@ -113,7 +113,7 @@ class _Import:
     def look(self) -> None:
         """Import what is there by now."""
         found = self._source.runs()
-        for problem in getattr(self._source, "problems", ()):
+        for problem in self._source.problems:
             self.tally.add_problem(problem, once=True)
         self.tally.runs = len(found)
         opened = list(self._opened(found))

@@ -43,6 +43,7 @@ class MlflowSource:
         Raises:
             BadInput: there is no such store.
         """
+        self.problems: list[str] = []
         self._stores = _stores(str(place))
         self._known: dict[str, tuple[_Store, MlflowRun]] = {}
 
