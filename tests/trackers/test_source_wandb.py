@@ -25,8 +25,10 @@ from stepscope.storage.read import Reader
 from stepscope.trackers.imports import Imported, import_runs
 from stepscope.trackers.sources.wandb import WandbSource
 from stepscope.trackers.sources.wandb_artifacts import Artifacts
+from stepscope.trackers.sources.wandb_pieces import LogReader
 from stepscope.trackers.sources.wandb_protos import load_protos
 from support import ROOT, run_python
+from wandb_frames import framed
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +118,9 @@ def test_media_come_over(stored: Store):
     assert (second.array() == 255 - made.PICTURE).all()
     assert second.caption is None
     assert (stored.value("marked").array() == made.PICTURE).all()
-    assert (stored.value("marked/masks/guess").array()[:, :, 0] == np.eye(8, 10)).all()
+    mask = stored.value("marked/masks/guess")
+    assert (mask.array()[:, :, 0] == 255 * np.eye(8, 10)).all()
+    assert mask.caption == "classes times 255"
     boxes = stored.value("marked/boxes/truth")
     assert boxes.rows == ((1, "cat", 0, 0.5, 0.25, 1, "share", None, None),)
     histogram = stored.value("distribution")
@@ -186,6 +190,22 @@ def test_console_alerts_and_definitions_come_over(stored: Store):
     definitions = metric_definitions(stored.reader, stored.run.run_id)
     assert definitions["val/*"].step_metric == "epoch"
     assert definitions["loss"].summary == ("min", "max")
+
+
+def test_readings_of_gpus_have_the_names_of_our_own(tmp_path: Path):
+    record: Any = load_protos().record(b"")
+    for key in ("gpu.0.gpu", "gpu.12.temp", "gpu.0.memory", "cpu"):
+        record.stats.item.add(key=key, value_json="50")
+    record.stats.timestamp.seconds = 107
+    path = tmp_path / "run-a.wandb"
+    path.write_bytes(framed([record.SerializeToString()]))
+    [piece] = LogReader(path, 100.0, load_protos()).pieces(is_quiet=True)
+    assert {definition.name: points.step.tolist() for definition, points in piece.points} == {
+        "system/gpu0/utilization_percent": [7],
+        "system/gpu12/temperature_c": [7],
+        "system/gpu.0.memory": [7],
+        "system/cpu": [7],
+    }
 
 
 def test_a_resumed_run_has_attempts(stored: Store):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-import struct
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,34 +11,10 @@ import pytest
 
 from stepscope.trackers.sources.printed import Printed
 from stepscope.trackers.sources.wandb_history import Rows
-from stepscope.trackers.sources.wandb_log import BLOCK_BYTES, MAGIC, read_log
+from stepscope.trackers.sources.wandb_log import MAGIC, read_log
 from stepscope.trackers.sources.wandb_protos import load_protos
 from stepscope.trackers.sources.wandb_wire import HISTORY, content_of
-
-_FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
-
-
-def framed(records: list[bytes]) -> bytes:
-    """Return a log with these records."""
-    out = bytearray(MAGIC)
-    for record in records:
-        at = 0
-        while True:
-            left = BLOCK_BYTES - len(out) % BLOCK_BYTES
-            if left < 7:
-                out += b"\0" * left
-                left = BLOCK_BYTES
-            part = record[at : at + left - 7]
-            first, last = at == 0, at + len(part) == len(record)
-            kind = {(True, True): _FULL, (True, False): _FIRST, (False, True): _LAST}.get(
-                (first, last), _MIDDLE
-            )
-            checksum = zlib.crc32(part, zlib.crc32(bytes([kind])))
-            out += struct.pack("<IHB", checksum, len(part), kind) + part
-            at += len(part)
-            if last:
-                break
-    return bytes(out)
+from wandb_frames import framed
 
 
 def made_records(seed: int) -> list[bytes]:

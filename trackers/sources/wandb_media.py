@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import numpy as np
+from PIL import Image as Pillow
 
 from ...storage.errors import BadInput
-from ..media import Audio, Histogram, Html, Loggable, Mesh, Table, Text, Video
+from ..media import Audio, Histogram, Html, Image, Loggable, Mesh, Table, Text, Video
 from .media_files import PlotlyText, value_of, wav_samples
 
 _MOST_BYTES = 256 << 20
@@ -101,7 +102,7 @@ def _beside(note: _Note, at: int) -> dict[str, Any]:
 def _image(note: _Note, folder: Path) -> Iterator[Medium]:
     yield Medium("", _picture(note, folder, note.get("caption")))
     for name, mask in _named(note.get("masks")):
-        yield Medium(f"/masks/{name}", _picture(mask, folder, note.get("caption")))
+        yield Medium(f"/masks/{name}", _mask(_file(mask, folder)))
     for name, boxes in _named(note.get("boxes")):
         yield Medium(f"/boxes/{name}", _boxes(json.loads(_text(boxes, folder))))
 
@@ -112,6 +113,14 @@ def _picture(note: _Note, folder: Path, caption: str | None) -> Loggable:
     if value is None:
         raise BadInput(f"there is no place for pictures of the form {path.suffix}")
     return value
+
+
+def _mask(path: Path) -> Loggable:
+    """Return a picture of the numbers of classes as greys that can be told apart."""
+    with Pillow.open(path) as picture:
+        classes = np.asarray(picture.convert("L"))
+    factor = 255 // max(1, int(classes.max()))
+    return Image(classes * np.uint8(factor), None if factor == 1 else f"classes times {factor}")
 
 
 def _named(found: Any) -> list[tuple[str, _Note]]:

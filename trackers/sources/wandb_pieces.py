@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from glob import escape
@@ -30,6 +31,7 @@ from .wandb_wire import HISTORY, OUTPUT, OUTPUT_RAW, SUMMARY, Content, content_o
 _LEVELS = {"INFO": "info", "WARN": "warning", "ERROR": "error"}
 _ALERTS = SeriesDefinition(ALERTS, EVENT.name, {})
 _METRICS = SeriesDefinition(METRICS, EVENT.name, {})
+_GPU_READINGS = {"gpu": "utilization_percent", "temp": "temperature_c", "powerWatts": "power_w"}
 _STDERR = 0
 _MAXIMIZE = 2
 _OTHER_FILE = 0
@@ -146,7 +148,7 @@ class LogReader:
             value = parsed(item.value_json)
             if isinstance(value, int | float):
                 if item.key not in self._machine:
-                    self._machine[item.key] = (scalar(SYSTEM_PREFIX + item.key), [])
+                    self._machine[item.key] = (scalar(SYSTEM_PREFIX + _name_of(item.key)), [])
                 self._machine[item.key][1].append((time, float(value)))
 
     def _drain_machine(self) -> Iterator[tuple[SeriesDefinition, Columns]]:
@@ -186,6 +188,14 @@ class LogReader:
     def _add_event(self, definition: SeriesDefinition, text: str, facts: dict[str, Any]) -> None:
         encoded = EncodedValue(text.encode("utf-8", "replace"), facts)
         self._piece.records.append(NewRecord(definition, self._rows.step, self._time, encoded))
+
+
+def _name_of(reading: str) -> str:
+    """Return the name of a reading of the machine: ours, where it is the same in the same unit."""
+    found = re.fullmatch(r"gpu\.(\d+)\.(\w+)", reading)
+    if found is None or found[2] not in _GPU_READINGS:
+        return reading
+    return f"gpu{found[1]}/{_GPU_READINGS[found[2]]}"
 
 
 def _output(record: Any) -> Any:
