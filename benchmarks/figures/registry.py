@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from figures import (
     dashboard,
+    event_files,
     growth,
     hooks,
     import_time,
@@ -32,6 +33,7 @@ _MODULES = (
     import_time,
     listing,
     hooks,
+    event_files,
     dashboard,
 )
 

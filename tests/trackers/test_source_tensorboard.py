@@ -235,13 +235,13 @@ def test_tf_summary_and_its_descriptions_come_in(tmp_path: Path) -> None:
         tf.summary.text("table", [["a", "b"], ["c", "d"]], step=2)
         api.hparams({"lr": 0.25, "units": 8})
 
-        @tf.function
-        def twice(x: Any) -> Any:
-            return 2 * x
-
-        tf.summary.trace_on(graph=True)
-        twice(tf.constant(1.0))
-        tf.summary.trace_export("twice", step=0)
+        # As tf.summary.trace_export writes it; to trace would stay on in this process for others.
+        traced = tf.compat.v1.RunMetadata()
+        graph = tf.function(lambda x: 2 * x).get_concrete_function(tf.constant(1.0)).graph
+        traced.function_graphs.add().pre_optimization_graph.CopyFrom(graph.as_graph_def())
+        metadata = tf.compat.v1.SummaryMetadata()
+        metadata.plugin_data.plugin_name = "graph_run_metadata_graph"
+        tf.summary.write("twice", traced.SerializeToString(), step=0, metadata=metadata)
     run = imported(tmp_path / "logs")["logs"]
     assert run.points["loss", ""] == ([*range(30)], [float(np.float32(step / 3)) for step in range(30)])
     assert [run.points[name, ""][1] for name in ("half", "brain", "whole")] == [[3.0], [3.0], [3.0]]
