@@ -1,9 +1,9 @@
 """How fast TensorBoard's event files are read: into a store, beside TensorBoard's own EventAccumulator.
 
 The files are written as torch and as TensorFlow write numbers, ten tags at each step, and one has images and
-histograms besides. Both readers get the same file, each in a process of its own; EventAccumulator as it is where
-TensorFlow is installed (its reader is then in C++) and without it, and with its own limits of how much it keeps.
-Ours also stores what it read. A gigabyte of numbers tells whether the memory grows.
+histograms besides. Both readers get the same file, each in a process of its own; EventAccumulator as it is
+where TensorFlow is installed (its reader is then in C++), and without it; it keeps as much as it does by
+itself. Ours also stores what it read. A gigabyte of numbers tells whether the memory grows.
 """
 
 from __future__ import annotations
