@@ -53,7 +53,7 @@ def export_runs(
     chosen = list({run.run_id: run for run in runs}.values())
     if not chosen:
         raise BadInput("expected at least one run to export, but none was named.")
-    transfer = _Transfer(StoreSource(reader), sink, progress)
+    transfer = _Transfer(reader, sink, progress)
     try:
         transfer.run(chosen)
         places = sink.finish()
@@ -66,8 +66,8 @@ def export_runs(
 class _Transfer:
     """One transfer under way, with its counts."""
 
-    def __init__(self, source: StoreSource, sink: Sink, progress: Progress | None) -> None:
-        self._source = source
+    def __init__(self, reader: Reader, sink: Sink, progress: Progress | None) -> None:
+        self._source = StoreSource(reader, self._lost)
         self._sink = sink
         self._progress = progress
         self._total = 0
@@ -108,11 +108,14 @@ class _Transfer:
             try:
                 self._sink.write_record(series, record, value)
             except (StoreDamaged, UnidentifiedImageError, OverflowError, ValueError) as error:
-                # One value that the format cannot hold, such as a broken file, must not cost the others.
-                self.declined[f"{series.kind} {series.name} at step {record.step}"] = str(error)
+                self._lost(f"{series.kind} {series.name} at step {record.step}", error)
                 continue
             self.records += 1
             self._report()
+
+    def _lost(self, what: str, error: Exception) -> None:
+        # One value that is damaged, or that the format cannot hold, must not cost the others.
+        self.declined[what] = str(error)
 
     def _report(self) -> None:
         if self._progress is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 import stepscope
 from contracts.filled_store import fill
@@ -14,6 +15,8 @@ from stepscope.storage.errors import BadInput
 from stepscope.storage.kinds import KINDS
 from stepscope.storage.model import Run
 from stepscope.storage.read import Reader
+from stepscope.storage.schema import chunks, records, series
+from stepscope.storage.write import Writer
 from stepscope.trackers.sinks.base import Sink
 from stepscope.trackers.transfer import Exported, export_runs
 
@@ -96,6 +99,22 @@ class SinkContract:
     def test_no_runs(self, reader: Reader) -> None:
         with pytest.raises(BadInput, match="at least one run"):
             self.export(reader, [])
+
+    def test_a_value_that_is_damaged_costs_itself_alone(self, reader: Reader, store_url: str) -> None:
+        run_id = reader.runs()[0].run_id
+        with Writer.open(store_url) as writer, writer.engine.begin() as connection:
+            of_run = series.c.run_id == run_id
+            [text] = connection.execute(sa.select(series.c.series_id).where(of_run, series.c.kind == "text"))
+            [rate] = connection.execute(sa.select(series.c.series_id).where(of_run, series.c.name == "lr"))
+            step_5 = (records.c.series_id == text.series_id) & (records.c.step == 5)
+            connection.execute(sa.update(records).where(step_5).values(payload=b"\xff\xfe"))
+            spoilt = {"data": b"no chunk"}
+            connection.execute(sa.update(chunks).where(chunks.c.series_id == rate.series_id).values(spoilt))
+        sent = self.export(reader)
+        lost = {what: reason for what, reason in sent.declined.items() if " " in what}
+        assert set(lost) == {"text notes/first at step 5", "points of lr"}
+        assert all(len(reason) > 10 for reason in lost.values())
+        assert self.curve(reader.runs()[0], "train/loss")
 
     def test_a_failed_export_leaves_nothing_half_written(self, reader: Reader) -> None:
         def stop(done: int, total: int) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from ...storage.errors import StoreDamaged
 from ...storage.model import Points, Record, Run, Series
 from ...storage.read import Reader
 
@@ -19,9 +20,13 @@ RECORDS_A_PIECE = 256
 class StoreSource:
     """Reads runs out of one store."""
 
-    def __init__(self, reader: Reader) -> None:
-        """Read through an open Reader; closing it stays with whoever opened it."""
+    def __init__(self, reader: Reader, lost: Callable[[str, StoreDamaged], object] | None = None) -> None:
+        """Read through an open Reader; closing it stays with whoever opened it.
+
+        `lost` is told what cannot be read, and why; all else comes. Without it, that raises StoreDamaged.
+        """
         self._reader = reader
+        self._lost = lost
 
     def series(self, run: Run) -> list[Series]:
         """Return every series of a run, ordered by name."""
@@ -34,11 +39,12 @@ class StoreSource:
             series: of kind "scalar".
             limit: the most points wanted, in one piece of buckets; None for all, none gathered.
         """
-        if limit is not None:
-            yield self._reader.points(series, max_points=limit)
-            return
-        for first, last in self._point_windows(series):
-            piece = self._reader.points(series, first_step=first, last_step=last)
+        for first, last in self._point_windows(series) if limit is None else [(None, None)]:
+            try:
+                piece = self._reader.points(series, first_step=first, last_step=last, max_points=limit)
+            except StoreDamaged as error:
+                self._tell(f"points of {series.label}{_between(first, last)}", error)
+                continue
             if len(piece):
                 yield piece
 
@@ -71,8 +77,18 @@ class StoreSource:
         """
         for first, last in self._record_windows(series, limit):
             for record in self._reader.records(series, first_step=first, last_step=last, max_records=limit):
-                whole = self._with_payload(record)
-                yield whole, self._reader.load(series, whole)
+                try:
+                    whole = self._with_payload(record)
+                    value = self._reader.load(series, whole)
+                except StoreDamaged as error:
+                    self._tell(f"{series.kind} {series.name} at step {record.step}", error)
+                    continue
+                yield whole, value
+
+    def _tell(self, what: str, error: StoreDamaged) -> None:
+        if self._lost is None:
+            raise error
+        self._lost(what, error)
 
     def _with_payload(self, record: Record) -> Record:
         if record.payload is not None or record.digest is None:
@@ -83,7 +99,11 @@ class StoreSource:
         pieces = -(-series.count // POINTS_A_PIECE)
         if pieces < 2:
             return [(None, None)]
-        coarse = self._reader.points(series, max_points=pieces)
+        try:
+            coarse = self._reader.points(series, max_points=pieces)
+        except StoreDamaged:
+            # Whoever reads it will be told.
+            return [(None, None)]
         return _windows(coarse.first_step.tolist())
 
     def _record_windows(self, series: Series, limit: int | None) -> list[tuple[int | None, int | None]]:
@@ -92,6 +112,11 @@ class StoreSource:
             return [(None, None)]
         coarse = self._reader.records(series, max_records=pieces)
         return _windows([record.step for record in coarse])
+
+
+def _between(first: int | None, last: int | None) -> str:
+    words = [("from", first), ("to", last)]
+    return "".join(f" {word} step {step}" for word, step in words if step is not None)
 
 
 def _windows(starts: list[int]) -> list[tuple[int | None, int | None]]:
