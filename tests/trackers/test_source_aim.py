@@ -25,6 +25,7 @@ from stepscope.trackers.imports import Imported, import_runs
 from stepscope.trackers.sources import aim as aim_source
 from stepscope.trackers.sources.aim import AimSource
 from stepscope.trackers.sources.aim_database import key_of, load_rocks, path_of
+from stepscope.trackers.sources.aim_series import AimSeries
 from support import ROOT, run_python
 
 ASSETS = ROOT / "tests" / "assets"
@@ -228,6 +229,23 @@ def test_a_run_that_said_no_end_was_killed(copied: Path, tmp_path: Path, monkeyp
     import_runs(source, place)
     with Reader.open(place) as reader:
         assert {run.state for run in reader.runs(archived=True)} == {RunState.KILLED}
+
+
+@pytest.mark.parametrize(
+    ("name", "context", "shown", "rest"),
+    [
+        ("loss", {"split": "train"}, "loss", {"split": "train"}),
+        ("__system__gpu", {"gpu": 2}, "system/gpu2/utilization_percent", {}),
+        ("__system__gpu_temp", {"gpu": 0}, "system/gpu0/temperature_c", {}),
+        ("__system__gpu_memory_percent", {"gpu": 0}, "system/gpu_memory_percent", {"gpu": 0}),
+    ],
+)
+def test_readings_of_gpus_have_the_names_of_our_own(
+    name: str, context: dict[str, str | int], shown: str, rest: dict[str, str | int]
+):
+    series = AimSeries(name, 1, context, 2, "float", with_epochs=False)
+    definition = series.definition("scalar")
+    assert (definition.name, definition.context) == (shown, rest)
 
 
 def test_places_that_are_none_are_refused(tmp_path: Path):

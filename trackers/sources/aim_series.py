@@ -21,6 +21,7 @@ SYSTEM = "__system__"
 LOGS, LOG_RECORDS = "logs", "__log_records"
 EPOCH = "epoch"
 _VERSION_OF_NUMBERS = 2
+_GPU_READINGS = {"gpu": "utilization_percent", "gpu_temp": "temperature_c", "gpu_power_watts": "power_w"}
 
 _Context = dict[str, str | int]
 
@@ -47,11 +48,15 @@ class AimSeries:
         """Whether its values are numbers."""
         return self.version == _VERSION_OF_NUMBERS or self.dtype in ("int", "float", "float64", "number")
 
-    @property
-    def shown_name(self) -> str:
-        """The name of the series in the store."""
-        is_system = self.name.startswith(SYSTEM)
-        return SYSTEM_PREFIX + self.name.removeprefix(SYSTEM) if is_system else self.name
+    def definition(self, kind: str) -> SeriesDefinition:
+        """Return the series of the store; a GPU's readings have our names where they are the same."""
+        reading = self.name.removeprefix(SYSTEM)
+        if reading == self.name:
+            return SeriesDefinition(self.name, kind, self.context)
+        context = dict(self.context)
+        if reading in _GPU_READINGS and "gpu" in context:
+            reading = f"gpu{context.pop('gpu')}/{_GPU_READINGS[reading]}"
+        return SeriesDefinition(SYSTEM_PREFIX + reading, kind, context)
 
 
 class SeriesReader:
@@ -81,7 +86,7 @@ class SeriesReader:
         values = values[_places(order, keys)][position:]
         steps, times = steps[position:], times[position:]
         epochs = self._epochs(order)[position:] if self._series.with_epochs else None
-        definition = SeriesDefinition(self._series.shown_name, "scalar", self._series.context)
+        definition = self._series.definition("scalar")
         about = SeriesDefinition(EPOCH, "scalar", self._series.context)
         for start in range(0, len(values), PIECE_POINTS):
             part = slice(start, start + PIECE_POINTS)
@@ -147,7 +152,7 @@ class SeriesReader:
                 piece.records.append(alert_of(found, step, time))
             else:
                 for value in values_of(found):
-                    piece.records.append(record(series.shown_name, value, step, time, series.context))
+                    piece.records.append(record(series.name, value, step, time, series.context))
         except BadInput as error:
             piece.problems.append(f"{series.name}: {error}")
         return sum(len(one.encoded.data) for one in piece.records[before:])
