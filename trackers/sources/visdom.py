@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 from ...storage.errors import BadInput
 from ...storage.model import Run, RunState
 from .base import FoundRun, Part, Piece
-from .visdom_json import pane_of
 from .visdom_parts import pieces_of
 from .visdom_places import Environment, environments
 from .visdom_windows import Contents, OwnRun, Slot, contents_of
@@ -72,7 +71,7 @@ class VisdomSource:
         if slot is None:  # closed since then
             return
         try:
-            pane = pane_of(contents.buffer, slot.window)
+            pane = contents.pane(slot.window)
         except ValueError:
             return
         known = contents.own.get(slot.owner)

@@ -16,6 +16,8 @@ from .visdom_positions import digest
 
 Json: TypeAlias = Mapping[str, Any]
 
+_KEPT_BYTES = 32 << 20
+"""Of the text of windows that were looked at last."""
 MARK = "stepscope"
 """Under this key an export of Stepscope wrote down what a window is."""
 _COMMENT = re.compile(r"<!--stepscope (\{.*?\})-->", re.DOTALL)
@@ -70,6 +72,15 @@ class Contents:
     config: dict[str, Any] = field(default_factory=dict[str, Any])
     own: dict[str, OwnRun] = field(default_factory=dict[str, OwnRun])
     problems: list[str] = field(default_factory=list[str])
+    _panes: dict[Window, dict[str, Any]] = field(default_factory=dict[Window, dict[str, Any]], repr=False)
+
+    def pane(self, window: Window) -> dict[str, Any]:
+        """Return a window: each curve asks for that which it is in. Raises ValueError when it is damaged."""
+        if window not in self._panes:
+            if sum(one.end - one.start for one in self._panes) > _KEPT_BYTES:
+                self._panes.clear()
+            self._panes[window] = pane_of(self.buffer, window)
+        return self._panes[window]
 
     def own_run(self, run_id: str) -> OwnRun:
         """Return what is known of an exported run."""
