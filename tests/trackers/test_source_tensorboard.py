@@ -444,3 +444,35 @@ def test_a_run_that_is_called_like_a_split_stays_a_run(tmp_path: Path) -> None:
 
 def test_every_kind_that_is_made_is_one_of_the_store(of_torch: tuple[Path, dict[str, Run]]) -> None:
     assert {kind for run in of_torch[1].values() for _, kind in run.values} <= set(KIND_OF)
+
+
+def test_a_second_export_of_a_run_is_left_out_and_told(tmp_path: Path) -> None:
+    import shutil
+
+    from contracts.filled_store import fill
+    from stepscope.trackers.exports import export_tensorboard
+
+    store = str(tmp_path / "runs.db")
+    run_id = fill(store)
+    with Reader.open(store) as reader:
+        export_tensorboard(reader, [run_id], tmp_path / "logs" / "one")
+    shutil.copytree(tmp_path / "logs" / "one", tmp_path / "logs" / "two")
+    source = TensorBoardSource(tmp_path / "logs")
+    [found] = source.runs()
+    assert found.key == run_id
+    assert len(source.problems) == 1
+    assert source.problems[0].startswith("two/")
+    assert source.problems[0].endswith(f"is another export of run {run_id}, and was left out.")
+
+
+def test_each_call_of_add_hparams_is_a_trial_of_its_run(tmp_path: Path) -> None:
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(tmp_path / "logs" / "sweep")) as writer:
+        for number in range(3):
+            writer.add_hparams({"lr": 0.1 * number, "size": number}, {"accuracy": 10 * number})
+    runs = imported(tmp_path / "logs")
+    assert list(runs) == ["sweep"]
+    trials = [trial for _, trial in runs["sweep"].values["hparams", "hparams"]]
+    found = sorted((trial.values["size"], trial.metrics["accuracy"]) for trial in trials)
+    assert found == [(0, 0.0), (1, 10.0), (2, 20.0)]

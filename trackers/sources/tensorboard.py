@@ -28,6 +28,8 @@ from .tensorboard_originals import run_of
 from .tensorboard_runs import RunFiles, runs_in
 
 _EVENTS = "tfevents"
+_UNDER_WAY = ".stepscope-follow/"
+"""Where an export that follows a run keeps files that are not complete yet."""
 _TENSORFLOW = "tensorflow.core"
 _SETTLED = 1 << 16
 """Bytes of a file whose beginning no longer changes."""
@@ -43,6 +45,8 @@ class _Looked:
     """Key of a run -> name of a part -> its file."""
     heads: dict[str, tuple[int, Head]] = field(default_factory=dict[str, tuple[int, Head]])
     """Path -> the file's size, and what its beginning tells."""
+    ends: dict[str, tuple[int, float]] = field(default_factory=dict[str, tuple[int, float]])
+    """Path -> the file's size, and when its last event was."""
 
 
 class TensorBoardSource:
@@ -66,8 +70,8 @@ class TensorBoardSource:
 
     def runs(self) -> Sequence[FoundRun]:
         """Look which runs there are by now. Raises BadInput when there are no event files."""
-        every = self._files.walk()
-        beside = {file.path for file in every}
+        every = [file for file in self._files.walk() if _UNDER_WAY not in file.path]
+        beside = {file.path: file.size for file in every}
         written = [self._written(file) for file in every if _EVENTS in file.name]
         if not written:
             raise BadInput(
@@ -75,12 +79,21 @@ class TensorBoardSource:
                 f'"{_EVENTS}" in them. Name what you would give to `tensorboard --logdir`.'
             )
         self.problems = []
-        return [self._found(run, beside) for run in runs_in(written)]
+        found: dict[str, FoundRun] = {}
+        for run in runs_in(written):
+            one = self._found(run, beside)
+            if found.setdefault(one.key, one) is not one:
+                self.problems.append(f"{run.folder} is another export of run {one.key}, and was left out.")
+                continue
+            projector = _below(run.folder, tensorboard_projector.CONFIG)
+            beside_them = {tensorboard_projector.CONFIG: Origin(projector, projector)}
+            self._looked.origins[one.key] = run.origins(one.run.config) | beside_them
+        return list(found.values())
 
     def read(self, found: FoundRun, part: Part, position: int) -> Iterator[Piece]:
         """Yield what lies in a file beyond a position, up to what is whole by now. Raises OSError."""
         origin = self._looked.origins[found.key][part.name]
-        if part.name.endswith(tensorboard_projector.CONFIG):
+        if part.name == tensorboard_projector.CONFIG:
             yield from tensorboard_projector.read_projector(self._files, origin, position, part.started_at)
             return
         size = self._files.size(origin.path)
@@ -109,26 +122,25 @@ class TensorBoardSource:
 
     def _written(self, file: Found) -> Written:
         size, head = self._looked.heads.get(file.path, (-1, Head()))
-        if size != file.size and not (head.began and size > _SETTLED):
+        settled = head.began and size > _SETTLED and head.facts is None
+        if size != file.size and not settled:
             head = head_of(self._files, file)
             self._looked.heads[file.path] = (file.size, head)
         return Written(file, name_of(file), head)
 
-    def _found(self, run: RunFiles, beside: set[str]) -> FoundRun:
+    def _found(self, run: RunFiles, beside: Mapping[str, int]) -> FoundRun:
         told = self._run(run, beside)
         key = told.run_id or f"{self._files.root}/{run.folder}".rstrip("/")
-        origins = run.origins(told.config)
         parts = self._parts(run)
-        config = "/".join(part for part in (run.folder, tensorboard_projector.CONFIG) if part)
-        if config in beside and not told.run_id:
-            origins[tensorboard_projector.CONFIG] = Origin(config, config)
-            parts.append(Part(tensorboard_projector.CONFIG, parts[-1].attempt, told.created_at))
-        self._looked.origins[key] = origins
+        name = tensorboard_projector.CONFIG
+        size = beside.get(_below(run.folder, name), 0)
+        if size and not told.run_id:
+            parts.append(Part(name, parts[-1].attempt, told.created_at, end=size))
         return FoundRun(key, told, parts)
 
     def _parts(self, run: RunFiles) -> list[Part]:
         written = [one for one, _ in run.written]
-        attempts = attempts_of(written, lambda file: last_time(self._files, file))
+        attempts = attempts_of(written, self._last_time)
         parts = [
             Part(
                 run.part_name(one),
@@ -143,7 +155,14 @@ class TensorBoardSource:
         ]
         return sorted(parts, key=lambda part: (part.attempt, part.started_at, part.name))
 
-    def _run(self, run: RunFiles, beside: set[str]) -> Run:
+    def _last_time(self, file: Found) -> float:
+        size, time = self._looked.ends.get(file.path, (-1, 0.0))
+        if size != file.size:
+            time = last_time(self._files, file)
+            self._looked.ends[file.path] = (file.size, time)
+        return time
+
+    def _run(self, run: RunFiles, beside: Mapping[str, int]) -> Run:
         if run.facts is not None:
             return run_of(run.facts)
         first = min((one for one, _ in run.written), key=lambda one: one.head.began)
@@ -162,12 +181,12 @@ class TensorBoardSource:
             config=self._config(run, beside),
         )
 
-    def _config(self, run: RunFiles, beside: set[str]) -> Mapping[str, Any]:
+    def _config(self, run: RunFiles, beside: Mapping[str, int]) -> Mapping[str, Any]:
         """Return the hyperparameters that the beginnings of the files tell, and those of Lightning's file."""
         config: dict[str, Any] = {}
         for one, _ in run.written:
             config.update(one.head.config)
-        path = "/".join(part for part in (run.folder, tensorboard_yaml.NAME) if part)
+        path = _below(run.folder, tensorboard_yaml.NAME)
         if path in beside:
             try:
                 nested = tensorboard_yaml.config_of(self._files.read(path))
@@ -177,6 +196,10 @@ class TensorBoardSource:
                 known = flatten(nested, "/").keys()
                 config = nested | {key: value for key, value in config.items() if key not in known}
         return config
+
+
+def _below(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
 
 
 def _earlier(blocks: Blocks, position: int) -> Callable[[], Iterator[Block]]:

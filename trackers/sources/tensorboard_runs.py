@@ -29,7 +29,7 @@ class Member:
     """A folder of a run."""
 
     base: str
-    """The run: a folder, or the id of an exported run after a colon."""
+    """The run: its folder, or, of one that was exported, the folder and the id behind colons."""
     context: Mapping[str, str | int] = field(default_factory=dict[str, str | int])
     line_of: str | None = None
     line: str = ""
@@ -85,9 +85,15 @@ def runs_in(written: Sequence[Written]) -> list[RunFiles]:
     for one in written:
         member = members[one.file.folder]
         if one.head.facts is not None:
-            member = Member(f":{one.head.facts['run']['run_id']}")
+            member = Member(f":{_top(one)}:{one.head.facts['run']['run_id']}")
         runs.setdefault(member.base, RunFiles(member.base)).written.append((one, member))
     return list(runs.values())
+
+
+def _top(written: Written) -> str:
+    """Return the folder of the run that an exported file belongs to."""
+    sub_run = str((written.head.facts or {}).get("folder", ""))
+    return written.file.folder.removesuffix(sub_run).rstrip("/") if sub_run else written.file.folder
 
 
 def _member(folder: str, folders: Mapping[str, list[Written]]) -> Member:
