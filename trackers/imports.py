@@ -166,7 +166,7 @@ class _Import:
     def _expect(self, opened: Sequence[tuple[FoundRun, ImportingRun]]) -> None:
         """Reckon how much there is to read."""
         parts = [(part, run.position(part)) for one, run in opened for part in one.parts]
-        known = all(part.end for part, _ in parts)
+        known = any(part.end for part, _ in parts)
         left = sum(max(0, part.end - position) for part, position in parts)
         self.tally.total = self.tally.done + left if known else 0
 

@@ -69,7 +69,9 @@ class _Watcher:
 
     def show(self, done: Imported) -> None:
         values = done.points + done.records
-        self._bar.show(f"{one_of(done.runs, 'run')}, {count(values)} values", done.done, done.total)
+        # Whoever follows has all there is by then, and waits.
+        total = done.total if done.done < done.total or not self._follow else 0
+        self._bar.show(f"{one_of(done.runs, 'run')}, {count(values)} values", done.done, total)
         if self._follow:
             self.tell_problems(done)
 

@@ -124,7 +124,7 @@ def test_what_is_damaged_is_told_and_all_else_comes(store_url: str) -> None:
     }
     assert losses(store_url) == {step: step for step in [*range(20), *range(25, 30)]}
     assert losses(store_url, "second") == counts(5)
-    assert stored(store_url).dropped == {"could not be imported": 1}
+    assert stored(store_url).dropped == {"damage in what was imported": 1}
 
 
 def test_an_import_that_is_interrupted_goes_on_where_it_stopped(store_url: str) -> None:

@@ -46,7 +46,7 @@ _FACTS = (
     *("name", "group", "tags", "notes", "state", "finished_at", "error", "archived_at", "framework"),
     *("config", "summary", "environment", "updated_at"),
 )
-LOST = "could not be imported"
+LOST = "damage in what was imported"
 """What is counted as dropped for each sentence about something damaged."""
 
 
