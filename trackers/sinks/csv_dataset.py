@@ -1,26 +1,29 @@
 """A dataset of CSV files (RFC 4180, UTF-8), with a line of column names on top.
 
-NaN and infinities are written as `nan`, `inf` and `-inf`, what is missing as nothing, lists as JSON. A text
-that a spreadsheet would take for a formula gets an apostrophe in front.
+NaN and infinities are written as `nan`, `inf` and `-inf`, what is missing as nothing, lists as JSON. Texts
+are in quotes. One that a spreadsheet would take for a formula gets an apostrophe in front.
 """
 
 from __future__ import annotations
 
-import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
-from itertools import chain, repeat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import pyarrow.csv as arrow_csv
 
+from .arrow_tables import table_of
 from .dataset import DatasetSink
 from .dataset_tables import Column, Repeated
 from .files import AtomicFile, discarded_on_failure
 
+_csv: Any = arrow_csv
+"""It has no types."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_OPTIONS = _csv.WriteOptions(include_header=False, quoting_style="needed")
 
 
 class CsvSink(DatasetSink):
@@ -37,12 +40,16 @@ class CsvSink(DatasetSink):
 class _CsvFile:
     def __init__(self, path: Path, columns: Mapping[str, str]) -> None:
         self._columns = columns
+        self._kinds = {name: "text" if kind == "floats" else kind for name, kind in columns.items()}
         self._file = AtomicFile(path)
         with discarded_on_failure(self._file):
-            self._write([list(columns)])
+            self._file.write(f"{','.join(columns)}\n".encode())
 
     def write(self, columns: Mapping[str, Column]) -> None:
-        self._write(zip(*(_CELLS[kind](columns[name]) for name, kind in self._columns.items()), strict=True))
+        cells = {name: _cells(columns[name], kind) for name, kind in self._columns.items()}
+        buffer = io.BytesIO()
+        _csv.write_csv(table_of(cells, self._kinds), buffer, _OPTIONS)
+        self._file.write(buffer.getvalue())
 
     def commit(self) -> None:
         self._file.commit()
@@ -50,27 +57,14 @@ class _CsvFile:
     def discard(self) -> None:
         self._file.discard()
 
-    def _write(self, rows: Any) -> None:
-        text = io.StringIO(newline="")
-        csv.writer(text).writerows(rows)
-        # Half of a surrogate pair, which UTF-8 has not, becomes "?".
-        self._file.write(text.getvalue().encode(errors="replace"))
 
-
-def _numbers(column: Column) -> list[Any]:
-    # As Python's own numbers, which csv writes to the last digit.
-    return column.tolist() if isinstance(column, np.ndarray) else list(column)
-
-
-def _texts(column: Column) -> Iterable[str]:
+def _cells(column: Column, kind: str) -> Column:
     if isinstance(column, Repeated):
-        cells = _texts(column.texts)
-        return chain.from_iterable(repeat(cell, rows) for cell, rows in zip(cells, column.rows, strict=True))
-    return [f"'{text}" if text and text.startswith(_FORMULA) else text for text in column]
+        return column._replace(texts=tuple(map(_harmless, column.texts)))
+    if kind == "text":
+        return [_harmless(text) for text in column]
+    return [json.dumps(np.asarray(numbers).tolist()) for numbers in column] if kind == "floats" else column
 
 
-def _lists(column: Column) -> list[str]:
-    return [json.dumps(np.asarray(numbers).tolist()) for numbers in column]
-
-
-_CELLS = {"text": _texts, "int": _numbers, "float": _numbers, "floats": _lists}
+def _harmless(text: str) -> str:
+    return f"'{text}" if text and text.startswith(_FORMULA) else text
