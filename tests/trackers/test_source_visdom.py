@@ -24,6 +24,7 @@ from stepscope.storage.read import Reader
 from stepscope.trackers.exports import export_visdom
 from stepscope.trackers.imports import Imported, import_runs
 from stepscope.trackers.sources.visdom import VisdomSource
+from stepscope.trackers.sources.visdom_log import replayed
 from support import wait_until
 from visdom_filled import fill_every_window, visdom_client
 
@@ -344,6 +345,9 @@ def test_a_place_without_environments_is_said(tmp_path: Path) -> None:
         BadInput, match=r"expected a Visdom server at http://127\.0\.0\.1:9, but it does not answer"
     ):
         VisdomSource("http://127.0.0.1:9").runs()
+    (tmp_path / "numbers").write_text("[1, 2]")
+    with pytest.raises(BadInput, match="or a log of its client, but line 1 of .* is no message of Visdom"):
+        VisdomSource(tmp_path / "numbers").runs()
     with pytest.raises(BadInput, match="expected the URL of a Visdom server"):
         VisdomSource("http://:bad").runs()
 
@@ -446,3 +450,38 @@ def test_an_enormous_history_comes_in_pieces(tmp_path: Path) -> None:
     assert [len(piece.records) for piece in pieces] == [3, 3, 2]
     rest = list(source.read(found, found.parts[0], pieces[1].position))
     assert [record.step for piece in rest for record in piece.records] == [6, 7]
+
+
+def test_a_log_of_the_client_gives_the_windows_of_the_server_that_it_was_sent_to(
+    panes: Any, tmp_path: Path, store_url: str
+) -> None:
+    log = tmp_path / "visdom.log"
+    client = visdom_client(panes[0], "logged", log_to_filename=str(log))
+    fill_every_window(client)
+    client.line(np.array([5.0]), np.array([9]), win="loss", name="1", update="replace")
+    client.line(None, None, win="loss", name="val", update="remove")
+    for update in ("appendRow", "prependColumn"):
+        client.heatmap(shown.GRID.T if update != "appendRow" else shown.GRID, win="heat", update="replace")
+        client.heatmap(np.ones((1, 3) if update == "appendRow" else (3, 1)), win="heat", update=update)
+    found = replayed(log)
+    assert not found.problems
+    held = json.loads(client.get_window_data(env="logged"))
+    assert found.environments["logged"].keys() == held.keys()
+    for win, window in found.environments["logged"].items():
+        assert {key: held[win][key] for key in ("title", "type", "i")} == {
+            key: window[key] for key in ("title", "type", "i")
+        }
+        assert contents(window) == contents(held[win])
+    log.write_text(log.read_text() + "[half a li")
+    done = import_runs(VisdomSource(log), store_url)
+    assert done.runs == 1
+    assert done.records > 25
+    assert any("is no message of Visdom" in problem for problem in done.problems)
+
+
+def contents(window: dict[str, Any]) -> Any:
+    """Return what a window shows, without what a server keeps for its own page."""
+    content = dict(window["content"]) if isinstance(window["content"], dict) else window["content"]
+    if window["type"] == "embeddings":
+        content.pop("has_previous", None)
+    return content

@@ -1,7 +1,8 @@
-"""Where Visdom keeps environments: a file, a folder of them such as ~/.visdom, or a running server."""
+"""Where Visdom keeps environments: a file, a folder of them, a running server, or a log of its client."""
 
 from __future__ import annotations
 
+import json
 import mmap
 import shutil
 import tempfile
@@ -14,6 +15,7 @@ from typing import IO, Any
 from ...storage.errors import BadInput
 from .visdom_http import VisdomHttp
 from .visdom_json import Buffer
+from .visdom_log import is_log, replayed
 
 _IN_MEMORY = 16 << 20
 
@@ -35,6 +37,8 @@ class Environment:
     """Returns its JSON text as it is now. Raises OSError and BadInput."""
     bare: bool = False
     """The text is that of the windows alone."""
+    problems: Sequence[str] = ()
+    """What could not be read on the way to it."""
 
 
 def environments(place: str) -> Sequence[Environment]:
@@ -60,7 +64,23 @@ def environments(place: str) -> Sequence[Environment]:
             f"expected an environment of Visdom, a folder of them or a server's URL such as "
             f"http://localhost:8097, but there is no {path}."
         )
-    return [_of_file(path)]
+    return _of_log(path) if is_log(path) else [_of_file(path)]
+
+
+def _of_log(path: Path) -> list[Environment]:
+    facts = path.stat()
+    stamp, found = (facts.st_mtime_ns, facts.st_size), replayed(path)
+    if found.problems and not found.environments:
+        raise BadInput(
+            f"expected {path} to be an environment of Visdom or a log of its client, but {found.problems[0]}."
+        )
+
+    def environment(name: str) -> Environment:
+        text = json.dumps(found.environments[name]).encode()
+        key, problems = f"{path.resolve().as_posix()}#{name}", tuple(found.problems)
+        return Environment(name, key, str(path), facts.st_mtime, stamp, lambda: text, True, problems)
+
+    return [environment(name) for name in found.environments]
 
 
 def _of_file(path: Path) -> Environment:

@@ -91,7 +91,7 @@ def contents_of(environment: Environment) -> Contents:
     """Look at all windows of an environment, in the order of the page. Raises OSError and BadInput."""
     buffer = environment.copy()
     found = windows_of(buffer, environment.place, bare=environment.bare)
-    contents = Contents(buffer, problems=found.problems)
+    contents = Contents(buffer, problems=[*environment.problems, *found.problems])
     looks = _Looks(contents, environment.place)
     for window in found.found:
         looks.take(window)
