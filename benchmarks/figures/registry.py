@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from figures import (
     dashboard,
+    event_exports,
     event_files,
     growth,
     hooks,
@@ -34,6 +35,7 @@ _MODULES = (
     listing,
     hooks,
     event_files,
+    event_exports,
     dashboard,
 )
 
