@@ -20,7 +20,7 @@ from peers.base import Peer
 from peers.registry import OURS
 from plan import Case, Figure, Goal, Measures, Scale, Settings, Table, number
 
-_NUMBERS, _LARGE, _MIXED_BYTES = 2_000_000, 16_000_000, 100_000_000
+_NUMBERS, _LARGE, _MIXED_BYTES = 2_000_000, 20_000_000, 100_000_000
 _LEAST_SHARE = 0.1
 _TITLES = {
     "torch": "numbers of torch",
