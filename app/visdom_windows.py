@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,21 +16,26 @@ from .kept import Kept
 Window: TypeAlias = dict[str, Any]
 _ENVIRONMENT = "main"
 
+AGAIN_SECONDS = 3.0
+"""How long windows stay as they are while a run trains: to make them takes a while."""
+
 _kept = Kept[list[Window]](4)
 
 
-def windows(reader: Reader, run_ids: Sequence[str], state: str) -> list[Window]:
+def windows(reader: Reader, run_ids: Sequence[str], state: str, *, live: bool = False) -> list[Window]:
     """Return the windows of these runs in the order of the page, as Visdom's environment file holds them.
 
     Args:
         reader: the store.
         run_ids: at least one.
         state: changes when one of the runs has logged something.
+        live: one of them trains, so that what is new may wait for what comes next.
 
     Raises:
         StepscopeError: the runs cannot be read.
     """
-    return _kept.get((reader.url, *run_ids), lambda: _made(reader, run_ids), state)
+    of = str(int(time.monotonic() / AGAIN_SECONDS)) if live else state
+    return _kept.get((reader.url, *run_ids), lambda: _made(reader, run_ids), of)
 
 
 def _made(reader: Reader, run_ids: Sequence[str]) -> list[Window]:

@@ -70,7 +70,7 @@ def _draw_natively(chosen: Choice, wanted: str) -> None:
     """Draw the windows that Visdom would show of the chosen runs."""
     mark = queries.mark(chosen.running)
     with st.spinner("Making the windows of the chosen runs"):
-        windows = visdom_windows.windows(queries.reader(), chosen.run_ids, mark)
+        windows = visdom_windows.windows(queries.reader(), chosen.run_ids, mark, live=bool(chosen.running))
     found = [one for one in windows if wanted.casefold() in str(one.get("title")).casefold()]
     if not found:
         notices.nothing(f"No window has {plain(wanted)!r} in its title.")

@@ -346,7 +346,7 @@ def test_a_place_without_environments_is_said(tmp_path: Path) -> None:
     ):
         VisdomSource("http://127.0.0.1:9").runs()
     (tmp_path / "numbers").write_text("[1, 2]")
-    with pytest.raises(BadInput, match="or a log of its client, but line 1 of .* is no message of Visdom"):
+    with pytest.raises(BadInput, match=r"or a log of its client, but line 1 of .* is no message of Visdom"):
         VisdomSource(tmp_path / "numbers").runs()
     with pytest.raises(BadInput, match="expected the URL of a Visdom server"):
         VisdomSource("http://:bad").runs()

@@ -11,6 +11,7 @@ from contracts.filled_store import fill
 from pages import charts, opened, said
 from stepscope.app.visdom_windows import windows
 from stepscope.storage.read import Reader
+from support import wait_until
 
 
 @pytest.fixture
@@ -66,6 +67,8 @@ def test_windows_are_made_again_when_a_run_has_logged(store: str) -> None:
             assert run.flush()
             assert windows(reader, [run.id], "one") is before
             after = windows(reader, [run.id], "two")
+            while_it_trains = windows(reader, [run.id], "three", live=True)
+            assert wait_until(lambda: windows(reader, [run.id], "four", live=True) is not while_it_trains)
     assert {one["title"] for one in after} - {one["title"] for one in before} == {"accuracy"}
 
 
