@@ -125,7 +125,8 @@ def _graphs_of_runs(catalogue: Catalogue, runs: Any) -> Iterator[tuple[str, Show
 
 
 def _graphs_with_tags(catalogue: Catalogue, runs: Any) -> Iterator[tuple[str, Shown]]:
-    return ((one.tag, one) for one in catalogue.chosen(("graph",), runs))
+    # Here, a graph shares its name with its statistics only, and TensorBoard shows the two together.
+    return ((one.tag.removesuffix(" (graph)"), one) for one in catalogue.chosen(("graph",), runs))
 
 
 def _conceptual_graphs(catalogue: Catalogue, runs: Any) -> Iterator[tuple[str, Shown]]:
@@ -140,8 +141,7 @@ def _profiles(catalogue: Catalogue, runs: Any) -> Iterator[tuple[str, Shown]]:
     with_graph = {one.run for one in catalogue.chosen(("graph",), runs)}
     for one in catalogue.chosen(("table",), runs):
         if one.run in with_graph and is_step_statistics(newest_value(catalogue.reader, one.series)):
-            # A graph of the same name has the tag, and TensorBoard shows the two together.
-            yield one.tag.removesuffix(" (table)"), one
+            yield one.tag, one
 
 
 _GRAPHS = {
