@@ -76,9 +76,14 @@ def imported_run(writer: Writer, run_id: str) -> ImportedRun | None:
 
 
 def enter_run(writer: Writer, run: Run, origin: str) -> None:
-    """Store a run of another program, and where it comes from. Raises StoreError: it is there already."""
+    """Store a run of another program, and where it comes from, if it is not there. Raises StoreError."""
 
     def enter(connection: sa.Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            # Two that import one run at once take turns; in SQLite they do so anyway.
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(run.run_id))))
+        if connection.execute(sa.select(runs.c.run_id).where(runs.c.run_id == run.run_id)).first():
+            return
         insert_run(connection, run)
         # `insert_run` takes a run that begins: what else is known of this one comes with it.
         known = {"finished_at": run.finished_at, "error": run.error, "archived_at": run.archived_at}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
@@ -12,12 +12,14 @@ from contracts.source_contract import following
 from made_source import BEGAN, MadePart, MadeSource
 from stepscope.app.cli import main
 from stepscope.storage import maintain
+from stepscope.storage.errors import StepscopeError
 from stepscope.storage.model import Run, RunState
 from stepscope.storage.read import Reader
 from stepscope.storage.verify import verify
 from stepscope.storage.write import Writer
 from stepscope.trackers import imports
 from stepscope.trackers.imports import import_runs
+from stepscope.trackers.sinks import store as store_sink
 from stepscope.trackers.sources.base import FoundArtifact
 from support import wait_until
 
@@ -82,6 +84,44 @@ def test_again_nothing_comes_and_then_only_what_is_new(store_url: str) -> None:
     assert (more.new, more.grown, more.points) == (0, 1, 18)
     assert losses(store_url) == counts(43)
     assert stored(store_url).finished_at == BEGAN + 42
+
+
+def test_both_databases_hold_the_same(each_store_url: str) -> None:
+    parts = [MadePart("a", 25), MadePart("b", 10, first_step=20, attempt=1, offset=0.5)]
+    source = MadeSource({"first": parts})
+    import_runs(source, each_store_url)
+    parts[0].edition, source.state = "second", RunState.FAILED
+    done = import_runs(source, each_store_url)
+    assert (done.grown, done.points) == (1, 25)
+    assert losses(each_store_url) == {**counts(20), **{step: step + 0.5 for step in range(20, 30)}}
+    run = stored(each_store_url)
+    assert (run.state, run.updated_at, run.finished_at) == (RunState.FAILED, BEGAN + 29, BEGAN + 29)
+    assert_sound(each_store_url)
+
+
+def test_imports_at_once_store_every_value_once(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_sink, "_COMMIT_POINTS", 1)
+    source = MadeSource({"first": [MadePart("a", 50)], "second": [MadePart("a", 50)]}, piece=1)
+    Writer.open(store_url).close()
+    refused: list[str] = []
+
+    def run() -> None:
+        try:
+            import_runs(source, store_url)
+        except StepscopeError as error:
+            refused.append(str(error))
+
+    threads = [Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert all("another process" in text for text in refused), refused
+    import_runs(source, store_url)
+    for name in ("first", "second"):
+        assert losses(store_url, name) == counts(50)
+        assert len(notes(store_url, name)) == 50
+    assert_sound(store_url)
 
 
 def test_a_restart_replaces_what_it_logs_again(store_url: str) -> None:
