@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -283,9 +284,24 @@ def test_what_follows_damage_is_read(log: Path, tmp_path: Path):
 def test_a_log_that_says_nothing_is_named(tmp_path: Path, data: bytes, text: str):
     folder = tmp_path / "wandb" / "run-20260101_000000-abc"
     folder.mkdir(parents=True)
-    (folder / "run-abc.wandb").write_bytes(data)
+    log = folder / "run-abc.wandb"
+    log.write_bytes(data)
+    assert WandbSource(log).runs() == []
+    os.utime(log, (1e9, 1e9))
     done = import_runs(WandbSource(tmp_path), str(tmp_path / "stepscope.db"))
     assert any(text in problem for problem in done.problems), done.problems
+
+
+def test_a_run_that_said_no_end_runs_as_long_as_it_writes(log: Path, tmp_path: Path):
+    cut = tmp_path / log.name
+    cut.write_bytes(log.read_bytes()[:8000])
+    source = WandbSource(tmp_path)
+    assert [found.run.state for found in source.runs()] == [RunState.RUNNING]
+    os.utime(cut, (1e9, 1e9))
+    [found] = source.runs()
+    assert found.run.state is RunState.KILLED
+    pieces = list(source.read(found, found.parts[0], 0))
+    assert "ends within a record: its last " in pieces[-1].problems[-1]
 
 
 def test_places_that_are_none_are_refused(tmp_path: Path):

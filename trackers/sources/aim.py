@@ -123,7 +123,8 @@ def _read(
 def _files(folder: Path) -> tuple[tuple[str, int, int], ...]:
     """Return what changes whenever something is written into a database."""
     found: list[tuple[str, int, int]] = []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+    # The folder too: a run that has just begun has no files yet.
+    for path in (folder, *sorted(folder.iterdir())) if folder.is_dir() else ():
         status = path.stat()
         found.append((path.name, status.st_size, status.st_mtime_ns))
     return tuple(found)

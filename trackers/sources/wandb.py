@@ -96,10 +96,12 @@ class WandbSource:
         except OSError as error:
             self.problems.append(f"{path} cannot be read: {error}")
             return None
-        if facts.run is None:
+        if facts.run is not None:
+            return facts
+        # What has just been made may yet say what it is.
+        if facts.is_quiet:
             self.problems.append(_untold(path))
-            return facts if path.stat().st_size > len(MAGIC) else None
-        return facts
+        return facts if facts.is_quiet and path.stat().st_size > len(MAGIC) else None
 
 
 def _untold(path: Path) -> str:

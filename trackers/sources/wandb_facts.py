@@ -16,8 +16,9 @@ from .wandb_wire import HISTORY, OUTPUT, OUTPUT_RAW, STATS, SUMMARY, content_of
 _PLENTIFUL = (HISTORY, SUMMARY, OUTPUT, STATS, OUTPUT_RAW)
 _BY_THE_USER = b"\xc2\x0c"
 """The tag of the field that tells who sent a record, at its front or end: the user's process did."""
-_QUIET_SECONDS = 120
-"""A run that said no end, and whose log has not grown for so long, is gone: it would measure its machine."""
+_QUIET_SECONDS = 1800
+"""A run that said no end, and that has written nothing for so long, is gone. W&B writes its log in blocks of
+32 KiB, which a run that does little but measure its machine fills in some fifteen minutes."""
 _INTERRUPTED = 255
 _PACKAGES_BYTES = 1 << 20
 
@@ -67,6 +68,13 @@ class LogFacts:
         """The machine's name."""
         return str(self.run.host) if self.run else ""
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the run has written nothing for long."""
+        written = [self.path, self.path.with_name("files") / "output.log"]
+        newest = max(path.stat().st_mtime for path in written if path.exists())
+        return time.time() - newest > _QUIET_SECONDS
+
     def stored(self, attempt: int) -> Run:
         """Return the run of which this is the newest log."""
         run, state = self.run, self._state()
@@ -102,8 +110,7 @@ class LogFacts:
             code = self._exit.exit_code
             ended = RunState.KILLED if code == _INTERRUPTED else RunState.FAILED
             return RunState.FINISHED if code == 0 else ended
-        quiet = time.time() - self.path.stat().st_mtime > _QUIET_SECONDS
-        return RunState.KILLED if quiet else RunState.RUNNING
+        return RunState.KILLED if self.is_quiet else RunState.RUNNING
 
     def _error(self, state: RunState) -> str | None:
         return f"The program ended with code {self._exit.exit_code}." if state is RunState.FAILED else None
