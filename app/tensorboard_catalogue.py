@@ -113,7 +113,7 @@ class Catalogue:
         for one in self.reader.series(changed):
             series[one.run_id].append(one)
         return {
-            run.run_id: _shown_run(run, series[run.run_id], said.get(run.run_id, {}))
+            run.run_id: shown_run(run, series[run.run_id], said.get(run.run_id, {}))
             if run.run_id in series
             else replace(before[run.run_id], run=run)
             for run in now
@@ -124,7 +124,14 @@ def _is_new(before: ShownRun | None, run: Run) -> bool:
     return before is None or (before.run.updated_at, before.run.name) != (run.updated_at, run.name)
 
 
-def _shown_run(run: Run, series: list[Series], said: Mapping[str, MetricDefinition]) -> ShownRun:
+def shown_run(run: Run, series: list[Series], said: Mapping[str, MetricDefinition]) -> ShownRun:
+    """Return a run with its series by the names that TensorBoard has for them.
+
+    Args:
+        run: the run.
+        series: all of the run.
+        said: what was said of its metrics, by name or pattern.
+    """
     name = run_name(run)
     placed = places(series)
     of_kind: dict[str, dict[str, tuple[Shown, ...]]] = {}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Generator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from urllib.request import Request
 
 import numpy as np
@@ -16,9 +19,18 @@ from tensorboard.compat.proto import graph_pb2
 import stepscope
 from contracts.filled_store import CONFIG, GRAPH, fill
 from served import Served, ask, serve
+from stepscope.app.cli import main
+from stepscope.app.tensorboard_catalogue import Catalogue, shown_run
 from stepscope.app.tensorboard_keys import BlobKey
-from stepscope.storage.model import Record, Run, Series
+from stepscope.app.tensorboard_provider import StoreDataProvider
+from stepscope.app.tensorboard_scalars import Samples
+from stepscope.app.tensorboard_tensors import layouts
+from stepscope.storage.metric_definitions import MetricDefinition
+from stepscope.storage.model import Record, Run, RunState, Series
 from stepscope.storage.read import Reader
+from stepscope.storage.read_many import short_series
+from stepscope.trackers.sinks.tensorboard_layout import LAYOUT_NAME, layout_as_text, layout_of
+from stepscope.trackers.sinks.tensorboard_steps import COLUMNS
 from support import run_python
 
 DATA = "/tensorboard/data"
@@ -30,7 +42,7 @@ SAMPLED = 1_000
 
 @dataclass
 class Board:
-    """A dashboard over a store with two runs, and a Reader of the same store."""
+    """A dashboard over a store with some runs, and a Reader of the same store."""
 
     served: Served
     reader: Reader
@@ -280,6 +292,154 @@ def test_a_live_run_is_there_at_once(board: Board) -> None:
         assert run.flush()
         ((_, step, value),) = board.served.json(f"{PLUGIN}/scalars/scalars", run=f"live-{run.id}", tag="live")
         assert (step, value) == (3, 1.5)
+
+
+def split_run(store: str, name: str) -> str:
+    """Log a run with splits, several values of a step, and named metrics; return its id."""
+    with stepscope.init(name=name, store=store) as run:
+        run.define_metric("loss", summary="min")
+        for split, value in (("train", 0.5), ("validation", math.nan)):
+            run.log({"loss": value}, step=1, context={"split": split})
+        for shade in (0.0, 0.5, 1.0):
+            run.log({"shades": stepscope.Image(np.full((4, 4), shade))}, step=3)
+        run.log({"shades": stepscope.Image(np.zeros((4, 4)))}, step=4)
+        for word in ("one", "two"):
+            run.log({"words": stepscope.Text(f"*{word}*")}, step=3)
+        return run.id
+
+
+def test_splits_are_sub_runs_and_their_metrics_lie_with_the_runs_hyperparameters(board: Board) -> None:
+    run = split_run(board.reader.url, "split")
+    names = [f"split-{run}", f"split-{run}/train", f"split-{run}/validation"]
+    assert [name for name in board.served.json(f"{DATA}/runs") if run in name] == names
+    asked = json.dumps([{"plugin": "scalars", "tag": "loss"}])
+    found = board.served.json(f"{PLUGIN}/timeseries/timeSeries", requests=asked)[0]["runToSeries"]
+    values = {name: [point["value"] for point in found[name]] for name in found if run in name}
+    assert values == {names[1]: [0.5], names[2]: ["NaN"]}
+
+
+def test_several_values_of_a_step_are_all_shown(board: Board) -> None:
+    run = f"samples-{split_run(board.reader.url, 'samples')}"
+    assert board.served.json(f"{PLUGIN}/images/tags")[run]["shades"]["samples"] == 3
+    shown = [
+        board.served.json(f"{PLUGIN}/images/images", run=run, tag="shades", sample=str(sample))
+        for sample in range(3)
+    ]
+    assert [[one["step"] for one in of] for of in shown] == [[3, 4], [3], [3]]
+    first = [of[0]["query"] for of in shown]
+    assert len({board.served.get(f"{PLUGIN}/images/individualImage?{query}").body for query in first}) == 3
+    [text] = board.served.json(f"{PLUGIN}/text/text", run=run, tag="words")
+    assert "<em>one</em>" in text["text"]
+    assert "<em>two</em>" in text["text"]
+
+
+def test_what_is_done_to_a_run_is_seen_at_once(board: Board) -> None:
+    store = board.reader.url
+    run = split_run(store, "before")
+
+    def known() -> list[str]:
+        return [name for name in board.served.json(f"{DATA}/runs") if run in name]
+
+    def tagged() -> list[str]:
+        return [name for name in board.served.json(f"{PLUGIN}/scalars/tags") if run in name]
+
+    assert known() == [f"before-{run}", f"before-{run}/train", f"before-{run}/validation"]
+    main(["rename", run, "after", "--store", store])
+    assert known() == [f"after-{run}", f"after-{run}/train", f"after-{run}/validation"]
+    assert tagged() == known()[1:]
+    main(["archive", run, "--store", store])
+    assert (known(), tagged()) == ([], [])
+    main(["restore", run, "--store", store])
+    assert len(known()) == 3
+    main(["rm", run, "--yes", "--store", store])
+    assert (known(), tagged()) == ([], [])
+
+
+def test_embeddings_are_in_the_projector(board: Board) -> None:
+    run, place = name_of(board.run), f"{PLUGIN}/projector"
+    [(record, value)] = board.records("vectors")
+    name = f"vectors:{record.step:05}"
+    assert run in board.served.json(f"{place}/runs")
+    [info] = board.served.json(f"{place}/info", run=run)["embeddings"]
+    assert (info["tensorName"], info["tensorShape"]) == (name, [20, 4])
+    assert info["sprite"]["singleImageDim"] == [6, 6]
+    query = urlencode({"run": run, "name": name})
+    vectors = board.served.get(f"{place}/tensor?{query}&num_rows=5").body
+    np.testing.assert_array_equal(np.frombuffer(vectors, "<f4").reshape(5, 4), value.vectors[:5])
+    lines = board.served.get(f"{place}/metadata?{query}").text.splitlines()
+    assert (lines[0], lines[1], len(lines)) == ("number\tclass", "0\tclass 0", 21)
+    assert board.served.get(f"{place}/sprite_image?{query}").body == value.sprite
+    assert board.served.get(f"{place}/bookmarks?{query}").status == 404
+    assert board.served.get(f"{place}/tensor?run={run}&name=nothing").status == 404
+    assert board.served.json(f"{place}/info", run="nothing") == {}
+
+
+def test_custom_scalars_have_a_chart_for_each_metric(board: Board) -> None:
+    layout = board.served.json(f"{PLUGIN}/custom_scalars/layout")
+    charts = {
+        chart["title"]: chart["multiline"]["tag"] for one in layout["category"] for chart in one["chart"]
+    }
+    assert charts["loss"] == ["^loss$", "^train/loss$", r"^train/loss\ \[rank=1\]$"]
+    found = board.ask("custom_scalars/scalars", "|".join(f"({tag})" for tag in charts["loss"]))
+    assert sorted(found["tag_to_events"]) == ["train/loss", "train/loss [rank=1]"]
+
+
+def test_a_layout_that_was_imported_is_shown_instead(tmp_path: Path) -> None:
+    store = str(tmp_path / "imported.db")
+    layout = layout_of({"theirs": ["loss"]})
+    with stepscope.init(store=store) as run:
+        run.log({"loss": 1.0}, step=0)
+        run.log({LAYOUT_NAME: stepscope.Text(layout_as_text(layout))}, step=0)
+    with Reader.open(store) as reader:
+        [[datum]] = [of[LAYOUT_NAME] for of in layouts(Catalogue(reader)).values()]
+    assert datum.numpy.item() == layout.SerializeToString()
+
+
+def test_step_statistics_lie_under_the_name_of_their_graph(tmp_path: Path) -> None:
+    store = str(tmp_path / "profiled.db")
+    with stepscope.init(store=store) as run:
+        run.log({"trace": stepscope.Graph(GRAPH)}, step=0)
+        run.log({"trace": stepscope.Table(COLUMNS, [["/cpu", "x", 0, 7, 0]])}, step=0)
+        run.log({"trace/keras_model": stepscope.Text('{"config": {"layers": []}}')}, step=0)
+    provider = StoreDataProvider(store)
+    blobs = {
+        plugin: provider.read_blob_sequences(plugin_name=plugin, downsample=1)
+        for plugin in ("graph_tagged_run_metadata", "graph_keras_model", "graph_run_metadata_graph")
+    }
+    keys = {plugin: next(iter(of.values()))["trace"][0].values[0].blob_key for plugin, of in blobs.items()}
+    assert b"/cpu" in provider.read_blob(blob_key=keys["graph_tagged_run_metadata"])
+    assert provider.read_blob(blob_key=keys["graph_keras_model"]) == b'{"config": {"layers": []}}'
+
+
+def test_names_and_descriptions_that_people_gave_are_shown() -> None:
+    series = [Series("7K2M9QX4AB", 1, "loss", "scalar")]
+    said = {"l*": MetricDefinition("l*", None, (), "minimize", False, "Loss", "*the* loss")}
+    shown = shown_run(Run("7K2M9QX4AB", "p", "a", RunState.FINISHED, 0.0, 0.0), series, said)
+    [one] = shown.all()
+    assert (one.display_name, one.description) == ("Loss", "*the* loss")
+
+
+def test_a_chart_of_many_runs_has_fewer_points_of_each_and_all_that_they_need(tmp_path: Path) -> None:
+    store = str(tmp_path / "many.db")
+    ids = [short_run(store, points) for points in (3, 300, 400, 500, 600, 700, 800, 5000)]
+    with Reader.open(store) as reader:
+        series = [one for run_id in ids for one in reader.series(run_id, name="loss")]
+        short = reader.ask(lambda connection: short_series(connection, series))
+        assert {run_id for run_id, _ in short} == set(ids[:-1])
+        samples = Samples()
+        read = samples.read(reader, series, 100)
+        assert [len(of) for of in read[:-1]] == [3, *[100] * 6]
+        assert 50 < len(read[-1]) <= 100
+        assert [(of[0].step, of[-1].step) for of in read] == [(0, one.last_step) for one in series]
+        assert all(datum.value == datum.step / 2 for of in read for datum in of)
+        assert samples.read(reader, series, 100) == read
+
+
+def short_run(store: str, points: int) -> str:
+    with stepscope.init(store=store) as run:
+        for step in range(points):
+            run.log({"loss": step / 2}, step=step)
+        return run.id
 
 
 def test_tensorboard_is_loaded_without_tensorflow() -> None:
