@@ -275,9 +275,9 @@ def test_what_follows_damage_is_read(log: Path, tmp_path: Path):
 @pytest.mark.parametrize(
     ("data", "text"),
     [
-        (b"", "is empty: no run was begun"),
-        (b":W&", "is empty: no run was begun"),
-        (b":W&B\xe1\xbe\x00", "is empty: no run was begun"),
+        (b"", "is empty: W&B has not written anything"),
+        (b":W&", "is empty: W&B has not written anything"),
+        (b":W&B\xe1\xbe\x00", "is empty: W&B has not written anything"),
         (b"nonsense" * 1000, "does not begin as W&B's logs do"),
     ],
 )
@@ -289,6 +289,7 @@ def test_a_log_that_says_nothing_is_named(tmp_path: Path, data: bytes, text: str
     assert WandbSource(log).runs() == []
     os.utime(log, (1e9, 1e9))
     done = import_runs(WandbSource(tmp_path), str(tmp_path / "stepscope.db"))
+    assert all(str(log) in problem for problem in done.problems)
     assert any(text in problem for problem in done.problems), done.problems
 
 

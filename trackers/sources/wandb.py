@@ -98,16 +98,15 @@ class WandbSource:
             return None
         if facts.run is not None:
             return facts
-        # What has just been made may yet say what it is.
-        if facts.is_quiet:
-            self.problems.append(_untold(path))
+        self.problems.append(_untold(path))
+        # What has just been made may yet say what run it is of, and then is one.
         return facts if facts.is_quiet and path.stat().st_size > len(MAGIC) else None
 
 
 def _untold(path: Path) -> str:
     if path.stat().st_size <= len(MAGIC):
-        return f"{path} is empty: no run was begun, or its machine stopped before anything was on the disk."
-    return f"{path} does not say what run it is of: it goes by the name of its folder."
+        return f"{path} is empty: W&B has not written anything of the run, which it does in blocks of 32 KiB."
+    return f"{path} does not say what run it is of. What can be read of it goes by the name of its folder."
 
 
 def _found(key: str, logs: Sequence[LogFacts]) -> FoundRun:
