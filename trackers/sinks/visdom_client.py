@@ -63,10 +63,10 @@ class VisdomServer:
         """Add a pane's content to that of the window with its id, which must be there. Raises ExportRefused.
 
         Of a plot, the points of its one trace go to the end of the trace with that name, which is made if
-        there is none.
+        there is none; those of several to the traces of the window, which are as many, in their order.
         """
         message = {**pane.message(env), "append": True}
-        if pane.type == "plot":
+        if pane.type == "plot" and len(pane.content["data"]) == 1:
             message["name"] = pane.content["data"][0]["name"]
         self.call("update", message)
 

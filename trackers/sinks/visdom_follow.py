@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from PIL import UnidentifiedImageError
 
@@ -19,6 +20,7 @@ from ...storage.read import Reader
 from .visdom_client import VisdomServer
 from .visdom_panes import (
     DOTTED,
+    Json,
     config_window,
     free_name,
     line_pane,
@@ -28,11 +30,14 @@ from .visdom_panes import (
     traces_of,
 )
 from .visdom_records import FORMS, Part, panes_of, part_of
-from .visdom_run import RunView, environment_of, in_order, is_of_one_run
+from .visdom_run import RunView, environment_of, is_of_one_run
 
 MOST_POINTS = 1_000
 """Of one curve: Visdom compares whole windows at each update. Longer ones are thinned to half of it."""
 MOST_RECORDS = 30
+_TOGETHER = 3
+"""From how many curves of a window on their points are sent in one update."""
+_NOTHING: Json = {"type": "scatter", "x": [], "y": []}
 
 
 @dataclass(slots=True)
@@ -87,13 +92,14 @@ class VisdomFollower:
         title = "" if is_of_one_run(self._env) else run.name or run.run_id
         view = RunView(run, environment_of(run, self._env), title, self._naming)
         self._notice_another_server(view)
-        series = in_order(self._reader.series(self._run_id))
-        for one in series:
-            if one.kind != "scalar":
+        changed = [one for one in self._reader.series(self._run_id) if self._has_changed(one)]
+        for key, many in groupby(view.in_order(changed), lambda one: _window_key(view, one)):
+            if key is None:
                 self._send_config(view)
-            shown = self._sent.series.get(one.series_id)
-            if shown is None or shown.count != one.count:
-                self._send_curve(view, one) if one.kind == "scalar" else self._send_records(view, one)
+                for one in many:
+                    self._send_records(view, one)
+            else:
+                self._send_curves(view, key, list(many))
         self._send_config(view)
         if self._server.connections != self._sent.connections:
             # Another server may have taken the rest: it gets all of it with the next call.
@@ -119,14 +125,61 @@ class VisdomFollower:
             self._server.put(view.env, view.config_pane())
             self._sent.config = view.run
 
-    def _send_curve(self, view: RunView, series: Series) -> None:
-        metric = view.metric(series)
+    def _has_changed(self, series: Series) -> bool:
         shown = self._sent.series.get(series.series_id)
-        if shown is not None and self._append_points(view.env, metric, series, shown):
-            return
+        return shown is None or shown.count != series.count
+
+    def _send_curves(self, view: RunView, metric: str, changed: Sequence[Series]) -> None:
+        """Send the curves of one window that have changed."""
+        grown: list[tuple[Series, str, Points]] = []
+        if self._server.has(view.env, line_window(metric)):
+            found = [(one, self._new_points(one)) for one in changed]
+            grown = [
+                (one, self._sent.series[one.series_id].name, new) for one, new in found if new is not None
+            ]
+        if grown:
+            self._append_points(view.env, metric, grown)
+        done = {one.series_id for one, _, _ in grown}
+        for one in changed:
+            if one.series_id not in done:
+                self._send_curve(view, metric, one)
+
+    def _new_points(self, series: Series) -> Points | None:
+        """Return the points that came since; None when the curve must be sent anew."""
+        shown = self._sent.series.get(series.series_id)
+        if shown is None or shown.last_step is None:
+            return None
+        # As dense as those that are there.
+        most = max(1, math.ceil((series.count - shown.count) * shown.length / shown.count))
+        new = self._reader.points(
+            series, first_step=shown.last_step + 1, last_step=series.last_step, max_points=most
+        )
+        length = shown.length + len(new)
+        becomes_lines = shown.length <= DOTTED < length
+        fits = shown.is_followed_by(new.total, series) and length <= MOST_POINTS and not becomes_lines
+        return new if fits else None
+
+    def _append_points(self, env: str, metric: str, grown: Sequence[tuple[Series, str, Points]]) -> None:
+        traces = [line_trace(one, name, new) for one, name, new in grown]
+        gone: set[str] = set()
+        if len(traces) < _TOGETHER:
+            for trace in traces:
+                self._server.append(env, line_pane(metric, [trace]))
+        else:
+            # Each update costs the server a comparison of the window. Traces of others get nothing.
+            by_name = {trace["name"]: trace for trace in traces}
+            there = [trace.get("name") for trace in traces_of(self._server.window(env, line_window(metric)))]
+            pane = line_pane(metric, [by_name.get(name, _NOTHING) for name in there])
+            self._server.append(env, pane)
+            gone = by_name.keys() - set(there)
+        for (one, name, new), trace in zip(grown, traces, strict=True):
+            before = self._sent.series.pop(one.series_id).length
+            if trace["name"] not in gone:  # else all of it comes with the next call
+                self._sent.series[one.series_id] = _shown(one, new, name, before)
+
+    def _send_curve(self, view: RunView, metric: str, series: Series) -> None:
         points = self._reader.points(series, max_points=_room(series.count))
-        win = line_window(metric)
-        window = traces_of(self._server.window(view.env, win))
+        window = traces_of(self._server.window(view.env, line_window(metric)))
         name = free_name(view.curve_name(series), self._run_id, window)
         trace = line_trace(series, name, points)
         known = [one for one in window if one.get("name") == trace["name"]]
@@ -138,23 +191,6 @@ class VisdomFollower:
         else:
             self._server.put(view.env, line_pane(metric, renewed(window, [trace], {self._run_id})))
         self._sent.series[series.series_id] = _shown(series, points, name)
-
-    def _append_points(self, env: str, metric: str, series: Series, shown: _Shown) -> bool:
-        """Send the points that came since; False when the curve must be sent anew."""
-        if not self._server.has(env, line_window(metric)) or shown.last_step is None:
-            return False
-        # As dense as those that are there.
-        most = max(1, math.ceil((series.count - shown.count) * shown.length / shown.count))
-        new = self._reader.points(
-            series, first_step=shown.last_step + 1, last_step=series.last_step, max_points=most
-        )
-        length = shown.length + len(new)
-        begins_lines = shown.length <= DOTTED < length
-        if not shown.is_followed_by(new.total, series) or length > MOST_POINTS or begins_lines:
-            return False
-        self._server.append(env, line_pane(metric, [line_trace(series, shown.name, new)]))
-        self._sent.series[series.series_id] = _shown(series, new, shown.name, shown.length)
-        return True
 
     def _send_records(self, view: RunView, series: Series) -> None:
         shown = self._sent.series.get(series.series_id)
@@ -192,6 +228,11 @@ class VisdomFollower:
     def _note_records(self, series: Series, records: Sequence[Record], before: int) -> None:
         last = records[-1].step if records else None
         self._sent.series[series.series_id] = _Shown(series.count, last, before + len(records))
+
+
+def _window_key(view: RunView, series: Series) -> str | None:
+    """Return the metric whose window a series is in; None for one with a window of its own."""
+    return view.metric(series) if series.kind == "scalar" else None
 
 
 def _room(count: int, most: int = MOST_POINTS) -> int:

@@ -7,7 +7,7 @@ from .visdom_panes import Frame, Json, Pane
 
 MOST_MODULES = 60
 """Visdom lays circles out by forces; more of them are a tangle, and the table of layers says more."""
-_PIXELS = 640
+_PIXELS = 480
 
 
 def network_panes(frame: Frame, graph: GraphData) -> list[Pane]:

@@ -21,7 +21,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ...storage.model import Points, Run, Series
+from ...storage.model import SYSTEM_PREFIX, Points, Run, Series
 
 Json: TypeAlias = dict[str, Any]
 
@@ -141,7 +141,7 @@ def line_pane(metric: str, traces: Sequence[Json]) -> Pane:
     # A window needs a trace to be one.
     content = {
         "data": list(traces) or [{"type": "scatter", "x": [], "y": [], "name": ""}],
-        "layout": layout(metric, "step"),
+        "layout": layout(metric, "seconds" if metric.startswith(SYSTEM_PREFIX) else "step"),
     }
     return Pane(line_window(metric), "plot", metric, content)
 

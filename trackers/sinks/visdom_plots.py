@@ -34,8 +34,10 @@ def histogram_panes(frame: Frame, steps: Sequence[int], values: Sequence[Histogr
     # Halved before they are added: the sum of two huge edges is no number.
     middles = edges[:-1] / 2 + edges[1:] / 2
     bars = {"type": "bar", "name": str(frame.mark["name"]), "x": numbers(middles), "y": numbers(counts)}
-    drawn = {**layout(frame.title, f"value at step {steps[-1]}"), "bargap": 0, "showlegend": False}
-    panes = [frame.plot([bars], drawn, steps[-1:])]
+    # Overlaid, for Visdom's comparison, which adds the bars of other runs.
+    drawn = {**layout(frame.title, f"value at step {steps[-1]}"), "bargap": 0, "barmode": "overlay"}
+    drawn["showlegend"] = False
+    panes = [frame.plot([{**bars, "opacity": 0.7}], drawn, steps[-1:])]
     filled = [(step, value) for step, value in zip(steps, values, strict=True) if len(value.counts)]
     if len(filled) > 1:
         over = frame.beside("steps", f"{frame.title} over steps")

@@ -45,6 +45,19 @@ class RunView:
         shown = [entry for entry in known if entry[1]] + entries
         return config_pane(run, self._title("config"), shown)
 
+    def in_order(self, series: Sequence[Series]) -> list[Series]:
+        """Return series as they come on the page: metrics, then the rest, at last the machine's metrics.
+
+        Those of one metric follow one another.
+        """
+
+        def place(one: Series) -> tuple[int, str]:
+            if one.kind != "scalar":
+                return 1, ""
+            return 2 * one.name.startswith(SYSTEM_PREFIX), self.metric(one)
+
+        return sorted(series, key=place)
+
     def _title(self, what: str) -> str:
         return f"{what} · {self.title}" if self.title else what
 
@@ -71,12 +84,3 @@ def is_of_one_run(env: str | None) -> bool:
 def environment_name(text: str) -> str:
     """Return a name that Visdom takes for an environment: it compares "a+b", and "/" makes a folder."""
     return re.sub(r"[+/]+", "_", safe_name(text)) or "main"
-
-
-def in_order(series: Sequence[Series]) -> list[Series]:
-    """Return a run's series as they come on the page: its metrics, then the rest, at last the machine's."""
-
-    def place(one: Series) -> int:
-        return 1 if one.kind != "scalar" else 2 * one.name.startswith(SYSTEM_PREFIX)
-
-    return sorted(series, key=place)
