@@ -23,6 +23,7 @@ from stepscope.storage.model import Run, RunState, Series
 from stepscope.storage.read import Reader
 from stepscope.trackers.exports import export_visdom
 from stepscope.trackers.imports import Imported, import_runs
+from stepscope.trackers.sources import visdom_places
 from stepscope.trackers.sources.visdom import VisdomSource
 from stepscope.trackers.sources.visdom_log import replayed
 from support import wait_until
@@ -436,7 +437,8 @@ def compare(before: Found, after: Found) -> None:
     assert list(after.value("surest").columns) == ["name", "score"]
 
 
-def test_an_enormous_history_comes_in_pieces(tmp_path: Path) -> None:
+def test_an_enormous_history_comes_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visdom_places, "_IN_MEMORY", 1 << 20)
     noise = np.random.default_rng(0).integers(0, 255, (700, 700, 3), np.uint8)
     buffer = io.BytesIO()
     Pillow.fromarray(noise).save(buffer, "PNG")
