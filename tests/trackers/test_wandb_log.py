@@ -125,6 +125,22 @@ def test_a_name_that_was_met_may_have_other_values():
     assert [(one.step, one.encoded.data) for one in taken.records] == [(1, b"word")]
 
 
+def test_steps_that_are_none_are_named():
+    taken, found = _taken(_row(1, a="1"), _row(2, a="2", _step="1e300"), _row(3, a="3", _step="NaN"))
+    assert found == {"a": [(1, 1), (1, 2), (1, 3)]}
+    assert taken.problems == [
+        "run: a row has the step 1e+300: it got that before.",
+        "run: a row has the step nan: it got that before.",
+    ]
+
+
+def test_values_that_are_nested_too_deep_are_kept_as_texts():
+    deep = "[" * 100_000
+    taken, found = _taken(_row(1, a=deep))
+    assert found == {}
+    assert [one.encoded.data for one in taken.records] == [deep.encode()]
+
+
 def test_notes_without_their_files_are_named():
     note = '{"_type": "image-file", "path": "media/none.png"}'
     elsewhere = '{"_type": "html-file", "path": "../../../etc/hostname"}'

@@ -178,7 +178,7 @@ def parsed(text: str) -> Any:
     """Return what a JSON text says; the text itself where it is none."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

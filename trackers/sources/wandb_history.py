@@ -28,6 +28,8 @@ _BEGINNINGS = frozenset(b"0123456789-NI")
 _NAME, _VALUE = b"\x12", b"\x82\x01"
 """What stands before the name and before the value of an item."""
 
+_MOST_STEPS = 1 << 62
+
 _Tree = dict[str, Any]
 """A nested value: trees, and at their ends what W&B wrote as JSON."""
 
@@ -139,9 +141,13 @@ class Rows:
         told = {
             name: self._columns[name].of_row(self._row) for name in (_STEP, _TIME) if name in self._columns
         }
-        known = told.get(_STEP)
-        if known is not None or step is not None:
-            self.step = int(known) if known is not None else int(step or 0)
+        known = step if told.get(_STEP) is None else told[_STEP]
+        if known is not None and abs(known) < _MOST_STEPS:  # NaN is not
+            self.step = int(known)
+        elif known is not None:
+            self.problems.append(
+                f"{self._folder.parent.name}: a row has the step {known}: it got that before."
+            )
         at = told.get(_TIME)
         self._steps.append(self.step)
         self._times.append(time if at is None else at)

@@ -19,6 +19,7 @@ from .media_files import PlotlyText, value_of, wav_samples
 
 _MOST_BYTES = 256 << 20
 _MOST_FILE_BYTES = 1 << 40
+_UNREADABLE = (OSError, EOFError, wave.Error, ValueError, TypeError, KeyError, IndexError, RecursionError)
 _BOX_COLUMNS = ("class", "label", "min x", "max x", "min y", "max y", "unit", "caption", "scores")
 
 _Note = Mapping[str, Any]
@@ -51,7 +52,7 @@ def media_of(note: _Note, folder: Path) -> Iterator[Medium]:
             yield from reader(one, folder)
         except BadInput:
             raise
-        except (OSError, EOFError, wave.Error, ValueError, TypeError, KeyError, IndexError) as error:
+        except _UNREADABLE as error:
             raise BadInput(f"a {kind}{_at(one)} cannot be read: {error}") from error
 
 
