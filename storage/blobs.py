@@ -23,6 +23,11 @@ from .schema import blobs
 
 INLINE_BYTES = 1 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+# Made once: to make a statement costs more than to run it, and imports bring thousands of pictures.
+_SIZE = sa.select(blobs.c.size).where(
+    blobs.c.run_id == sa.bindparam("of_run"), blobs.c.digest == sa.bindparam("wanted")
+)
+_ADD = sa.insert(blobs)
 
 
 def digest_of(data: bytes) -> str:
@@ -33,14 +38,13 @@ def digest_of(data: bytes) -> str:
 def put_blob(connection: sa.Connection, location: StoreLocation, run_id: str, data: bytes) -> str:
     """Store bytes once within a run and return their digest. Raises OSError on a full disk."""
     digest = digest_of(data)
-    key = (blobs.c.run_id == run_id) & (blobs.c.digest == digest)
-    if connection.execute(sa.select(blobs.c.size).where(key)).first() is not None:
+    if connection.execute(_SIZE, {"of_run": run_id, "wanted": digest}).first() is not None:
         return digest
     outside = location.files is not None and len(data) > INLINE_BYTES
     if location.files is not None and outside:
         _write_file(location.files / run_id / digest, data)
     row = {"run_id": run_id, "digest": digest, "size": len(data), "data": None if outside else data}
-    connection.execute(sa.insert(blobs), row)
+    connection.execute(_ADD, row)
     return digest
 
 

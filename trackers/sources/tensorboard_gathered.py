@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,7 +62,15 @@ class Gathered:
         for one in self._all():
             series.setdefault(_key(one.definition), []).append(one)
         points = [(parts[0].definition, _in_order(parts)) for parts in series.values()]
-        records = [one._replace(time=_time(one.time)) for one in self.records]
+        # The store looks a series up once for each definition, not for each record.
+        known: dict[Any, SeriesDefinition] = {}
+        records = [
+            one._replace(
+                time=_time(one.time),
+                definition=known.setdefault((one.definition.kind, *_key(one.definition)), one.definition),
+            )
+            for one in self.records
+        ]
         return Piece(position, points, records, changes=self.changes, problems=self.problems)
 
     def _all(self) -> Iterable[Numbers]:
@@ -74,7 +83,7 @@ class Gathered:
             yield Numbers(definition, place, Columns(steps, times, values))
 
 
-def _key(definition: SeriesDefinition) -> Any:
+def _key(definition: SeriesDefinition) -> tuple[Any, ...]:
     return (definition.name, *sorted(definition.context.items()))
 
 
@@ -88,4 +97,4 @@ def _in_order(parts: list[Numbers]) -> Columns:
 
 
 def _time(time: float) -> float:
-    return float(np.clip(np.nan_to_num(time, nan=0.0), -_MOST_SECONDS, _MOST_SECONDS))
+    return 0.0 if math.isnan(time) else min(max(time, -_MOST_SECONDS), _MOST_SECONDS)
