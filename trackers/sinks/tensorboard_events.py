@@ -102,8 +102,10 @@ class RunEvents:
         if series.kind == "hparams":
             self._add_hparams(record, value)
         elif series.kind == "text" and series.name == LAYOUT_NAME:
-            self.write_layout(layout_from_text(value.text))
-            self._has_own_layout = True
+            layout = layout_from_text(value.text)
+            if layout is not None:
+                self._file("").add([layout_value(layout)], record.step, record.time)
+                self._has_own_layout = True
 
     def flush(self) -> None:
         """Write what waits for more values of its step."""
