@@ -64,7 +64,7 @@ def places(series: Iterable[Series], known: Mapping[int, Place] | None = None) -
 
 def _wanted(one: Series) -> Iterator[Place]:
     """Yield the places for a series, best first."""
-    sub_run = safe_name(str(one.context.get("split", "")))
+    sub_run = safe_name(str(one.context["split"])) if "split" in one.context else ""
     inside = {key: value for key, value in one.context.items() if key != "split"} if sub_run else one.context
     tag = label_of(one.name, inside)
     yield Place(sub_run, tag)
