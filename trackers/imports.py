@@ -104,7 +104,12 @@ class _Import:
         self._sink = StoreSink(writer, source.name, project)
         self._stop = stop
         self._progress = progress
-        self._seen: set[str] = set()
+        self._taken: set[str] = set()
+        self._refused: set[str] = set()
+        self._owner: dict[str, str] = {}
+        """Id of a run in the store -> key of the one that was found."""
+        self._looked: dict[str, FoundRun] = {}
+        """Runs as they were when they were read to their end last."""
         self._new: set[str] = set()
         self._grown: set[str] = set()
         self._unsealed: set[tuple[str, int]] = set()
@@ -116,8 +121,7 @@ class _Import:
         for problem in self._source.problems:
             self.tally.add_problem(problem, once=True)
         self.tally.runs = len(found)
-        opened = list(self._opened(found))
-        self.tally.refused = len(found) - len(opened)
+        opened = [(one, run) for one in found if (run := self._opened(one)) is not None]
         self._expect(opened)
         for one, run in opened:
             if self._stop.is_set():
@@ -143,25 +147,27 @@ class _Import:
         if self._progress is not None:
             self._progress(self.tally)
 
-    def _opened(self, found: Sequence[FoundRun]) -> Iterator[tuple[FoundRun, ImportingRun]]:
-        """Yield the runs that can be imported, each once, with their places in the store."""
-        here: set[str] = set()
-        for one in found:
-            try:
-                run = self._sink.open_run(one)
-            except BadInput as error:
-                self.tally.add_problem(str(error), once=True)
-                continue
-            run_id = run.run.run_id
-            if run_id in here:
-                text = f"run {run_id} ({one.run.name}) was found twice: the second, {one.key}, was left out."
-                self.tally.add_problem(text, once=True)
-            elif run_id in self._seen and not run.entered:
-                text = f"run {run_id} ({one.run.name}) was deleted from the store meanwhile, and stays so."
-                self.tally.add_problem(text, once=True)
-            else:
-                yield one, run
-            here.add(run_id)
+    def _opened(self, one: FoundRun) -> ImportingRun | None:
+        """Return the place of a run in the store; None when it has nothing new, or is left out."""
+        if self._looked.get(one.key) == one and any(part.end for part in one.parts):
+            return None
+        try:
+            run = self._sink.open_run(one)
+        except BadInput as error:
+            return self._refuse(one, str(error))
+        run_id = run.run.run_id
+        owner = self._owner.setdefault(run_id, one.key)
+        if owner != one.key:
+            text = f"run {run_id} ({one.run.name}) was found twice: {owner} is taken, {one.key} is left out."
+            return self._refuse(one, text)
+        if run_id in self._taken and not run.entered:
+            return self._refuse(one, f"run {run_id} ({one.run.name}) was deleted meanwhile, and stays so.")
+        return run
+
+    def _refuse(self, one: FoundRun, why: str) -> None:
+        self.tally.add_problem(why, once=True)
+        self._refused.add(one.key)
+        self.tally.refused = len(self._refused)
 
     def _expect(self, opened: Sequence[tuple[FoundRun, ImportingRun]]) -> None:
         """Reckon how much there is to read."""
@@ -172,7 +178,8 @@ class _Import:
 
     def _take_run(self, found: FoundRun, run: ImportingRun) -> None:
         run_id, was_there = run.run.run_id, run.entered
-        self._seen.add(run_id)
+        self._taken.add(run_id)
+        self._looked[found.key] = found
         try:
             taken = [part for part in found.parts if self._take_part(found, part, run)]
             run.enter()
@@ -207,6 +214,8 @@ class _Import:
             reason = str(error) if isinstance(error, StepscopeError) else f"{type(error).__name__}: {error}"
             text = f"{part.name} of {found.run.name or found.key} could not be read to its end: {reason}"
             self.tally.add_problem(text, once=True)
+            # Another look may be luckier.
+            self._looked.pop(found.key, None)
 
     def _note(self, part: Part, position: int, piece: Piece) -> None:
         tally = self.tally

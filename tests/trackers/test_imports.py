@@ -260,7 +260,7 @@ def test_a_run_that_is_still_here_is_not_doubled(store_url: str) -> None:
 def test_a_run_that_is_found_twice_comes_once(store_url: str) -> None:
     source = MadeSource({"first": [MadePart("a", 5)], "copy": [MadePart("a", 5)]}, run_id="ABCDEFGH00")
     done = import_runs(source, store_url)
-    assert list(done.problems) == ["run ABCDEFGH00 (copy) was found twice: the second, copy, was left out."]
+    assert list(done.problems) == ["run ABCDEFGH00 (copy) was found twice: first is taken, copy is left out."]
 
 
 def test_a_run_that_is_deleted_meanwhile_does_not_come_back(store_url: str) -> None:
