@@ -214,6 +214,25 @@ def test_models_are_artifacts(tmp_path: Path, store_url: str, empty: Path) -> No
     assert artifact.metadata["params"] == {"depth": "3"}
 
 
+def test_files_in_a_bucket_are_named(tmp_path: Path, store_url: str, empty: Path) -> None:
+    shutil.copy(empty, tmp_path)
+    client = _client(tmp_path, "database")
+    run = client.create_run(
+        client.create_experiment("away", artifact_location="s3://bucket/7"), run_name="far"
+    )
+    client.log_metric(run.info.run_id, "loss", 1.0)
+    done = _import(tmp_path, store_url)
+    assert done.points == 1
+    [said] = done.problems
+    assert (
+        f"the files of run far lie in s3://bucket/7/{run.info.run_id}/artifacts and were not brought" in said
+    )
+    place = tmp_path / "mlruns" / run.info.experiment_id / run.info.run_id / "artifacts"
+    place.mkdir(parents=True)
+    (place / "note.txt").write_text("copied")
+    assert _import(tmp_path, store_url).records == 1
+
+
 def test_a_large_run_comes_in_pieces(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stepscope.trackers.sources.mlflow_sql.PIECE_POINTS", 64)
     monkeypatch.setattr("stepscope.trackers.sources.mlflow_files.PIECE_BYTES", 256)
@@ -267,11 +286,10 @@ def test_a_database_that_does_not_number_its_rows(
             np.testing.assert_array_equal(values, want)
 
 
+@pytest.mark.parametrize("made", ["files"], indirect=True)
 def test_damage_in_files_loses_only_what_is_damaged(
     made: tuple[Path, str], tmp_path: Path, store_url: str
 ) -> None:
-    if (made[0] / "mlflow.db").exists():
-        pytest.skip("of files")
     folder = tmp_path / "copy"
     shutil.copytree(made[0], folder)
     [run] = folder.glob(f"mlruns/*/{made[1]}")
@@ -295,9 +313,19 @@ def test_damage_in_files_loses_only_what_is_damaged(
         assert _points(reader, found, "train/loss")[0] == list(range(300))
 
 
+@pytest.mark.parametrize("made", ["files"], indirect=True)
+def test_a_damaged_database_beside_files_that_can_be_read(
+    made: tuple[Path, str], tmp_path: Path, store_url: str
+) -> None:
+    shutil.copytree(made[0], tmp_path / "copy")
+    (tmp_path / "copy" / "mlflow.db").write_text("no database")
+    done = _import(tmp_path / "copy", store_url)
+    assert done.runs == 3
+    assert "mlflow.db, but the file is no SQLite database" in "".join(done.problems)
+
+
+@pytest.mark.parametrize("made", ["database"], indirect=True)
 def test_a_damaged_database(made: tuple[Path, str], tmp_path: Path, store_url: str) -> None:
-    if not (made[0] / "mlflow.db").exists():
-        pytest.skip("of databases")
     data = (made[0] / "mlflow.db").read_bytes()
     cut = tmp_path / "mlflow.db"
     cut.write_bytes(data[: len(data) // 20])

@@ -43,23 +43,32 @@ class MlflowSource:
         Raises:
             BadInput: there is no such store.
         """
-        self.problems: list[str] = []
-        self._stores = _stores(str(place))
+        self._stores, self.problems = _stores(str(place))
         self._known: dict[str, tuple[_Store, MlflowRun]] = {}
 
     def runs(self) -> Sequence[FoundRun]:
         """Look which runs there are by now. Raises BadInput when the database cannot be read."""
         known: dict[str, tuple[_Store, MlflowRun]] = {}
-        for store in self._stores:
-            for run in store.runs():
-                # A database that was made of files has their runs, and may have newer ones.
-                known.setdefault(key_of(run.run_id), (store, run))
+        for store, run in self._look():
+            # A database that was made of files has their runs, and may have newer ones.
+            known.setdefault(key_of(run.run_id), (store, run))
         self._known = known
         titles = {run.run_id: run.title for _, run in known.values()}
         return [
             FoundRun(key, as_run(run, titles), [*store.parts(run), *_file_parts(store, run)])
             for key, (store, run) in known.items()
         ]
+
+    def _look(self) -> list[tuple[_Store, MlflowRun]]:
+        found: list[tuple[_Store, MlflowRun]] = []
+        for store in self._stores:
+            try:
+                found += [(store, run) for run in store.runs()]
+            except BadInput as error:
+                if len(self._stores) == 1:
+                    raise
+                self.problems = list(dict.fromkeys([*self.problems, str(error)]))
+        return found
 
     def read(self, found: FoundRun, part: Part, position: int) -> Iterator[Piece]:
         """Yield what lies in a part beyond a position."""
@@ -96,7 +105,8 @@ def _away(run: MlflowRun) -> str:
     )
 
 
-def _stores(place: str) -> list[_Store]:
+def _stores(place: str) -> tuple[list[_Store], list[str]]:
+    """Return what is to be read, and what cannot be, in sentences. Raises BadInput when nothing can."""
     if place.startswith(("http://", "https://")):
         raise BadInput(
             f"expected a store of MLflow, but got {place}, a server. Name its --backend-store-uri: "
@@ -105,24 +115,30 @@ def _stores(place: str) -> list[_Store]:
     if place.startswith("file:"):
         place = unquote(urlparse(place).path)
     if "://" in place:
-        return [_database(place)]
+        return [_database(place)], []
     path = Path(place).expanduser()
     if path.is_file():
-        return [_database_file(path)]
-    found = list(_in_folder(path))
+        return [_database_file(path)], []
+    found, failed = _in_folder(path)
+    if failed and not found:
+        raise failed[0]
     if not found:
         what = "there is no such folder" if not path.exists() else "the folder holds neither"
         raise BadInput(f"expected MLflow's mlruns/ or mlflow.db at {path}, but {what}.")
-    return found
+    return found, [str(error) for error in failed]
 
 
-def _in_folder(path: Path) -> Iterator[_Store]:
+def _in_folder(path: Path) -> tuple[list[_Store], list[BadInput]]:
+    """Return the stores of a folder, and why one that is there cannot be read."""
+    found: list[_Store] = []
+    failed: list[BadInput] = []
     if (path / "mlflow.db").is_file():
-        yield _database_file(path / "mlflow.db")
-    for folder in (path / "mlruns", path):
-        if is_file_store(folder):
-            yield FileStore(folder)
-            return
+        try:
+            found.append(_database_file(path / "mlflow.db"))
+        except BadInput as error:
+            failed.append(error)
+    folder = next((folder for folder in (path / "mlruns", path) if is_file_store(folder)), None)
+    return ([*found, FileStore(folder)] if folder else found), failed
 
 
 def _database(text: str) -> _Store:

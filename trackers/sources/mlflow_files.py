@@ -18,6 +18,8 @@ _META = "meta.yaml"
 _TRASH = ".trash"
 _DAMAGED = "meta"
 _METRIC = "metric:"
+_MOST_BYTES = 1 << 20
+"""Of a parameter or a tag; MLflow itself takes 8,000 characters."""
 _LINE_FIELDS = 3
 """Time in milliseconds, value, step."""
 
@@ -142,7 +144,12 @@ def _oldest(folder: Path) -> int:
 
 def _texts(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
-    return {path.relative_to(folder).as_posix(): path.read_text("utf-8", "replace") for path in files}
+    return {path.relative_to(folder).as_posix(): _text(path) for path in files}
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.read(_MOST_BYTES).decode("utf-8", "replace")
 
 
 def _datasets(folder: Path) -> Iterator[Mapping[str, Any]]:
