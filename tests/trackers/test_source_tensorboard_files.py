@@ -119,6 +119,7 @@ _steps = st.one_of(st.integers(0, 300), st.integers(-(2**63), 2**63 - 1))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(_events(), st.integers(1, 6)), min_size=1, max_size=12), st.randoms())
 @example([(number_event("loss", -1, math.nan, math.inf), 9)], random.Random(0))
+@example([(number_event("loss", 1, 1.0)[:-4] + b"\x01\x00\x80\x7f", 9)], random.Random(0))  # a signalling NaN
 def test_columns_hold_exactly_what_protobuf_reads(
     several: list[tuple[bytes, int]], chance: random.Random
 ) -> None:

@@ -46,19 +46,23 @@ class Frames:
         heads, sum_of = self._heads, google_crc32c.value
         ends: list[int] = []
         sums: list[int] = []
-        body, size, needed = HEAD, len(data), HEAD
-        while body <= size:
-            length = heads.get(data[body - HEAD : body])
-            if length is None and (length := self._learn(data[body - HEAD : body])) is None:
-                needed = 0
+        body, most = HEAD, len(data) - TAIL
+        while True:
+            try:
+                # Nothing but this runs for each of millions of records. The end of the data is no known head.
+                while (end := body + heads[data[body - HEAD : body]]) <= most:
+                    ends.append(end)
+                    sums.append(sum_of(data[body:end]))
+                    body = end + TAIL + HEAD
+                needed = end + TAIL - body + HEAD
                 break
-            end = body + length
-            if end + TAIL > size:
-                needed = HEAD + length + TAIL
-                break
-            ends.append(end)
-            sums.append(sum_of(data[body:end]))
-            body = end + TAIL + HEAD
+            except KeyError:
+                if body > len(data):
+                    needed = HEAD
+                    break
+                if self._learn(data[body - HEAD : body]) is None:
+                    needed = 0
+                    break
         return _checked(data, np.array(ends, np.int64), np.array(sums, np.uint32), needed)
 
     def _learn(self, head: bytes) -> int | None:

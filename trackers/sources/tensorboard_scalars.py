@@ -163,7 +163,8 @@ def _kinds(fixed: _Bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def _columns(events: _Bytes, size: int, layout: Layout) -> Columns:
     times = np.ascontiguousarray(events[:, 1 : STEP_AT - 1]).view("<f8")[:, 0]
     numbers = np.ascontiguousarray(events[:, layout.at : layout.end]).view(layout.dtype)[:, 0]
-    return Columns(_steps(events, size), times, numbers.astype(np.float64))
+    with np.errstate(invalid="ignore"):  # some NaN of float32 would be told
+        return Columns(_steps(events, size), times, numbers.astype(np.float64))
 
 
 def _steps(events: _Bytes, size: int) -> NDArray[np.int64]:
