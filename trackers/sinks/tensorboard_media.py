@@ -100,7 +100,7 @@ def mesh_parts(tag: str, value: MeshData) -> Iterator[MeshPart]:
     for content, array in known:
         batch = array[None].astype(np.float32)
         described = mesh_metadata.create_summary_metadata(
-            tag, tag, content, components, batch.shape, json_config=json.dumps(dict(value.config))
+            tag, None, content, components, batch.shape, json_config=json.dumps(dict(value.config))
         )
         yield MeshPart(mesh_metadata.get_instance_name(tag, content), batch, described)
 
