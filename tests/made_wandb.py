@@ -62,6 +62,8 @@ def _write(folder: Path) -> None:
     artifact = wandb.Artifact("model", "model", metadata={"k": 1})
     artifact.add_file(str(folder / "weights.bin"), name="inside/weights.bin")
     run.log_artifact(artifact, aliases=["best"])
+    (folder / "notes.txt").write_text("keep me")
+    run.save(str(folder / "notes.txt"), base_path=str(folder))
     run.summary["best"] = 0.9
     run.config.update({"later": True, "model": {"depth": 4}}, allow_val_change=True)
     print("hello console")

@@ -153,6 +153,7 @@ def test_artifacts_come_over_with_their_files(stored: Store):
     model = kept["model"]
     assert (model.type, model.metadata, "best" in model.aliases) == ("model", {"k": 1}, True)
     assert [(file.path, file.size) for file in model.files] == [("inside/weights.bin", 7)]
+    assert (kept["notes.txt"].type, [file.size for file in kept["notes.txt"].files]) == ("files", [7])
 
 
 def test_facts_come_over(stored: Store):
