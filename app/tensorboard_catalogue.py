@@ -6,7 +6,9 @@ the runs that have are read anew.
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +18,9 @@ from ..storage.model import Run, RunState, Series
 from ..storage.name_rules import Naming
 from ..storage.read import Reader
 from ..trackers.sinks.tensorboard_names import Place, places, run_id_of, run_name
+
+RUNNING_SECONDS = 5.0
+"""How long a run is believed to be running: one that is silent is found to be killed by the clock alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ class Catalogue:
         self.reader = reader
         self._lock = threading.Lock()
         self._version: int | None = None
+        self._stale_from = math.inf
         self._runs: dict[str, ShownRun] = {}
         self._naming = Naming()
 
@@ -69,12 +75,11 @@ class Catalogue:
         """Return the runs by id, newest first. Raises StoreError."""
         with self._lock:
             version = self.reader.version()
-            # A run that is silent is found to be killed by the clock alone.
-            if version != self._version or any(
-                one.run.state is RunState.RUNNING for one in self._runs.values()
-            ):
+            if version != self._version or time.monotonic() > self._stale_from:
                 self._runs = self._read()
                 self._version = version
+                running = any(one.run.state is RunState.RUNNING for one in self._runs.values())
+                self._stale_from = time.monotonic() + RUNNING_SECONDS if running else math.inf
             return self._runs
 
     def chosen_runs(self, run_tag_filter: Any) -> Mapping[str, ShownRun]:
