@@ -28,6 +28,8 @@ class MadePart:
     problems: dict[int, str] = field(default_factory=dict[int, str])
     """Position -> what is told there."""
     breaks_at: int | None = None
+    torn: bool = False
+    """Whether it ends in the midst of something."""
 
 
 @dataclass
@@ -57,6 +59,8 @@ class MadeSource:
             if made.breaks_at is not None and start >= made.breaks_at:
                 raise ValueError("it is torn")
             yield self._piece(made, start, min(start + self.piece, made.count))
+        if made.torn:
+            yield Piece(made.count, problems=[f"{made.name} ends in the midst of record {made.count}."])
 
     def _run(self, name: str) -> Run:
         return Run(self.run_id, "made", name, self.state, BEGAN, BEGAN, config={"lr": 0.5})

@@ -90,6 +90,7 @@ def import_runs(
         while follow and not stop.wait(LOOK_SECONDS):
             under_way.look_again()
         under_way.seal()
+    under_way.tell_unfinished()
     return under_way.tally
 
 
@@ -113,6 +114,8 @@ class _Import:
         self._new: set[str] = set()
         self._grown: set[str] = set()
         self._unsealed: set[tuple[str, int]] = set()
+        self._unfinished: dict[tuple[str, str], list[str]] = {}
+        """Run and part -> what its end lacked at the last look."""
         self.tally = Imported(writer.location.display)
 
     def look(self) -> None:
@@ -142,6 +145,12 @@ class _Import:
         for run_id, journal_no in sorted(self._unsealed):
             self._writer.seal(run_id, journal_no)
         self._unsealed.clear()
+
+    def tell_unfinished(self) -> None:
+        """Say which parts end too early, as they were looked at last."""
+        for sentences in self._unfinished.values():
+            for sentence in sentences:
+                self.tally.add_problem(sentence, once=True)
 
     def _tell(self) -> None:
         if self._progress is not None:
@@ -193,8 +202,9 @@ class _Import:
     def _take_part(self, found: FoundRun, part: Part, run: ImportingRun) -> bool:
         """Import what is new of a part; return whether there was anything."""
         place = run.open_part(part)
+        unfinished = self._unfinished[found.key, part.name] = list[str]()
         for piece in self._pieces(found, part, place.position):
-            self._note(part, place.position, piece)
+            self._note(part, place.position, piece, unfinished)
             for refused in place.write(piece):
                 self.tally.add_problem(refused)
             self._tell()
@@ -217,7 +227,7 @@ class _Import:
             # Another look may be luckier.
             self._looked.pop(found.key, None)
 
-    def _note(self, part: Part, position: int, piece: Piece) -> None:
+    def _note(self, part: Part, position: int, piece: Piece, unfinished: list[str]) -> None:
         tally = self.tally
         tally.points += sum(len(columns.step) for _, columns in piece.points)
         tally.records += len(piece.records) + len(piece.artifacts)
@@ -225,4 +235,8 @@ class _Import:
         if part.end and moved:
             tally.done += max(0, piece.position - position)
         for problem in piece.problems:
-            tally.add_problem(problem, once=not moved)
+            if moved:
+                tally.add_problem(problem)
+            else:
+                # What is in the midst of being written is whole at the next look.
+                unfinished.append(problem)

@@ -263,6 +263,16 @@ def test_a_run_that_is_found_twice_comes_once(store_url: str) -> None:
     assert list(done.problems) == ["run ABCDEFGH00 (copy) was found twice: first is taken, copy is left out."]
 
 
+def test_what_is_half_written_is_told_only_if_it_stays_so(store_url: str) -> None:
+    source = MadeSource({"first": [MadePart("a", 5, torn=True)]})
+    with following(source, store_url) as results:
+        wait_until(lambda: losses(store_url) == counts(5))
+        source.made["first"][0].count = 8
+        wait_until(lambda: losses(store_url) == counts(8))
+    assert results[0].problems == {"a ends in the midst of record 8.": 1}
+    assert stored(store_url).dropped == {}
+
+
 def test_a_run_that_is_deleted_meanwhile_does_not_come_back(store_url: str) -> None:
     source = MadeSource({"first": [MadePart("a", 5)], "second": [MadePart("a", 1)]})
     with following(source, store_url) as results:

@@ -92,7 +92,8 @@ class Piece:
     changes: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
     """Fields of the run that only this part tells, from here on: config, state, finished_at, tags ..."""
     problems: list[str] = field(default_factory=list[str])
-    """What could not be read, and why, in sentences that name the place."""
+    """What could not be read, and why, in sentences that name the place. Those of a piece that holds nothing,
+    and whose position is the one before, may pass: they are told only if the last look finds them again."""
 
 
 class Source(Protocol):
