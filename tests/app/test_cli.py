@@ -162,6 +162,15 @@ def test_environments_of_visdom_are_written(
     assert str(environment) in said or str(folder) in said
 
 
+def test_each_run_may_have_an_environment_of_its_own(store_url: str, tmp_path: Path) -> None:
+    fill(store_url)
+    fill(store_url, name="wider", seed=1)
+    to = ["--to", str(tmp_path / "visdom"), "--store", store_url]
+    assert main(["export", "visdom", "baseline", "wider", *to, "--env", "{project}_{run}"]) == 0
+    written = sorted(path.name for path in (tmp_path / "visdom").glob("*.json"))
+    assert written == ["digits_baseline.json", "digits_wider.json"]
+
+
 def test_a_server_that_is_not_there_is_said(store_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     fill(store_url)
     server = "http://127.0.0.1:9"
