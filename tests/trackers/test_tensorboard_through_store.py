@@ -103,7 +103,10 @@ def shown(folder: Path) -> dict[Any, Any]:
                         **ask, plugin_name=plugin, downsample=100, run_tag_filter=chosen
                     ).values()
                     name = run.rpartition("/")[2] if run.endswith(("train", "validation")) else ""
-                    data = [(one.step, one.wall_time, content(provider, one)) for one in of_tags[tag]]
+                    # A store keeps times to the microsecond.
+                    data = [
+                        (one.step, round(one.wall_time * 1e6), content(provider, one)) for one in of_tags[tag]
+                    ]
                     found[name, plugin, tag] = (about.display_name or tag, about.description, data)
     return found
 
@@ -116,5 +119,6 @@ def content(provider: Any, datum: Any) -> Any:
     if hasattr(datum, "numpy"):
         # TensorBoard turns histograms of the old form into float32; through the store they keep all digits.
         numbers = datum.numpy.dtype.kind == "f"
-        return (datum.numpy.astype(np.float32) if numbers else datum.numpy).tolist()
+        # A vector of one text, as torch writes it, is that text.
+        return (datum.numpy.astype(np.float32) if numbers else datum.numpy.ravel()).tolist()
     return [provider.read_blob(RequestContext(), blob_key=one.blob_key) for one in datum.values]
