@@ -232,6 +232,7 @@ def test_tf_summary_and_its_descriptions_come_in(tmp_path: Path) -> None:
         tf.summary.image("pictures", np.zeros((3, 4, 5, 1)), step=2)
         tf.summary.audio("sounds", np.float32(samples.reshape(1, -1, 1) / 100), 8000, step=2, encoding="wav")
         tf.summary.text("note", "words", step=2)
+        tf.summary.text("several", ["a", "b"], step=2)
         tf.summary.text("table", [["a", "b"], ["c", "d"]], step=2)
         api.hparams({"lr": 0.25, "units": 8})
 
@@ -248,6 +249,7 @@ def test_tf_summary_and_its_descriptions_come_in(tmp_path: Path) -> None:
     assert run.value("weights", "histogram").count == 50
     assert len(run.values["pictures", "image"]) == 3
     assert run.value("sounds", "audio").sample_rate == 8000
+    assert [text.text for _, text in run.values["several", "text"]] == ["a", "b"]
     assert run.value("table", "text").text == "a | b\n--- | ---\nc | d"
     assert "Mul" in {node.op for node in run.value("twice", "graph").nodes}
     assert run.facts.config == {"lr": 0.25, "units": 8}

@@ -125,11 +125,11 @@ def _sounds(rows: NDArray[Any]) -> list[Audio]:
     return [sound(row[0], row[1].decode("utf-8", "replace") if len(row) > 1 else "") for row in rows]
 
 
-def _text(tensor: NDArray[Any]) -> Text:
-    """Read one text, a vector as paragraphs, or rows of cells as a table, as TensorBoard shows them."""
+def _text(tensor: NDArray[Any]) -> Text | list[Any]:
+    """Read one text, the texts of a vector, or rows of cells as a table, as TensorBoard shows them."""
     words = [_word(encoded) for encoded in tensor.reshape(-1)]
     if tensor.ndim < 2 or not words:
-        return Text("\n\n".join(words))
+        return [Text(word) for word in words]
     columns: int = tensor.shape[-1]
     rows = [" | ".join(words[at : at + columns]) for at in range(0, len(words), columns)]
     return Text("\n".join([rows[0], " | ".join(["---"] * columns), *rows[1:]]))
