@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import stepscope
 from event_files import accumulator, read_events, served
+from stepscope.app.cli import main
 from stepscope.storage.chunks import Columns
 from stepscope.storage.errors import BadInput, ExportRefused
 from stepscope.storage.journal_read import Position, SeriesDefinition
@@ -114,7 +115,7 @@ looks = st.lists(
 
 
 @given(looks=looks)
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_tensorboard_that_runs_shows_what_the_store_shows(
     tmp_path_factory: pytest.TempPathFactory, looks: Sequence[Any]
 ) -> None:
@@ -239,3 +240,15 @@ def test_an_export_that_replaces_the_files_ends_what_was_followed(growing: Growi
 def test_no_runs(growing: Growing) -> None:
     with pytest.raises(BadInput, match="at least one run"):
         follow_tensorboard(growing.reader, [], growing.logs, threading.Event())
+
+
+def test_the_command_follows_and_says_what_is_lost(
+    growing: Growing, capsys: pytest.CaptureFixture[str]
+) -> None:
+    growing.log((LOSS, 0, 0.1))
+    growing.writer.update_run(growing.run_id, {"state": RunState.FINISHED, "finished_at": BEGAN + 9})
+    arguments = [growing.run_id, "--to", str(growing.logs), "--store", growing.store]
+    main(["export", "tensorboard", *arguments, "--follow"])
+    said = capsys.readouterr().out
+    assert said.startswith(f"Exported 1 run with 1 value to:\n  {growing.logs}\n")
+    assert "float32" in said

@@ -42,7 +42,7 @@ def by_tensorflow(folder: Path) -> None:
         for step in range(3):
             tf.summary.scalar("loss", 1 / (1 + step), step, description="what is *lost*")
             tf.summary.histogram("weights", np.arange(9.0), step)
-            tf.summary.text("said", f"*{step}*", step)
+            tf.summary.text("said", [f"{step}", "more"], step)
             tf.summary.image("pictures", RNG.random((2, 4, 5, 3)), step)
             tf.summary.audio("tone", np.zeros((1, 80, 1), np.float32), 8000, step)
 
