@@ -62,6 +62,8 @@ def binned(left: NDArray[Any], right: NDArray[Any], counts: NDArray[Any]) -> His
     """Return the histogram of buckets, of which there may be none, or some without width."""
     if not len(counts) or not counts.sum():
         return Histogram(np.empty(0))
+    if (right > left).all() and (left[1:] == right[:-1]).all():
+        return Histogram(counts=counts, edges=np.append(left, right[-1]))
     edges = np.unique(np.append(left, right[-1]))
     if len(edges) == 1:
         edges = np.array([np.nextafter(edges[0], -np.inf), np.nextafter(edges[0], np.inf)])
