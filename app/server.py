@@ -11,7 +11,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from ..storage.location import STORE_VARIABLE, locate
-from . import jobs, store_keeper, visdom_server, warm_up
+from . import jobs, store_keeper, warm_up
 from .access.check import Access, AccessCheck
 from .access.check import serving as serving_access
 from .access.entrance import Entrance
@@ -22,8 +22,9 @@ from .routing.media_files import media_files
 from .routing.mounts import mount, moved
 from .serving import nothing_yet, run_app
 from .streamlit_settings import apply_settings
-from .tensorboard_mount import TensorBoardMount
-from .visdom_proxy import VisdomProxy
+from .tensorboard_live.mount import TensorBoardMount
+from .visdom_live import server as visdom_server
+from .visdom_live.proxy import VisdomProxy
 
 MAIN_SCRIPT = Path(__file__).with_name("main.py")
 PRIVATE = Entrance()

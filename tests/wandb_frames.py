@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 
-from stepscope.trackers.sources.wandb_log import BLOCK_BYTES, MAGIC
+from stepscope.trackers.sources.wandb.log import BLOCK_BYTES, MAGIC
 
 _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 

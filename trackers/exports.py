@@ -35,7 +35,7 @@ def export_tensorboard(
         MissingExtra: tensorboard is not installed.
     """
     chosen = [reader.find_run(text) for text in runs]
-    from .sinks.tensorboard import TensorBoardSink  # noqa: PLC0415 - needs the extra
+    from .sinks.tensorboard.sink import TensorBoardSink  # noqa: PLC0415 - needs the extra
 
     return export_runs(reader, chosen, TensorBoardSink(folder, reader), progress)
 
@@ -68,7 +68,7 @@ def follow_tensorboard(
     chosen = list({run.run_id: run for run in (reader.find_run(text) for text in runs)}.values())
     if not chosen:
         raise BadInput("expected at least one run to export, but none was named.")
-    from .sinks.tensorboard_follow import FollowedRun  # noqa: PLC0415 - needs the extra
+    from .sinks.tensorboard.follow import FollowedRun  # noqa: PLC0415 - needs the extra
 
     place = folder_to_fill(folder)
     with ExitStack() as open_runs:
@@ -111,7 +111,7 @@ def export_visdom(
         ExportRefused: the server does not answer, or the folder cannot be written to.
     """
     chosen = [reader.find_run(text) for text in runs]
-    from .sinks.visdom import VisdomSink  # noqa: PLC0415 - only when it is used
+    from .sinks.visdom.sink import VisdomSink  # noqa: PLC0415 - only when it is used
 
     sink = VisdomSink(server=server, folder=folder, env=env, naming=reader.naming())
     return export_runs(reader, chosen, sink, progress)
@@ -120,7 +120,7 @@ def export_visdom(
 def export_csv(
     reader: Reader, runs: Sequence[str], folder: str | Path, progress: Progress | None = None
 ) -> Exported:
-    """Write runs as a dataset of CSV files: see trackers/sinks/dataset.py for its folders and columns.
+    """Write runs as a dataset of CSV files: see trackers/sinks/dataset/sink.py for its folders and columns.
 
     Exporting a run again replaces what it wrote before. Numbers are written to their last digit.
 
@@ -136,7 +136,7 @@ def export_csv(
         ExportRefused: the folder cannot be written to.
     """
     chosen = [reader.find_run(text) for text in runs]
-    from .sinks.csv_dataset import CsvSink  # noqa: PLC0415 - only when it is used
+    from .sinks.dataset.csv_sink import CsvSink  # noqa: PLC0415 - only when it is used
 
     return export_runs(reader, chosen, CsvSink(folder, reader), progress)
 
@@ -146,6 +146,6 @@ def export_parquet(
 ) -> Exported:
     """Write runs as a dataset of Parquet files; arguments and errors are those of `export_csv`."""
     chosen = [reader.find_run(text) for text in runs]
-    from .sinks.parquet import ParquetSink  # noqa: PLC0415 - loads pyarrow
+    from .sinks.dataset.parquet_sink import ParquetSink  # noqa: PLC0415 - loads pyarrow
 
     return export_runs(reader, chosen, ParquetSink(folder, reader), progress)

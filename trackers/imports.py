@@ -10,7 +10,7 @@ from typing import TypeAlias
 from ..storage.errors import BadInput, RunNotFound, StepscopeError
 from ..storage.location import StoreArgument
 from ..storage.write import Writer
-from .sinks.store import ImportingRun, StoreSink
+from .sinks.store.sink import ImportingRun, StoreSink
 from .sources.base import FoundRun, Part, Piece, Source
 
 LOOK_SECONDS = 0.5

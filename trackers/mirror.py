@@ -35,7 +35,7 @@ class MirrorPlace:
     server: str
     """The URL of the server."""
     env: str | None
-    """The environment, as trackers/sinks/visdom_run.py takes it; None for the project's."""
+    """The environment, as trackers/sinks/visdom/run.py takes it; None for the project's."""
 
 
 def mirror_place(address: str | None, guard: Guard) -> MirrorPlace | None:

@@ -18,8 +18,8 @@ import time
 
 from ..storage.errors import ExportRefused, StepscopeError
 from ..storage.read import Reader
-from .sinks.visdom_client import VisdomServer
-from .sinks.visdom_follow import VisdomFollower
+from .sinks.visdom.client import VisdomServer
+from .sinks.visdom.follow import VisdomFollower
 
 _PACE_SECONDS = 1.0
 _SHARE = 4

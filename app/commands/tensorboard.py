@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     password = read_password(options)
     from ..access.entrance import Entrance  # noqa: PLC0415 - bring Starlette, which takes a moment
-    from ..tensorboard_server import serve  # noqa: PLC0415
+    from ..tensorboard_live.server import serve  # noqa: PLC0415
 
     entrance = Entrance(options.host, tuple(options.name), password, command="tensorboard")
     serve(options.store, options.port, say, entrance=entrance)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ...storage.errors import MissingExtra, StepscopeError
 from .. import queries, store_keeper
-from ..tensorboard_mount import PACKAGES
+from ..tensorboard_live.mount import PACKAGES
 from ..views.words import one_of, plain
 from ..widgets import embedded, notices, page
 from ..widgets.run_picker import Choice

@@ -7,9 +7,11 @@ from functools import partial
 import streamlit as st
 
 from ...storage.errors import StepscopeError
-from .. import queries, visdom_server, visdom_windows
+from .. import queries
 from ..views.words import one_of, plain
-from ..visdom_server import VisdomServer
+from ..visdom_live import server as visdom_server
+from ..visdom_live import windows as visdom_windows
+from ..visdom_live.server import VisdomServer
 from ..widgets import embedded, grid, notices, page, visdom_window
 from ..widgets.run_picker import Choice
 

@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from ...storage.kinds.figure import FigureData
-from ...trackers.sources.visdom_json import as_dict
+from ...trackers.sources.visdom.json_files import as_dict
 from . import figure as figures
 from .figures import Figure
 

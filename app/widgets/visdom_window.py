@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from ...trackers.sources.visdom_html import HtmlPart, data_of, parts_of
+from ...trackers.sources.visdom.html_panes import HtmlPart, data_of, parts_of
 from ..views import visdom_window
 from ..views.visdom_window import HEIGHT, WIDTH
 from ..views.words import plain

@@ -61,7 +61,7 @@ def _ours(store: Path, logs: Path) -> Measures:
     from stepscope.trackers.exports import export_tensorboard
 
     # What is loaded once and for all is loaded before the clock runs.
-    import_module("stepscope.trackers.sinks.tensorboard")
+    import_module("stepscope.trackers.sinks.tensorboard.sink")
     with Reader.open(str(store)) as reader:
         settle()
         memory = [anonymous_mib()]

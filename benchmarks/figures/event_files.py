@@ -84,7 +84,7 @@ def _measure(peer: type[Peer], folder: Path, settings: Settings) -> Measures:
 
 def _import(logs: Path, folder: Path, _: str) -> Measures:
     from stepscope.trackers.imports import import_runs
-    from stepscope.trackers.sources.tensorboard import TensorBoardSource
+    from stepscope.trackers.sources.tensorboard.source import TensorBoardSource
 
     settle()
     memory = [anonymous_mib()]

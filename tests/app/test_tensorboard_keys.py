@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepscope.app.tensorboard_keys import BlobKey, decode_blob_key
+from stepscope.app.tensorboard_live.keys import BlobKey, decode_blob_key
 
 INT64 = st.integers(-(2**63) + 1, 2**63 - 1)
 NATURAL = st.integers(0, 2**63 - 1)

@@ -20,17 +20,17 @@ import stepscope
 from contracts.filled_store import CONFIG, GRAPH, fill
 from served import Served, ask, serve
 from stepscope.app.cli import main
-from stepscope.app.tensorboard_catalogue import Catalogue, shown_run
-from stepscope.app.tensorboard_keys import BlobKey
-from stepscope.app.tensorboard_provider import StoreDataProvider
-from stepscope.app.tensorboard_scalars import Samples
-from stepscope.app.tensorboard_tensors import layouts
+from stepscope.app.tensorboard_live.catalogue import Catalogue, shown_run
+from stepscope.app.tensorboard_live.keys import BlobKey
+from stepscope.app.tensorboard_live.provider import StoreDataProvider
+from stepscope.app.tensorboard_live.scalars import Samples
+from stepscope.app.tensorboard_live.tensors import layouts
 from stepscope.storage.metric_definitions import MetricDefinition
 from stepscope.storage.model import Record, Run, RunState, Series
 from stepscope.storage.read import Reader
 from stepscope.storage.read_many import short_series
-from stepscope.trackers.sinks.tensorboard_layout import LAYOUT_NAME, layout_as_text, layout_of
-from stepscope.trackers.sinks.tensorboard_steps import COLUMNS
+from stepscope.trackers.sinks.tensorboard.layout import LAYOUT_NAME, layout_as_text, layout_of
+from stepscope.trackers.sinks.tensorboard.steps import COLUMNS
 from support import run_python
 
 DATA = "/tensorboard/data"
@@ -444,7 +444,7 @@ def short_run(store: str, points: int) -> str:
 
 def test_tensorboard_is_loaded_without_tensorflow() -> None:
     code = (
-        "import sys, tempfile; from stepscope.app.tensorboard_mount import load_tensorboard; "
+        "import sys, tempfile; from stepscope.app.tensorboard_live.mount import load_tensorboard; "
         "load_tensorboard(None, tempfile.gettempdir()); print('tensorflow' in sys.modules)"
     )
     assert run_python("-c", code).split()[-1] == "False"

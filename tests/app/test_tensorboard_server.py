@@ -13,7 +13,7 @@ from served import Served, serve
 from stepscope.app.access.check import AccessCheck
 from stepscope.app.access.entrance import AccessRefused, Entrance
 from stepscope.app.cli import main
-from stepscope.app.tensorboard_server import build_app
+from stepscope.app.tensorboard_live.server import build_app
 from support import wait_until
 
 PASSWORD = "a long password"  # noqa: S105

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stepscope.app.visdom_assets import missing_assets, static_folder
+from stepscope.app.visdom_live.assets import missing_assets, static_folder
 
 PAGE = """
 <link rel="stylesheet" href={{ static_url("css/bootstrap.min.css") }}>

@@ -17,10 +17,10 @@ from websockets.exceptions import InvalidStatus
 
 from contracts.filled_store import fill
 from served import UI, Served, serve
-from stepscope.app import visdom_server
-from stepscope.app.visdom_assets import static_folder
-from stepscope.app.visdom_process import VisdomUnavailable
-from stepscope.app.visdom_server import BASE_URL, ENVIRONMENT, VisdomServer
+from stepscope.app.visdom_live import server as visdom_server
+from stepscope.app.visdom_live.assets import static_folder
+from stepscope.app.visdom_live.process import VisdomUnavailable
+from stepscope.app.visdom_live.server import BASE_URL, ENVIRONMENT, VisdomServer
 from stepscope.storage.errors import RunNotFound
 from support import wait_until
 

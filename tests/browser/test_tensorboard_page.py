@@ -13,7 +13,7 @@ import stepscope
 from contracts.filled_store import GRAPH, fill
 from served import serve
 from stepscope.storage.read import Reader
-from stepscope.trackers.sinks.tensorboard_steps import COLUMNS
+from stepscope.trackers.sinks.tensorboard.steps import COLUMNS
 
 pytestmark = pytest.mark.browser
 PATIENCE_MS = 30_000

@@ -14,7 +14,7 @@ import stepscope
 from contracts.filled_store import fill
 from contracts.hostile_store import MARK, fill_hostile
 from served import UI, serve
-from stepscope.app.visdom_assets import static_folder
+from stepscope.app.visdom_live.assets import static_folder
 
 pytestmark = pytest.mark.browser
 PATIENCE_MS = 60_000

@@ -17,7 +17,7 @@ from stepscope.storage.read import Reader
 from stepscope.storage.verify import verify
 from stepscope.storage.write import Writer
 from stepscope.trackers.imports import Imported, import_runs
-from stepscope.trackers.sinks import store as store_sink
+from stepscope.trackers.sinks.store import sink as store_sink
 from stepscope.trackers.sources.base import Source
 from stepscope.trackers.sources.registry import SOURCES, open_source
 from support import run_python, wait_until

@@ -19,7 +19,7 @@ from stepscope.storage.verify import verify
 from stepscope.storage.write import Writer
 from stepscope.trackers import imports
 from stepscope.trackers.imports import import_runs
-from stepscope.trackers.sinks import store as store_sink
+from stepscope.trackers.sinks.store import sink as store_sink
 from stepscope.trackers.sources.base import FoundArtifact
 from support import wait_until
 

@@ -28,7 +28,10 @@ from stepscope.storage.read import Reader
 from stepscope.storage.schema import runs
 from stepscope.storage.write import Writer
 from stepscope.trackers.exports import export_csv, export_parquet
-from stepscope.trackers.sinks import csv_dataset, dataset, files, parquet
+from stepscope.trackers.sinks import files
+from stepscope.trackers.sinks.dataset import csv_sink as csv_dataset
+from stepscope.trackers.sinks.dataset import parquet_sink as parquet
+from stepscope.trackers.sinks.dataset import sink as dataset
 
 SINKS = {"csv": csv_dataset.CsvSink, "parquet": parquet.ParquetSink}
 EXPORTS = {"csv": export_csv, "parquet": export_parquet}

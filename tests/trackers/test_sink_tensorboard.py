@@ -35,7 +35,7 @@ class TestContract(SinkContract):
         self.logdir = tmp_path / "logs"
 
     def make_sink(self) -> Any:
-        from stepscope.trackers.sinks.tensorboard import TensorBoardSink
+        from stepscope.trackers.sinks.tensorboard.sink import TensorBoardSink
 
         return TensorBoardSink(self.logdir)
 
@@ -139,7 +139,7 @@ def test_tables_are_text(exported: Any) -> None:
 
 
 def test_a_long_table_ends_with_how_long_it_is() -> None:
-    from stepscope.trackers.sinks.tensorboard_media import markdown_of
+    from stepscope.trackers.sinks.tensorboard.media import markdown_of
 
     text = markdown_of(TableData(("n",), tuple((number,) for number in range(1234))))
     assert text.endswith("| 199 |\n\nThe first 200 of 1,234 rows.")
@@ -162,7 +162,7 @@ def test_a_plotly_figure_is_a_picture_that_says_where_to_look(exported: Any) -> 
 
 
 def test_a_picture_of_matplotlib_is_an_image_as_it_is() -> None:
-    from stepscope.trackers.sinks.tensorboard_media import picture_of
+    from stepscope.trackers.sinks.tensorboard.media import picture_of
 
     buffer = io.BytesIO()
     Image.new("RGB", (30, 20)).save(buffer, "PNG")
@@ -436,7 +436,9 @@ def test_a_file_that_is_no_picture_costs_itself_alone(tmp_path: Path) -> None:
 
 def test_without_the_extra(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(store_url)
-    for module in [name for name in sys.modules if name.startswith("stepscope.trackers.sinks.tensorboard")]:
+    for module in [
+        name for name in sys.modules if name.startswith("stepscope.trackers.sinks.tensorboard.sink")
+    ]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto", None)
     with Reader.open(store_url) as reader, pytest.raises(ImportError, match=r"stepscope\[tensorboard\]"):

@@ -17,11 +17,11 @@ from event_files import read_events, served
 from stepscope.storage.metric_definitions import METRICS, MetricDefinition
 from stepscope.storage.read import Reader
 from stepscope.trackers.exports import export_tensorboard
-from stepscope.trackers.sinks.tensorboard_layout import LAYOUT_NAME, layout_as_text
-from stepscope.trackers.sinks.tensorboard_protos import layout_pb2
-from stepscope.trackers.sinks.tensorboard_records import HEADER_BYTES, framed, length_of
-from stepscope.trackers.sinks.tensorboard_sidecar import PLUGIN
-from stepscope.trackers.sinks.tensorboard_steps import COLUMNS
+from stepscope.trackers.sinks.tensorboard.layout import LAYOUT_NAME, layout_as_text
+from stepscope.trackers.sinks.tensorboard.protos import layout_pb2
+from stepscope.trackers.sinks.tensorboard.records import HEADER_BYTES, framed, length_of
+from stepscope.trackers.sinks.tensorboard.sidecar import PLUGIN
+from stepscope.trackers.sinks.tensorboard.steps import COLUMNS
 from stepscope.trackers.surface.metrics import payload_of
 
 

@@ -27,10 +27,10 @@ from stepscope.storage.read import Reader
 from stepscope.trackers.exports import export_visdom
 from stepscope.trackers.media.base import Loggable
 from stepscope.trackers.raw import Payload
-from stepscope.trackers.sinks.visdom import VisdomSink
-from stepscope.trackers.sinks.visdom_client import VisdomServer
-from stepscope.trackers.sinks.visdom_panes import line_window
-from stepscope.trackers.sinks.visdom_run import environment_name
+from stepscope.trackers.sinks.visdom.client import VisdomServer
+from stepscope.trackers.sinks.visdom.panes import line_window
+from stepscope.trackers.sinks.visdom.run import environment_name
+from stepscope.trackers.sinks.visdom.sink import VisdomSink
 
 
 def trace_of(panes: Mapping[str, Mapping[str, Any]], metric: str, run: Run, name: str) -> dict[int, float]:

@@ -22,10 +22,10 @@ from stepscope.storage.events import alerts_of
 from stepscope.storage.model import Run, RunState
 from stepscope.storage.read import Reader
 from stepscope.trackers.imports import Imported, import_runs
-from stepscope.trackers.sources import aim as aim_source
-from stepscope.trackers.sources.aim import AimSource
-from stepscope.trackers.sources.aim_database import key_of, load_rocks, path_of
-from stepscope.trackers.sources.aim_series import AimSeries
+from stepscope.trackers.sources.aim import source as aim_source
+from stepscope.trackers.sources.aim.database import key_of, load_rocks, path_of
+from stepscope.trackers.sources.aim.series import AimSeries
+from stepscope.trackers.sources.aim.source import AimSource
 from support import ROOT, run_python
 
 ASSETS = ROOT / "tests" / "assets"

@@ -18,7 +18,7 @@ import pytest
 from contracts.source_contract import SourceContract, loss
 from stepscope.storage.model import RunState
 from stepscope.trackers.sources.registry import SOURCES
-from stepscope.trackers.sources.wandb_log import MAGIC
+from stepscope.trackers.sources.wandb.log import MAGIC
 from support import ROOT, run_python
 
 BEGAN = 1_700_000_000
@@ -270,5 +270,5 @@ def test_every_sink_has_its_contract_tested() -> None:
 
 
 def _classes(folder: Path) -> list[str]:
-    trees = [ast.parse(path.read_text()) for path in folder.glob("*.py")]
+    trees = [ast.parse(path.read_text()) for path in folder.rglob("*.py")]
     return [node.name for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]

@@ -21,9 +21,9 @@ from stepscope.storage.errors import BadInput
 from stepscope.storage.model import Run, RunState
 from stepscope.storage.read import Reader
 from stepscope.trackers.imports import Imported, import_runs
-from stepscope.trackers.sources.mlflow import MlflowSource
-from stepscope.trackers.sources.mlflow_runs import typed
-from stepscope.trackers.sources.mlflow_yaml import read_yaml
+from stepscope.trackers.sources.mlflow.runs import typed
+from stepscope.trackers.sources.mlflow.source import MlflowSource
+from stepscope.trackers.sources.mlflow.yaml_files import read_yaml
 
 PARAMS: dict[str, Any] = {
     "lr": 1e-05,
@@ -234,8 +234,8 @@ def test_files_in_a_bucket_are_named(tmp_path: Path, store_url: str, empty: Path
 
 
 def test_a_large_run_comes_in_pieces(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stepscope.trackers.sources.mlflow_sql.PIECE_POINTS", 64)
-    monkeypatch.setattr("stepscope.trackers.sources.mlflow_files.PIECE_BYTES", 256)
+    monkeypatch.setattr("stepscope.trackers.sources.mlflow.sql.PIECE_POINTS", 64)
+    monkeypatch.setattr("stepscope.trackers.sources.mlflow.files.PIECE_BYTES", 256)
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     for form in ("files", "database"):
         (tmp_path / form).mkdir()
@@ -260,7 +260,7 @@ def test_a_large_run_comes_in_pieces(tmp_path: Path, empty: Path, monkeypatch: p
 def test_a_database_that_does_not_number_its_rows(
     postgres_url: str, tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stepscope.trackers.sources.mlflow_sql.PIECE_POINTS", 10)
+    monkeypatch.setattr("stepscope.trackers.sources.mlflow.sql.PIECE_POINTS", 10)
     client: Any = MlflowClient(postgres_url)
     run_id = _fill(client, tmp_path)
     start = client.get_run(run_id).info.start_time

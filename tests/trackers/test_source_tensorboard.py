@@ -19,7 +19,7 @@ from stepscope.storage.kinds import KIND_OF
 from stepscope.storage.metric_definitions import metric_definitions
 from stepscope.storage.read import Reader
 from stepscope.trackers.imports import import_runs
-from stepscope.trackers.sources.tensorboard import TensorBoardSource
+from stepscope.trackers.sources.tensorboard.source import TensorBoardSource
 
 
 @dataclass
@@ -380,7 +380,7 @@ def test_a_session_that_starts_again_is_a_newer_attempt(tmp_path: Path) -> None:
 def _numbers(folder: Path, name: str, began: float, first: int) -> None:
     from tensorboard.compat.proto import event_pb2
 
-    from stepscope.trackers.sinks.tensorboard_records import framed
+    from stepscope.trackers.sinks.tensorboard.records import framed
 
     folder.mkdir(parents=True, exist_ok=True)
     events = [event_pb2.Event(wall_time=began, file_version="brain.Event:2")]
@@ -396,7 +396,7 @@ def _numbers(folder: Path, name: str, began: float, first: int) -> None:
 def test_what_cannot_be_kept_gets_a_sentence_and_costs_itself_alone(tmp_path: Path) -> None:
     from tensorboard.compat.proto import event_pb2
 
-    from stepscope.trackers.sinks.tensorboard_records import framed
+    from stepscope.trackers.sinks.tensorboard.records import framed
 
     gif, paletted = io.BytesIO(), io.BytesIO()
     frames = [Image.new("L", (4, 4), shade) for shade in (0, 128, 255)]

@@ -17,12 +17,12 @@ from tensorboard.compat.proto import event_pb2, summary_pb2
 
 from stepscope.storage.errors import BadInput
 from stepscope.storage.journal_read import SeriesDefinition
-from stepscope.trackers.sinks.tensorboard_records import framed
+from stepscope.trackers.sinks.tensorboard.records import framed
 from stepscope.trackers.sources.base import Piece
-from stepscope.trackers.sources.tensorboard import TensorBoardSource
-from stepscope.trackers.sources.tensorboard_frames import Frames, next_head
-from stepscope.trackers.sources.tensorboard_plain import Plain
-from stepscope.trackers.sources.tensorboard_scalars import Scalars
+from stepscope.trackers.sources.tensorboard.frames import Frames, next_head
+from stepscope.trackers.sources.tensorboard.plain import Plain
+from stepscope.trackers.sources.tensorboard.scalars import Scalars
+from stepscope.trackers.sources.tensorboard.source import TensorBoardSource
 from support import wait_until
 
 NAME = "events.out.tfevents.1700000000.node.7.0"

@@ -22,8 +22,8 @@ from stepscope.storage.events import alerts_of
 from stepscope.storage.model import Run, RunState
 from stepscope.storage.read import Reader
 from stepscope.trackers.imports import Imported, import_runs
-from stepscope.trackers.sources import trackio_database
-from stepscope.trackers.sources.trackio import TrackioSource
+from stepscope.trackers.sources.trackio import database as trackio_database
+from stepscope.trackers.sources.trackio.source import TrackioSource
 
 TESTS = Path(__file__).parents[1]
 RECORDED = TESTS / "assets" / "trackio"

@@ -23,9 +23,9 @@ from stepscope.storage.model import Run, RunState, Series
 from stepscope.storage.read import Reader
 from stepscope.trackers.exports import export_visdom
 from stepscope.trackers.imports import Imported, import_runs
-from stepscope.trackers.sources import visdom_places
-from stepscope.trackers.sources.visdom import VisdomSource
-from stepscope.trackers.sources.visdom_log import replayed
+from stepscope.trackers.sources.visdom import places as visdom_places
+from stepscope.trackers.sources.visdom.log import replayed
+from stepscope.trackers.sources.visdom.source import VisdomSource
 from support import wait_until
 from visdom_filled import fill_every_window, visdom_client
 

@@ -24,10 +24,10 @@ from stepscope.storage.metric_definitions import metric_definitions
 from stepscope.storage.model import Run, RunState
 from stepscope.storage.read import Reader
 from stepscope.trackers.imports import Imported, import_runs
-from stepscope.trackers.sources.wandb import WandbSource
-from stepscope.trackers.sources.wandb_artifacts import Artifacts
-from stepscope.trackers.sources.wandb_pieces import LogReader
-from stepscope.trackers.sources.wandb_protos import load_protos
+from stepscope.trackers.sources.wandb.artifacts import Artifacts
+from stepscope.trackers.sources.wandb.pieces import LogReader
+from stepscope.trackers.sources.wandb.protos import load_protos
+from stepscope.trackers.sources.wandb.source import WandbSource
 from support import ROOT, run_python
 from wandb_frames import framed
 

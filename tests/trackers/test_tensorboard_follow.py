@@ -25,9 +25,9 @@ from stepscope.storage.write import Batch, Writer
 from stepscope.storage.write_points import NewPoints
 from stepscope.storage.write_series import NewRecord
 from stepscope.trackers.exports import export_tensorboard, follow_tensorboard
-from stepscope.trackers.sinks.tensorboard import STATE
-from stepscope.trackers.sinks.tensorboard_follow import FollowedRun
-from stepscope.trackers.sinks.tensorboard_records import framed
+from stepscope.trackers.sinks.tensorboard.follow import FollowedRun
+from stepscope.trackers.sinks.tensorboard.records import framed
+from stepscope.trackers.sinks.tensorboard.sink import STATE
 from stepscope.trackers.sources.base import record
 from support import wait_until
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from stepscope.storage.model import Series
 from stepscope.storage.name_rules import Naming
-from stepscope.trackers.sinks.tensorboard_layout import (
+from stepscope.trackers.sinks.tensorboard.layout import (
     MOST_CHARTS,
     layout_as_text,
     layout_from_text,
     layout_of,
     tags_by_metric,
 )
-from stepscope.trackers.sinks.tensorboard_names import places
+from stepscope.trackers.sinks.tensorboard.names import places
 
 NAMES = ("train/loss", "val_loss", "loss", "weird (tag).*", "head/score", "system/cpu")
 SERIES = [Series("7K2M9QX4AB", number, name, "scalar") for number, name in enumerate(NAMES)]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stepscope.storage.model import Run, RunState, Series
-from stepscope.trackers.sinks.tensorboard_names import Place, places, run_id_of, run_name
+from stepscope.trackers.sinks.tensorboard.names import Place, places, run_id_of, run_name
 
 RUN_ID = "7K2M9QX4AB"
 

@@ -28,7 +28,7 @@ from stepscope.trackers.exports import export_tensorboard
 from stepscope.trackers.imports import import_runs
 from stepscope.trackers.media.base import Loggable
 from stepscope.trackers.sources.base import record
-from stepscope.trackers.sources.tensorboard import TensorBoardSource
+from stepscope.trackers.sources.tensorboard.source import TensorBoardSource
 
 BEGAN = 1_700_000_000.0
 
@@ -44,7 +44,7 @@ def there_and_back(store: str, run_id: str, folder: Path) -> str:
 
 
 def series_of(store: str, run_id: str) -> dict[tuple[str, str, str], Any]:
-    """Return what pages show of a run: (kind, name, context) -> steps, times and values, numbers as float32."""
+    """Return what pages show: (kind, name, context) -> steps, times and values, numbers as float32."""
     with Reader.open(store) as reader:
         found: dict[tuple[str, str, str], Any] = {}
         for one in reader.series(run_id):

@@ -9,8 +9,8 @@ from tensorboard.plugins.graph import keras_util
 
 from stepscope.storage.kinds.graph import GraphData, GraphNode, Layer
 from stepscope.storage.kinds.table import TableData
-from stepscope.trackers.sinks.tensorboard_conceptual import conceptual_graph, graph_in_metadata
-from stepscope.trackers.sinks.tensorboard_steps import COLUMNS, is_step_statistics, step_statistics
+from stepscope.trackers.sinks.tensorboard.conceptual import conceptual_graph, graph_in_metadata
+from stepscope.trackers.sinks.tensorboard.steps import COLUMNS, is_step_statistics, step_statistics
 
 
 def test_step_statistics_are_told_by_device() -> None:

@@ -14,7 +14,7 @@ from event_files import served
 from stepscope.storage.read import Reader
 from stepscope.trackers.exports import export_tensorboard
 from stepscope.trackers.imports import import_runs
-from stepscope.trackers.sources.tensorboard import TensorBoardSource
+from stepscope.trackers.sources.tensorboard.source import TensorBoardSource
 
 RNG = np.random.default_rng(0)
 

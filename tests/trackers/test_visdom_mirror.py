@@ -26,9 +26,9 @@ from stepscope.storage.read import Reader
 from stepscope.trackers.media.base import Loggable
 from stepscope.trackers.mirror import MirrorPlace, place_of
 from stepscope.trackers.raw import Payload
-from stepscope.trackers.sinks.visdom_client import VisdomServer
-from stepscope.trackers.sinks.visdom_follow import MOST_POINTS, MOST_RECORDS, VisdomFollower
-from stepscope.trackers.sinks.visdom_panes import line_window
+from stepscope.trackers.sinks.visdom.client import VisdomServer
+from stepscope.trackers.sinks.visdom.follow import MOST_POINTS, MOST_RECORDS, VisdomFollower
+from stepscope.trackers.sinks.visdom.panes import line_window
 from support import wait_until
 
 LOSS = line_window("loss")

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from stepscope.trackers.sources.printed import Printed
-from stepscope.trackers.sources.wandb_history import Rows
-from stepscope.trackers.sources.wandb_log import MAGIC, read_log
-from stepscope.trackers.sources.wandb_protos import load_protos
-from stepscope.trackers.sources.wandb_wire import HISTORY, content_of
+from stepscope.trackers.sources.wandb.history import Rows
+from stepscope.trackers.sources.wandb.log import MAGIC, read_log
+from stepscope.trackers.sources.wandb.protos import load_protos
+from stepscope.trackers.sources.wandb.wire import HISTORY, content_of
 from wandb_frames import framed
 
 

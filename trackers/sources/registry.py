@@ -16,7 +16,7 @@ class SourceEntry:
     title: str
     """As people call the format."""
     class_name: str
-    """In the module of this folder that is named as the source."""
+    """In the module source.py of the folder that is named as the source."""
     place: str
     """What its place is, for `stepscope import --help`."""
 
@@ -48,5 +48,5 @@ def open_source(name: str, place: str) -> Source:
         MissingExtra: a package is not installed that it needs.
         BadInput: the place is none.
     """
-    module = import_module(f".{name}", __package__)
+    module = import_module(f".{name}.source", __package__)
     return getattr(module, SOURCES[name].class_name)(place)

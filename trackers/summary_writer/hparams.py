@@ -26,7 +26,7 @@ def checked(values: Any, metrics: Any, discrete: Any) -> tuple[dict[str, Any], d
 
 def of_session(content: bytes) -> dict[str, Any]:
     """Return the hyperparameters that a summary of TensorBoard's hparams plugin holds, {} for another one."""
-    from ..sinks.tensorboard_protos import hparams_data_pb2  # noqa: PLC0415 - loads tensorboard
+    from ..sinks.tensorboard.protos import hparams_data_pb2  # noqa: PLC0415 - loads tensorboard
 
     info = hparams_data_pb2.HParamsPluginData.FromString(content).session_start_info
     return {key: getattr(value, value.WhichOneof("kind")) for key, value in info.hparams.items()}

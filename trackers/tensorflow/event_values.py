@@ -12,7 +12,7 @@ import tensorflow
 
 from ...storage.errors import BadInput
 from ..media import Graph, HParams
-from ..sources.tensorboard_media import TOLD_ELSEWHERE, made_of
+from ..sources.tensorboard.media import TOLD_ELSEWHERE, made_of
 from .static_graph import capture_graph_def
 
 tf: Any = tensorflow  # its types say little
@@ -44,7 +44,7 @@ class EventValues:
 
 def _hyperparameters(value: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Read what tensorboard.plugins.hparams.api.hparams writes at the start of a session."""
-    from ..sinks.tensorboard_protos import hparams_data_pb2  # noqa: PLC0415 - of a package that may be missing
+    from ..sinks.tensorboard.protos import hparams_data_pb2  # noqa: PLC0415 - of a package that may be missing
 
     data = hparams_data_pb2.HParamsPluginData.FromString(value.metadata.plugin_data.content)
     if data.WhichOneof("data") == "session_start_info":

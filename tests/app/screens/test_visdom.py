@@ -9,7 +9,7 @@ import pytest
 import stepscope
 from contracts.filled_store import fill
 from pages import charts, opened, said
-from stepscope.app.visdom_windows import windows
+from stepscope.app.visdom_live.windows import windows
 from stepscope.storage.read import Reader
 from support import wait_until
 

@@ -1,0 +1,1 @@
+"""TensorBoard itself over the store: nothing is exported."""

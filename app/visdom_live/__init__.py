@@ -1,0 +1,1 @@
+"""Visdom itself: a server of its own, filled with the chosen runs."""

@@ -1,0 +1,1 @@
+"""Runs as tables, in CSV or Parquet files, by project and run."""

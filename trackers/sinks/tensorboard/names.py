@@ -1,0 +1,73 @@
+"""What runs and series are called in TensorBoard, the same in event files and in the live view. Pure.
+
+A run is a folder, `digits-7K2M9QX4AB`: TensorBoard knows a run by its name alone, so that name ends with the
+id. Series with a split lie in a sub-run, as Keras writes them: `digits-7K2M9QX4AB/train`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
+
+from ....storage.kinds import KINDS
+from ....storage.model import Run, Series, label_of
+from ..files import safe_name
+
+_RUN_ID = r"[0-9A-HJKMNP-TV-Z]{10}"
+_RUN_NAME = re.compile(rf"(?:[^/]*-)?({_RUN_ID})(?:/[^/]+)?", re.DOTALL)
+_RANK = {kind.name: place for place, kind in enumerate(KINDS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where TensorBoard shows a series."""
+
+    sub_run: str
+    """The part of a run that has a split: "train"; "" for the run itself."""
+    tag: str
+
+    def run(self, name: str) -> str:
+        """Return the name of the run or sub-run, given that of the run."""
+        return f"{name}/{self.sub_run}" if self.sub_run else name
+
+
+def run_name(run: Run) -> str:
+    """Return the name by which TensorBoard knows the run: that of its folder in an export."""
+    return f"{safe_name(run.name)}-{run.run_id}".lstrip("-")
+
+
+def run_id_of(name: str) -> str | None:
+    """Return the id in the name of a run or of a sub-run, None when it is no such name."""
+    fit = _RUN_NAME.fullmatch(name)
+    return None if fit is None else fit[1]
+
+
+def places(series: Iterable[Series], known: Mapping[int, Place] | None = None) -> dict[int, Place]:
+    """Return series_id -> where it is, for all series of one run, each at a place of its own.
+
+    TensorBoard gives a tag one kind only: of several kinds of one name, the first keeps it.
+
+    Args:
+        series: all of the run, or those that came after the known ones.
+        known: places that series have already, and keep.
+    """
+    found: dict[int, Place] = {}
+    taken = set((known or {}).values())
+    for one in sorted(series, key=lambda one: (_RANK.get(one.kind, len(_RANK)), one.label)):
+        place = next(wanted for wanted in _wanted(one) if wanted not in taken)
+        taken.add(place)
+        found[one.series_id] = place
+    return found
+
+
+def _wanted(one: Series) -> Iterator[Place]:
+    """Yield the places for a series, best first."""
+    sub_run = safe_name(str(one.context["split"])) if "split" in one.context else ""
+    inside = {key: value for key, value in one.context.items() if key != "split"} if sub_run else one.context
+    tag = label_of(one.name, inside)
+    yield Place(sub_run, tag)
+    yield Place(sub_run, f"{tag} ({one.kind})")
+    # Two splits may have one name as folders.
+    yield from (Place(sub_run, f"{one.label} ({one.kind} {number})") for number in count(1))

@@ -1,0 +1,1 @@
+"""Runs as windows of Visdom, on a server or in its files."""

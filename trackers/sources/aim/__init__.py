@@ -1,0 +1,1 @@
+"""Aim's repositories, as a source of runs."""

@@ -1,0 +1,1 @@
+"""MLflow's folders and databases, as a source of runs."""

@@ -1,0 +1,1 @@
+"""trackio's databases, as a source of runs."""

@@ -1,0 +1,1 @@
+"""Visdom's environments, in files or on a running server, as a source of runs."""

@@ -1,0 +1,1 @@
+"""The folders that W&B keeps offline, as a source of runs."""
