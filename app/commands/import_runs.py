@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from dataclasses import asdict
+from threading import Event
 from typing import TYPE_CHECKING
 
-from ...trackers.imports import Imported, import_runs
+from ...storage.errors import BadInput
+from ...trackers.imports import LOOK_SECONDS, Imported, import_runs
+from ...trackers.sources.base import Source
 from ...trackers.sources.registry import SOURCES, open_source
 from ..views.words import count, one_of
 from . import output
@@ -40,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     """Import what is there, or follow it."""
     with ProgressBar() as bar, stopped_by_ctrl_c() as stop:
         watcher = _Watcher(bar, follow=options.follow)
-        source = open_source(options.what, options.place)
+        source = _opened(options, stop, bar)
         done = import_runs(
             source,
             options.store,
@@ -56,7 +60,23 @@ def run(options: argparse.Namespace) -> int:
         _report(done, source.name, options)
     if stop.is_set() and not options.follow:
         return 130
-    return int(done.refused > 0 and done.refused == done.runs)
+    return int(done.refused == done.runs and bool(done.problems))
+
+
+def _opened(options: argparse.Namespace, stop: Event, bar: ProgressBar) -> Source:
+    """Return the source. Whoever follows may have begun before there is anything: its place is waited for."""
+    told = ""
+    while True:
+        try:
+            return open_source(options.what, options.place)
+        except BadInput as error:
+            if not options.follow:
+                raise
+            if str(error) != told:
+                told = str(error)
+                bar.say(f"Note: {_sentence(told)} It is waited for.")
+            if stop.wait(LOOK_SECONDS):
+                raise
 
 
 class _Watcher:
@@ -97,4 +117,6 @@ def _report(done: Imported, source: str, options: argparse.Namespace) -> None:
     print(f"{source}: {one_of(done.runs, 'run')} in {options.place}{told and ': '}{told}.")
     values = f"{one_of(done.points, 'point')} and {one_of(done.records, 'other value')}"
     print(f"Imported {values if done.points or done.records else 'no new values'} into {done.store}.")
-    print(f"Look at it: stepscope ui{'' if options.store is None else f' --store {options.store}'}")
+    print(
+        f"Look at it: stepscope ui{'' if options.store is None else f' --store {shlex.quote(options.store)}'}"
+    )

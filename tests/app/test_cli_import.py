@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import termios
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ import stepscope
 from made_source import MadePart, MadeSource
 from stepscope.app.cli import main
 from stepscope.app.commands import import_runs
+from stepscope.storage.errors import BadInput
 from stepscope.storage.read import Reader
+from stepscope.trackers.sources.base import FoundRun
 from support import ROOT, wait_until
 
 FOLLOWING = """
@@ -85,6 +88,38 @@ def test_a_place_without_runs_is_one_sentence(tmp_path: Path, capsys: pytest.Cap
     assert main(["import", "mlflow", str(tmp_path / "none"), "--store", str(tmp_path / "s.db")]) == 1
     [sentence] = capsys.readouterr().err.splitlines()
     assert sentence.startswith("stepscope: expected MLflow's mlruns/")
+
+
+def test_whoever_follows_may_begin_before_there_is_anything(
+    store_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(MadeSource):
+        def runs(self) -> Sequence[FoundRun]:
+            with Reader.open(store_url) as reader:
+                if reader.runs():
+                    signal.raise_signal(signal.SIGINT)
+            return super().runs()
+
+    def opened(what: str, place: str) -> MadeSource:
+        if next(looks, None) is not None:
+            raise BadInput(f"expected {what} at {place}, but there is no such folder.")
+        return Interrupted({"first": [MadePart("a", 5)]})
+
+    looks = iter(range(2))
+    monkeypatch.setattr(import_runs, "open_source", opened)
+    monkeypatch.setattr(import_runs, "LOOK_SECONDS", 0.01)
+    assert main(["import", "mlflow", "mlruns", "--follow", "--store", store_url]) == 0
+    said = capsys.readouterr()
+    assert said.err == "Note: expected mlflow at mlruns, but there is no such folder. It is waited for.\n"
+    assert "Imported 5 points" in said.out
+
+
+def test_it_fails_when_nothing_of_it_can_be_read(
+    store_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = MadeSource({}, problems=["a.log does not say what run it is of."])
+    assert typed(monkeypatch, source, "--store", store_url) == 1
+    assert "a.log does not say what run it is of" in capsys.readouterr().err
 
 
 def test_ctrl_c_ends_what_follows(store_url: str) -> None:

@@ -361,7 +361,10 @@ def test_a_place_that_is_no_store(
 
 @pytest.mark.parametrize(
     "value",
-    [0, -5, 10**17, 0.1, 1e-05, -2.5, True, False, None, "adam", [1, "a"], {"a": 1}, "", "001", "1_0", "nan"],
+    [
+        *(0, -5, 10**17, 2**64 - 1, 0.1, 1e-05, 1e300, -2.5, True, False, None, [1, "a"], {"a": 1}),
+        *("adam", "", "001", "1_0", "nan", "3.10", "1e-3", "-0", "9" * 5000),
+    ],
 )
 def test_a_parameter_gets_its_type_again(value: Any) -> None:
     found = typed(str(value))

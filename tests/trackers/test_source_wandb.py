@@ -215,6 +215,12 @@ def test_a_resumed_run_has_attempts(stored: Store):
     assert stored.points("loss") == {**{step: 1 / (step + 1) for step in range(10)}, 10: 7.0}
 
 
+def test_a_resumed_run_keeps_what_was_said_before(stored: Store):
+    run = stored.run
+    assert (run.group, run.notes, run.tags) == ("sweep", "some notes", ("a", "b", "c", "job_type:train"))
+    assert run.config == {"lr": 0.1, "model": {"depth": 4}, "later": True}
+
+
 def test_again_nothing_is_new(written: Path, tmp_path: Path):
     place = str(tmp_path / "stepscope.db")
     first = import_runs(WandbSource(written), place)

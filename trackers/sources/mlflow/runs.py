@@ -1,7 +1,7 @@
 """What MLflow knows of a run, whichever store it lies in, as a run of this store.
 
 Parameters are texts in MLflow: what was a number, a boolean, None or a list of these in Python becomes that
-again, where its text says so without doubt. "001", "1e", "nan" and "true" stay texts.
+again, where Python would write it exactly so. "001", "3.10", "1e-3", "nan" and "true" stay texts.
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ _STATES = {
 }
 STATUSES = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
 """MLflow's numbers of them, as files hold them."""
-_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
-_DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(r"(?P<whole>-?[0-9]{1,999})((\.[0-9]+)?(e[+-][0-9]+)?)")
 _WORDS: Mapping[str, Any] = {"True": True, "False": False, "None": None}
 _OWN = "mlflow."
 _GIT = ("commit", "branch", "diff", "dirty", "repoURL")
@@ -110,10 +109,9 @@ def typed(text: str) -> Any:
     """Return what a parameter was in Python, as far as its text says so without doubt."""
     if text in _WORDS:
         return _WORDS[text]
-    if _WHOLE.fullmatch(text):
-        return int(text)
-    if _DECIMAL.fullmatch(text):
-        return float(text)
+    if found := _NUMBER.fullmatch(text):
+        number = int(text) if found["whole"] == text else float(text)
+        return number if str(number) == text else text
     if text[:1] in ("[", "(", "{"):
         return _literal(text)
     return text

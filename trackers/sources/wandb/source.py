@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from ....storage.errors import BadInput
+from ....storage.model import Run
 from ..base import FoundRun, Part, Piece
 from .facts import LogFacts
 from .log import MAGIC
@@ -120,9 +121,32 @@ def _found(key: str, logs: Sequence[LogFacts]) -> FoundRun:
         )
         for attempt, facts in enumerate(logs)
     ]
-    run = logs[-1].stored(len(logs) - 1)
-    summary = {key: value for facts in logs for key, value in facts.stored(0).summary.items()}
-    return FoundRun(key, replace(run, created_at=logs[0].started_at, summary=summary), parts)
+    return FoundRun(key, _resumed([facts.stored(attempt) for attempt, facts in enumerate(logs)]), parts)
+
+
+def _resumed(attempts: Sequence[Run]) -> Run:
+    """Return a run as its newest log has it; what that does not say is as it was said before.
+
+    W&B merges them on its server: a program that resumes a run need not know its config.
+    """
+    newest_first = list(reversed(attempts))
+    newest = newest_first[0]
+    return replace(
+        newest,
+        created_at=attempts[0].created_at,
+        name=next((run.name for run in newest_first if run.name != _id_of(run)), newest.name),
+        group=next((run.group for run in newest_first if run.group), None),
+        notes=next((run.notes for run in newest_first if run.notes), ""),
+        tags=tuple(dict.fromkeys(tag for run in attempts for tag in run.tags)),
+        config={key: value for run in attempts for key, value in run.config.items()},
+        summary={key: value for run in attempts for key, value in run.summary.items()},
+        environment={key: value for run in attempts for key, value in run.environment.items()},
+    )
+
+
+def _id_of(run: Run) -> str:
+    """Return W&B's id, by which a run goes that nobody named."""
+    return str(run.environment["wandb"]["id"])
 
 
 def _part_name(path: Path) -> str:
