@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import random
 import struct
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from tensorboard.compat.proto import event_pb2, summary_pb2
 
 from stepscope.storage.errors import BadInput
@@ -20,6 +22,7 @@ from stepscope.storage.journal_read import SeriesDefinition
 from stepscope.trackers.sinks.tensorboard.records import framed
 from stepscope.trackers.sources.base import Piece
 from stepscope.trackers.sources.tensorboard.frames import Frames, next_head
+from stepscope.trackers.sources.tensorboard.media import picture
 from stepscope.trackers.sources.tensorboard.plain import Plain
 from stepscope.trackers.sources.tensorboard.scalars import Scalars
 from stepscope.trackers.sources.tensorboard.source import TensorBoardSource
@@ -248,6 +251,54 @@ def test_a_record_that_is_no_event_is_told(tmp_path: Path) -> None:
     assert problem.startswith(f"{NAME}, byte {at}: a record of 2 bytes is no event")
 
 
+@pytest.mark.parametrize(
+    ("tag", "plugin", "content"),
+    [
+        ("_hparams_/session_start_info", "hparams", b"\xff"),
+        ("_stepscope_/run", "stepscope", b"{}"),
+        ("_stepscope_/run", "stepscope", b"\xff"),
+        ("_stepscope_/run", "stepscope", b'{"run": {"run_id": "x", "state": "none of ours"}}'),
+    ],
+)
+def test_a_beginning_that_nobody_can_read_costs_itself_alone(
+    tmp_path: Path, tag: str, plugin: str, content: bytes
+) -> None:
+    event = event_pb2.Event(wall_time=1.7e9)
+    event.summary.value.add(tag=tag).metadata.plugin_data.plugin_name = plugin
+    event.summary.value[0].metadata.plugin_data.content = content
+    log_file(tmp_path / "odd", [event.SerializeToString(), number_event("loss", 1, 1.0)])
+    log_file(tmp_path / "sound", [number_event("loss", 2, 1.0)])
+    pieces = pieces_of(TensorBoardSource(tmp_path))
+    assert steps_of(pieces) == [1, 2]
+    assert len(problems_of(pieces)) == 1
+
+
+def test_grey_pictures_of_16_bits_keep_their_brightness() -> None:
+    grey = np.array([[0, 256, 32768, 65535]], np.uint16)
+    file = io.BytesIO()
+    Image.fromarray(grey).save(file, "PNG")
+    kept = picture(file.getvalue()).payload()
+    assert isinstance(kept.data, np.ndarray)
+    assert kept.data.reshape(-1).tolist() == [0, 1, 128, 255]
+
+
+def test_a_projector_reads_nothing_outside_of_the_place(tmp_path: Path) -> None:
+    log_file(tmp_path / "logs", [number_event("loss", 1, 1.0)])
+    (tmp_path / "secret").write_text("1\t2\n")
+    (tmp_path / "logs" / "projector_config.pbtxt").write_text('embeddings { tensor_path: "../secret" }')
+    [problem] = problems_of(pieces_of(TensorBoardSource(tmp_path / "logs")))
+    assert problem.endswith(f"'' was left out: ../secret lies outside of {tmp_path / 'logs'}")
+
+
+def test_the_name_of_a_file_without_events_tells_its_time(tmp_path: Path) -> None:
+    names = ("events.out.tfevents.1600000000.host", f"events.out.tfevents.1.host.{'9' * 30}.0")
+    for name in names:
+        (tmp_path / name.replace(".", "")).mkdir()
+        (tmp_path / name.replace(".", "") / name).touch()
+    runs = [found.run for found in TensorBoardSource(tmp_path).runs()]
+    assert {(run.created_at, run.pid) for run in runs} == {(1.6e9, 0), (1.0, 0)}
+
+
 def test_empty_files_and_other_files_get_a_sentence(tmp_path: Path) -> None:
     (tmp_path / NAME).touch()
     other = tmp_path / "other" / "events.out.tfevents.text"
@@ -261,19 +312,28 @@ def test_empty_files_and_other_files_get_a_sentence(tmp_path: Path) -> None:
 def test_a_place_without_event_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"expected event files in .*, but found none"):
         TensorBoardSource(tmp_path).runs()
+    source = TensorBoardSource(tmp_path / "missing")
     with pytest.raises(BadInput, match=r"there is no .*missing"):
-        TensorBoardSource(tmp_path / "missing")
+        source.runs()
+    # Whoever follows may begin before there is anything.
+    log_file(tmp_path / "missing", [number_event("loss", 1, 1.0)])
+    assert steps_of(pieces_of(source)) == [1]
 
 
-def test_a_record_larger_than_a_block_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_record_larger_than_a_block_is_read(tmp_path: Path, damaged: bool) -> None:
     value = summary_pb2.Summary.Value(tag="note")
     value.metadata.plugin_data.plugin_name = "text"
     value.tensor.dtype = 7
     value.tensor.string_val.append(b"long " * (2 << 20))
     event = event_pb2.Event(wall_time=1.7e9, step=3, summary={"value": [value]}).SerializeToString()
-    log_file(tmp_path, [number_event("loss", 1, 1.0), event, number_event("loss", 2, 1.0)])
+    path = log_file(tmp_path, [number_event("loss", 1, 1.0), event, number_event("loss", 2, 1.0)])
+    if damaged:
+        data = path.read_bytes()
+        path.write_bytes(data.replace(framed(event), b"lost" + framed(event)))
     pieces = pieces_of(TensorBoardSource(tmp_path))
     assert steps_of(pieces) == [1, 2]
+    assert len(problems_of(pieces)) == int(damaged)
     [note] = [record for piece in pieces for record in piece.records]
     assert note.encoded.data == b"long " * (2 << 20)
 
@@ -332,6 +392,6 @@ def test_urls_are_read_through_fsspec() -> None:
     assert [run.key for run in found] == ["memory:///logs/one", "memory:///logs/two/deep"]
     assert steps_of(pieces_of(source)) == [*range(50)] * 2
     with pytest.raises(BadInput, match="there is no memory://nowhere"):
-        TensorBoardSource("memory://nowhere")
+        TensorBoardSource("memory://nowhere").runs()
     with pytest.raises(BadInput, match="expected a path or a URL that fsspec can read"):
         TensorBoardSource("nothing://x")

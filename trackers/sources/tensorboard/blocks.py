@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .files import BLOCK, Files
-from .frames import HEAD, Frames, Records, next_head
+from .frames import HEAD, SMALLEST, Frames, Records, is_whole, next_head
 
 LARGEST = 1 << 30
 """Bytes of a record that is read: it lies in memory more than once."""
@@ -76,7 +76,7 @@ class Blocks:
         at = damage + 1
         data = block.data[block.records.end + 1 :]
         while data:
-            found = next_head(data, 0)
+            found = next_head(data, 0, lambda place, size, at=at: self._is_record(file, at + place, size))
             if found is not None:
                 block.next = at + found
                 passed = block.next - damage
@@ -95,14 +95,21 @@ class Blocks:
             f"({self._files.size(self._path) - damage:,} bytes)."
         )
 
+    def _is_record(self, file: Any, position: int, size: int) -> bool:
+        """Whether a sound record of so many bytes lies in the file, which may be larger than a block."""
+        if size > LARGEST:
+            return False
+        file.seek(position)
+        return is_whole(_read(file, size), 0)
+
     def _further(self, file: Any, at: int, data: bytes) -> tuple[int, bytes]:
         """Return the next bytes to look through: those in which a record may have begun, and more."""
         file.seek(at + len(data))
         more = _read(file, BLOCK)
         if not more:
             return at, b""
-        # A record that begins in these bytes and ends beyond them is found when the next ones are there.
-        kept = min(len(data), BLOCK)
+        # Records that begin before these last bytes were looked for.
+        kept = min(len(data), SMALLEST - 1)
         return at + len(data) - kept, data[len(data) - kept :] + more
 
     def _unfinished(self, block: Block) -> str:

@@ -6,6 +6,7 @@ shifted. Records follow each other without a gap, so what is lost can be told on
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,8 @@ HEAD, TAIL = HEADER_BYTES, FOOTER_BYTES
 """Bytes before and after the data of a record."""
 _ROTATED, _ADDED = 15, 0xA282EAD8
 _MOST_HEADS = 10_000
-_SMALLEST = HEAD + TAIL + 1
+SMALLEST = HEAD + TAIL + 1
+"""Bytes of a record that holds something."""
 
 
 class Records(NamedTuple):
@@ -84,25 +86,43 @@ def is_whole(data: bytes, at: int) -> bool:
     return framed(data[at + HEAD : end]) == data[at : end + TAIL]
 
 
-def next_head(data: bytes, after: int) -> int | None:
-    """Return the first place from `after` on where a record begins that is not damaged.
+def next_head(
+    data: bytes, after: int, is_sound_beyond: Callable[[int, int], bool] | None = None
+) -> int | None:
+    """Return the first place from `after` on where a record begins that is not damaged; None without any.
 
-    None if there is none that lies in the bytes as a whole.
+    Args:
+        data: the bytes.
+        after: where to begin.
+        is_sound_beyond: tells of a place and a number of bytes whether these are a sound record; asked where
+            a record goes on beyond the bytes. Without it, a record must lie in them as a whole.
     """
+    for place in _places_of_heads(data, after):
+        length = length_of(data[place : place + HEAD])
+        if length is None:
+            continue
+        size = HEAD + length + TAIL
+        if place + size <= len(data):
+            if is_whole(data, place):
+                return place
+        elif is_sound_beyond is not None and is_sound_beyond(place, size):
+            return place
+    return None
+
+
+def _places_of_heads(data: bytes, after: int) -> list[int]:
+    """Return where a head may lie, judged by its length alone."""
     raw = np.frombuffer(data, np.uint8)
-    last = len(raw) - _SMALLEST
+    last = len(raw) - SMALLEST
     if after > last:
-        return None
+        return []
     # No record has 4 GiB: bytes 4 to 7 of the length are zero; and none is empty, so that a stretch of
     # zeros is no candidate all along.
     zeros = raw[after + 4 : last + 8] == 0
     high = zeros[:-3] & zeros[1:-2] & zeros[2:-1] & zeros[3:]
     low = raw[after : last + 4] != 0
     some = low[:-3] | low[1:-2] | low[2:-1] | low[3:]
-    for place in (np.flatnonzero(high & some) + after).tolist():
-        if is_whole(data, place):
-            return place
-    return None
+    return (np.flatnonzero(high & some) + after).tolist()
 
 
 def _checked(data: bytes, ends: NDArray[np.int64], sums: NDArray[np.uint32], needed: int) -> Records:

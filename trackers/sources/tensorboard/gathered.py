@@ -16,7 +16,7 @@ from ....storage.write_series import NewRecord
 from ..base import Piece
 from .scalars import Numbers
 
-_MOST_SECONDS = 9e9
+MOST_SECONDS = 9e9
 """Of a time that is kept: as microseconds, it fits into 64 bits; it lies in the year 2255."""
 
 
@@ -93,8 +93,8 @@ def _in_order(parts: list[Numbers]) -> Columns:
         order: NDArray[np.intp] = np.argsort(np.concatenate([one.place for one in parts]), kind="stable")
         joined = joined.take(order)
     times = np.nan_to_num(joined.time, nan=0.0)
-    return joined._replace(time=np.clip(times, -_MOST_SECONDS, _MOST_SECONDS))
+    return joined._replace(time=np.clip(times, -MOST_SECONDS, MOST_SECONDS))
 
 
 def _time(time: float) -> float:
-    return 0.0 if math.isnan(time) else min(max(time, -_MOST_SECONDS), _MOST_SECONDS)
+    return 0.0 if math.isnan(time) else min(max(time, -MOST_SECONDS), MOST_SECONDS)

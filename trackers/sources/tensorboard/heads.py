@@ -10,6 +10,7 @@ from typing import Any
 from ...sinks.tensorboard.protos import event_pb2
 from .files import Files, Found
 from .frames import Frames, Records, next_head
+from .gathered import MOST_SECONDS
 from .hparams import PLUGIN as HPARAMS
 from .hparams import session_of
 from .originals import run_facts_in
@@ -19,7 +20,10 @@ _MOST_EVENTS = 100
 _FIRST_EVENTS = 4
 """Among these are the version, a restart and the facts of an export."""
 _EXPORTER = "stepscope"
-_NAME = re.compile(r"tfevents\.\d+\.(?P<host>.+?)(?:\.(?P<pid>\d+)\.(?P<number>\d+)(?:\D.*)?)?\Z", re.DOTALL)
+_NAME = re.compile(
+    r"tfevents\.(?P<time>\d{1,10})\.(?P<host>.+?)(?:\.(?P<pid>\d{1,10})\.(?P<number>\d{1,10})(?:\D.*)?)?\Z",
+    re.DOTALL,
+)
 """torch and TensorFlow 2: time, host, process, a count in it, a suffix. Others end with the host."""
 
 
@@ -27,6 +31,8 @@ _NAME = re.compile(r"tfevents\.\d+\.(?P<host>.+?)(?:\.(?P<pid>\d+)\.(?P<number>\
 class FileName:
     """What the name of an event file tells."""
 
+    time: float = 0.0
+    """When the file was made, in whole seconds; 0.0 when it does not tell."""
     host: str = ""
     pid: int = 0
     """0 when it does not tell."""
@@ -39,7 +45,7 @@ class Head:
     """What the first records tell."""
 
     began: float = 0.0
-    """Seconds since the epoch; 0.0 when there is no record."""
+    """Seconds since the epoch; 0.0 when no record tells."""
     writer: str = ""
     restarts: bool = False
     """Whether it begins with a session that replaces what was written before."""
@@ -57,7 +63,7 @@ def name_of(file: Found) -> FileName:
     found = _NAME.search(file.name)
     if found is None:
         return FileName()
-    return FileName(found["host"], int(found["pid"] or 0), int(found["number"] or 0))
+    return FileName(float(found["time"]), found["host"], int(found["pid"] or 0), int(found["number"] or 0))
 
 
 def head_of(files: Files, file: Found) -> Head:
@@ -104,7 +110,7 @@ def _head(data: bytes, records: Records) -> Head:
         event = _event(data, start, length)
         if event is None:
             continue
-        began = began or float(event.wall_time)
+        began = began or _moment(event.wall_time)
         writer = writer or event.source_metadata.writer
         restarts = restarts or event.session_log.status == event_pb2.SessionLog.START
         if facts is None:
@@ -112,10 +118,22 @@ def _head(data: bytes, records: Records) -> Head:
         for value in event.summary.value:
             if value.metadata.plugin_data.plugin_name == HPARAMS:
                 session = True
-                config.update(session_of(value.metadata.plugin_data.content).values or {})
+                config.update(_hyperparameters(value.metadata.plugin_data.content))
             else:
                 first_tag = first_tag or value.tag
     return Head(began, writer, restarts, first_tag, session, config, facts)
+
+
+def _moment(time: float) -> float:
+    """Return a time since the epoch, 0.0 for what is none."""
+    return time if 0 < time < MOST_SECONDS else 0.0
+
+
+def _hyperparameters(content: bytes) -> Mapping[str, Any]:
+    try:
+        return session_of(content).values or {}
+    except Exception:  # protobuf's error; it is told when the file is read
+        return {}
 
 
 def _writer(data: bytes, start: int, length: int) -> str:

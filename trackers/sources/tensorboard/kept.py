@@ -57,7 +57,8 @@ def _wav(encoded: bytes, label: str) -> EncodedValue | None:
             width, channels = file.getsampwidth(), file.getnchannels()
             rate, frames = file.getframerate(), file.getnframes()
     except (wave.Error, EOFError) as error:
-        raise BadInput(f"expected a WAV file, but {len(encoded):,} bytes cannot be read: {error}") from error
+        reason = str(error) or "they end too early"
+        raise BadInput(f"expected a WAV file, but {len(encoded):,} bytes cannot be read: {reason}") from error
     if width != 2 or not rate:
         return None
     meta: dict[str, Any] = {"sample_rate": rate, "channels": channels, "seconds": frames / rate}

@@ -20,6 +20,8 @@ from ...media import Audio, Histogram, Image, Loggable, PrCurve, Text, Video
 from ...raw import Payload
 from .tensors import ndarray_of
 
+_PR_ROWS = ("TP", "FP", "TN", "FN", "precision", "recall")
+
 Made: TypeAlias = float | Loggable | list[Any]
 """A number, a value, or several of them."""
 
@@ -78,12 +80,16 @@ def picture(encoded: bytes) -> Image | Video:
             if getattr(opened, "n_frames", 1) > 1 and opened.format == "GIF":
                 return Video(encoded)
             opened.load()
+            if opened.mode.startswith("I"):
+                # Grey of 16 bits, of which pillow would cut off what is above 255.
+                return Image((np.asarray(opened) >> 8).astype(np.uint8))
             if opened.mode not in ("1", "L", "RGB", "RGBA"):
                 # A palette, say, whose numbers are no brightness.
                 return Image(opened.convert("RGBA" if "A" in opened.getbands() else "RGB"))
             return Image(opened.copy())
     except (OSError, SyntaxError, ValueError) as error:
-        raise BadInput(f"expected a picture, but {len(encoded):,} bytes cannot be read: {error}") from error
+        reason = "in no format that is known" if isinstance(error, PIL.UnidentifiedImageError) else error
+        raise BadInput(f"expected a picture, but {len(encoded):,} bytes cannot be read: {reason}") from error
 
 
 def sound(encoded: bytes, label: str = "") -> Audio:
@@ -93,7 +99,8 @@ def sound(encoded: bytes, label: str = "") -> Audio:
             frames, channels = file.readframes(file.getnframes()), file.getnchannels()
             width, rate = file.getsampwidth(), file.getframerate()
     except (wave.Error, EOFError) as error:
-        raise BadInput(f"expected a WAV file, but {len(encoded):,} bytes cannot be read: {error}") from error
+        reason = str(error) or "they end too early"
+        raise BadInput(f"expected a WAV file, but {len(encoded):,} bytes cannot be read: {reason}") from error
     return Audio(_samples(frames, width).reshape(-1, channels), rate, label or None, layout="NC")
 
 
@@ -142,6 +149,8 @@ def _word(encoded: Any) -> str:
 
 
 def _pr_curve(rows: NDArray[Any]) -> PrCurve:
+    if rows.ndim != 2 or len(rows) != len(_PR_ROWS):
+        raise BadInput(f"expected the rows {', '.join(_PR_ROWS)} of a PR curve, but got shape {rows.shape}")
     return PrCurve.from_counts(*rows)
 
 
@@ -154,6 +163,9 @@ def _plain(tensor: NDArray[Any]) -> Made:
 
 def _old_histogram(proto: Any) -> Histogram:
     """Read TensorFlow 1's buckets, whose outermost limits are the largest numbers there are."""
+    if len(proto.bucket_limit) != len(proto.bucket):
+        sizes = f"{len(proto.bucket_limit)} limits and {len(proto.bucket)} buckets"
+        raise BadInput(f"expected as many limits as buckets, but got {sizes}")
     limits = np.clip(np.array(proto.bucket_limit), proto.min, proto.max)
     made = binned(np.append(proto.min, limits[:-1]), limits, np.array(proto.bucket))
     if made.values is not None or proto.num <= 0:

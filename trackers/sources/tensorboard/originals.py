@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from ....storage.errors import BadInput
@@ -51,13 +52,16 @@ class Originals:
 def run_facts_in(data: bytes) -> Mapping[str, Any] | None:
     """Return what the event of an export says of its run; None for any other event.
 
-    The run is in it as JSON: see `run_of`.
+    The run is in it as JSON: see `run_of`. What cannot be read, such as that of a newer version, is none.
     """
     if PLUGIN.encode() not in data:
         return None
     for value in event_pb2.Event.FromString(data).summary.value:
         if value.tag == RUN_TAG and value.metadata.plugin_data.plugin_name == PLUGIN:
-            return facts_of(value)
+            with suppress(BadInput, ValueError):
+                facts = facts_of(value)
+                run_of(facts)
+                return facts
     return None
 
 

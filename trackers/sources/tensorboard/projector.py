@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import posixpath
 import re
 from collections.abc import Iterator
 from typing import Any, cast
@@ -55,20 +56,28 @@ def read_projector(files: Files, origin: Origin, position: int, time: float) -> 
 def _embedding(files: Files, folder: str, info: Any, origin: Origin, time: float) -> NewRecord:
     if not info.tensor_path:
         raise BadInput("it lies in a checkpoint of TensorFlow, not in a file of vectors")
-    vectors = _vectors(files.read(folder + info.tensor_path), info)
+    vectors = _vectors(_read(files, folder, info.tensor_path), info)
     header, rows = (), None
     if info.metadata_path:
-        header, rows = _metadata(files.read(folder + info.metadata_path), len(vectors))
+        header, rows = _metadata(_read(files, folder, info.metadata_path), len(vectors))
     payload = Embedding(vectors, rows, header=header or None).payload()
     arrays = split(payload.facts["parts"], cast("bytes", payload.data))
     facts: dict[str, Any] = {}
     if info.sprite.image_path:
         width, height = (int(size) for size in info.sprite.single_image_dim)
-        sheet = _sheet(files.read(folder + info.sprite.image_path), len(vectors), (width, height))
+        sheet = _sheet(_read(files, folder, info.sprite.image_path), len(vectors), (width, height))
         arrays["sprite"], facts["image_size"] = np.frombuffer(sheet, np.uint8), (width, height)
     told = _STEP.fullmatch(info.tensor_name)
     name, step = (told["tag"], int(told["step"])) if told is not None else (info.tensor_name, 0)
     return NewRecord(origin.definition(name or "embedding", KIND.name), step, time, pack(arrays, facts))
+
+
+def _read(files: Files, folder: str, path: str) -> bytes:
+    """Return a file that the config names. Raises BadInput when it is none of the place's, OSError."""
+    inside = posixpath.normpath(folder + path)
+    if inside.startswith("../"):
+        raise BadInput(f"{path} lies outside of {files.place}")
+    return files.read(inside)
 
 
 def _vectors(data: bytes, info: Any) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -59,7 +59,7 @@ class TensorBoardSource:
         """Take what one would give to `tensorboard --logdir`, or a URL that fsspec reads.
 
         Raises:
-            BadInput: there is no such place.
+            BadInput: it is a URL that nothing here can read.
             MissingExtra: tensorboard is not installed, or what reads the URL.
         """
         self._files = Files(place)
@@ -70,7 +70,7 @@ class TensorBoardSource:
         """What could not be read of what lies beside the event files, in sentences."""
 
     def runs(self) -> Sequence[FoundRun]:
-        """Look which runs there are by now. Raises BadInput when there are no event files."""
+        """Look which runs there are by now. Raises BadInput when there is no such place, or no event files."""
         every = [file for file in self._files.walk() if _UNDER_WAY not in file.path]
         beside = {file.path: file.size for file in every}
         written = [self._written(file) for file in every if _EVENTS in file.name]
@@ -127,7 +127,9 @@ class TensorBoardSource:
         if size != file.size and not settled:
             head = head_of(self._files, file)
             self._looked.heads[file.path] = (file.size, head)
-        return Written(file, name_of(file), head)
+        name = name_of(file)
+        # Of a file without a sound event, its name tells when it was made.
+        return Written(file, name, replace(head, began=head.began or name.time))
 
     def _found(self, run: RunFiles, beside: Mapping[str, int]) -> FoundRun:
         told = self._run(run, beside)
