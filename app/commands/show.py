@@ -13,7 +13,7 @@ from ...storage.maintain import RunSize, size_of
 from ...storage.model import Attempt, Run, Series
 from ...storage.nested import flatten
 from ...storage.read import Reader
-from ..views.words import NOTHING, count, duration, not_stored, number, one_of
+from ..views.words import NOTHING, count, duration, host, not_stored, number, one_of
 from . import output
 from .options import add_command, add_run_argument
 from .runs import described
@@ -92,7 +92,7 @@ def _facts(run: Run) -> dict[str, str | None]:
         "ended": None if run.finished_at is None else output.moment(run.finished_at),
         "archived": None if run.archived_at is None else output.moment(run.archived_at),
         "duration": duration(run.duration),
-        "host": f"{run.host}, process {run.pid}",
+        "host": host(run.host, run.pid),
         "framework": run.framework,
     }
 
@@ -112,7 +112,7 @@ def _attempts(attempts: Sequence[Attempt]) -> dict[str, list[str]]:
         "started": [output.moment(one.started_at) for one in attempts],
         "first step": [NOTHING if one.first_step is None else count(one.first_step) for one in attempts],
         "host": [one.host for one in attempts],
-        "process": [str(one.pid) for one in attempts],
+        "process": [str(one.pid or NOTHING) for one in attempts],
     }
 
 

@@ -13,7 +13,7 @@ from ...storage.model import SYSTEM_PREFIX, Run, RunState, Series
 from ...storage.nested import flatten
 from .. import queries
 from ..analysis.progress import progress_of
-from ..views.words import LONGEST_CAPTION, LONGEST_NAME, count, duration, not_stored, number, plain
+from ..views.words import LONGEST_CAPTION, LONGEST_NAME, count, duration, host, not_stored, number, plain
 from ..widgets import export, notices, page, run_notes, run_reports, table
 from ..widgets.run_picker import Choice, choose_one
 
@@ -81,7 +81,8 @@ def _head(run: Run) -> None:
         "Started": _time(run.created_at),
         "Duration": duration(run.duration),
         "Attempts": run.attempt + 1 if run.attempt else None,
-        "Host": f"{run.host}, process {run.pid}" if run.host else None,
+        "Host": host(run.host, run.pid),
+        "Imported from": queries.environment(run.run_id).get("imported"),
         "Tracker": _cost(found),
         "Id": run.run_id,
     }
@@ -184,7 +185,7 @@ def _environment(run: Run) -> None:
 def _code(run: Run) -> None:
     git = _mapping(queries.environment(run.run_id).get("git"))
     if not git:
-        notices.nothing("The run was not started in a git repository.")
+        notices.nothing("The run was not started in a git repository, or not recorded by Stepscope.")
         return
     diff = git.pop("diff", None)
     _table(flatten(git))
@@ -203,7 +204,7 @@ def _attempts(run: Run) -> None:
         "Started": [_time(one.started_at) for one in found],
         "First step": [one.first_step for one in found],
         "Host": [one.host for one in found],
-        "Process": [one.pid for one in found],
+        "Process": [one.pid or None for one in found],
     }
     table.draw(columns, alt=f"The attempts of run {run.name}")
     st.caption(

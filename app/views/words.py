@@ -55,6 +55,11 @@ def duration(seconds: float) -> str:
     return " ".join(parts)
 
 
+def host(name: str, pid: int) -> str | None:
+    """Return where a run was logged; None where that is not known, as of many that were imported."""
+    return ", ".join(filter(None, [name, f"process {pid}" if pid else ""])) or None
+
+
 def ago(then: float, now: float) -> str:
     """Return how long ago a time was: "3 min ago"; both are seconds since the epoch."""
     passed = now - then

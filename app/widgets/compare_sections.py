@@ -141,7 +141,7 @@ def _sheet(sheet: Sheet, *, titled: bool = False, everything: bool = True) -> No
     if shown.rows:
         signs = {"": st.column_config.TextColumn(width="small")} if sheet.head[0] == "" else {}
         table.draw(shown.columns, alt=sheet.title, config=signs, most_rows=24)
-    told = [sheet.note] if sheet.note and shown.rows else []
+    told = [sheet.note.removesuffix(".")] if sheet.note and shown.rows else []
     if not everything and sheet.equal:
         verb = "is" if sheet.equal == 1 else "are"
         told.append(f"{one_of(sheet.equal, 'row')} {verb} the same for all runs")

@@ -48,8 +48,9 @@ def failure(run: Run) -> None:
     told = tracebacks.read(run.error)
     place = f"  \n{plain(told.place, LONGEST_CAPTION)}" if told.place else ""
     st.error(f"**{plain(told.what)}**{place}", icon=":material/error:")
-    with st.expander("Traceback"):
-        st.code(run.error, language="python")
+    if run.error.strip() != told.what:
+        with st.expander("Traceback"):
+            st.code(run.error, language="python")
 
 
 def console(run: Run) -> None:

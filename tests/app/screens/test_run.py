@@ -14,6 +14,7 @@ from pages import change, components, opened, said
 from stepscope.app import store_keeper
 from stepscope.app.screens import run as run_screen
 from stepscope.app.store_keeper import StoreKeeper
+from stepscope.storage.model import RunState
 from stepscope.storage.read import Reader
 from stepscope.storage.write import Writer
 
@@ -41,6 +42,20 @@ def test_a_failure_is_told_with_its_place() -> None:
     assert f"{__file__}, line " in told[0]
     assert any("of <b>zero</b>" in code.value for code in test.code)
     assert f"[Charts](charts?runs={run.id})" in said(test)
+
+
+def test_an_imported_run_tells_where_it_comes_from_and_repeats_no_error(store: str) -> None:
+    with Writer.open(store) as writer:
+        environment = {"imported": "TensorBoard: /logs/first"}
+        run = new_run(writer, host="box", environment=environment)
+        writer.update_run(run.run_id, {"state": RunState.FAILED, "error": "exit code 1"})
+    test = opened("run")
+    assert not test.exception
+    assert "/logs/first" in plain(test)
+    assert "box" in plain(test)
+    assert "process" not in plain(test)
+    assert [one.value for one in test.error] == ["**exit code 1**"]
+    assert not test.expander
 
 
 @pytest.mark.usefixtures("store")

@@ -36,6 +36,13 @@ def test_short_count(amount: int, said: str) -> None:
     assert words.short_count(amount) == said
 
 
+def test_where_a_run_was_logged() -> None:
+    assert words.host("box", 7) == "box, process 7"
+    assert words.host("box", 0) == "box"
+    assert words.host("", 7) == "process 7"
+    assert words.host("", 0) is None
+
+
 def test_shapes_and_counts() -> None:
     assert words.shape((None, 3)) == "? \u00d7 3"
     assert words.shape(()) == "scalar"
