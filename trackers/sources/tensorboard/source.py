@@ -70,7 +70,7 @@ class TensorBoardSource:
         """What could not be read of what lies beside the event files, in sentences."""
 
     def runs(self) -> Sequence[FoundRun]:
-        """Look which runs there are by now. Raises BadInput when there is no such place, or no event files."""
+        """Look which runs there are by now. Raises BadInput when there is no such place, or no event file."""
         every = [file for file in self._files.walk() if _UNDER_WAY not in file.path]
         beside = {file.path: file.size for file in every}
         written = [self._written(file) for file in every if _EVENTS in file.name]
