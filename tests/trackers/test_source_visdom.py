@@ -269,6 +269,14 @@ def test_a_run_that_began_again_keeps_its_steps_and_arrows_stay_a_figure(save: S
     assert found.series["arrows"].kind == "figure"
 
 
+def test_steps_beyond_what_a_float_can_count_are_exact(save: Save, store_url: str) -> None:
+    steps = [-5, 2**53 + 1, 2**63 - 1]
+    save(line("far", [1, 2, 3], x=steps), line("beyond", [1, 2], win="b", x=[0, 2**63]))
+    found = now(store_url)
+    assert [step for step, _ in found.points("far")] == steps
+    assert found.points("beyond/x") == [(0, 0.0), (1, 2.0**63)]
+
+
 def test_what_cannot_be_understood_stays_as_text_with_a_sentence(save: Save, store_url: str) -> None:
     done = save(
         pane("i", "broken", "image", {"src": "data:image/png;base64,AAAA", "caption": None}),
@@ -307,6 +315,12 @@ def test_of_a_damaged_file_every_whole_window_is_read(
     done = import_runs(VisdomSource(tmp_path), store_url)
     assert done.points == curves
     assert any(re.search(sentence, problem) for problem in done.problems)
+
+
+@pytest.mark.parametrize("broken", [b"w\x01", b"w\xff", b"w\\q"])
+def test_a_window_whose_id_is_damaged_is_read(tmp_path: Path, store_url: str, broken: bytes) -> None:
+    (tmp_path / "main.json").write_bytes(WHOLE.encode().replace(b'"w1": {', b'"' + broken + b'": {', 1))
+    assert import_runs(VisdomSource(tmp_path), store_url).points == 4
 
 
 @pytest.mark.parametrize(
@@ -483,7 +497,7 @@ def test_a_log_of_the_client_gives_the_windows_of_the_server_that_it_was_sent_to
 
 def contents(window: dict[str, Any]) -> Any:
     """Return what a window shows, without what a server keeps for its own page."""
-    content = dict(window["content"]) if isinstance(window["content"], dict) else window["content"]
+    content: Any = window["content"]
     if window["type"] == "embeddings":
-        content.pop("has_previous", None)
+        return {name: value for name, value in content.items() if name != "has_previous"}
     return content

@@ -172,4 +172,8 @@ def _brief(token: re.Match[bytes]) -> bytes:
 
 
 def _text(key: bytes) -> str:
-    return str(json.loads(key or b'""'))
+    """Return the id of a window; of a damaged one, what is there of it."""
+    try:
+        return str(json.loads(key or b'""'))
+    except ValueError:
+        return key.decode("utf-8", "replace").strip('"')

@@ -21,17 +21,20 @@ from .json_files import as_dict, as_list
 
 Json: TypeAlias = Mapping[str, Any]
 Floats: TypeAlias = NDArray[np.float64]
+Steps: TypeAlias = NDArray[np.int64]
 
 _LINES = frozenset({"scatter", "scattergl"})
 _EXACT = 2.0**53
 """From here on a float is no whole number for sure."""
+_STEPS = range(-(2**63), 2**63)
+"""What a store can hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
     """The points of a trace; all arrays have the shape (n,)."""
 
-    steps: NDArray[np.int64]
+    steps: Steps
     values: Floats
     """NaN for a gap."""
     times: Floats | None = None
@@ -72,16 +75,23 @@ def curve_of(trace: Json) -> Curve | None:
     if numbers is None:
         times = _dates(places)
         return None if times is None else Curve(np.arange(len(values)), values, times=times)
-    return _over_numbers(numbers, values, parted=len(pairs) < len(x))
-
-
-def _over_numbers(x: Floats, values: Floats, *, parted: bool) -> Curve | None:
-    rises = bool((np.diff(x) > 0).all())
-    whole = bool(np.isfinite(x).all() and (np.abs(x) < _EXACT).all() and (x == np.round(x)).all())
+    steps = _whole(places, numbers)
     # A curve whose run began again goes back; a stem or an arrow stays, or is parted from the next.
-    if whole and (rises or (not parted and (np.diff(x) != 0).all())):
-        return Curve(x.astype(np.int64), values)
-    return Curve(np.arange(len(x)), values, x=x) if rises else None
+    if steps is not None and (_rises(steps) or (len(pairs) == len(x) and (np.diff(steps) != 0).all())):
+        return Curve(steps, values)
+    return Curve(np.arange(len(numbers)), values, x=numbers) if _rises(numbers) else None
+
+
+def _whole(places: Sequence[Any], numbers: Floats) -> Steps | None:
+    """Return numbers as steps, exactly; None when one of them is no whole number for sure."""
+    if all(isinstance(one, int) and one in _STEPS for one in places):
+        return np.array(places, np.int64)
+    whole = np.isfinite(numbers).all() and (np.abs(numbers) < _EXACT).all()
+    return numbers.astype(np.int64) if whole and (numbers == np.round(numbers)).all() else None
+
+
+def _rises(x: Steps | Floats) -> bool:
+    return bool((x[1:] > x[:-1]).all())
 
 
 def _is_line(trace: Json) -> bool:
