@@ -14,7 +14,7 @@ from ...storage.model import Record
 
 _RUN_ID = r"[0-9A-HJKMNP-TV-Z]{10}"
 _BLOB_KEY = re.compile(rf"({_RUN_ID})((?:\.-?\d{{1,19}}){{4}})\.([a-z]+)")
-_INT64_MAX = 2**63 - 1
+_INT64 = range(-(2**63), 2**63)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,6 @@ def decode_blob_key(text: str) -> BlobKey | None:
     run_id, numbers, part = fit.groups()
     series_id, step, attempt, seq = (int(number) for number in numbers[1:].split("."))
     # A number that no store can hold would be an error of the database.
-    if max(abs(series_id), abs(step), abs(attempt), abs(seq)) > _INT64_MAX:
+    if any(number not in _INT64 for number in (series_id, step, attempt, seq)):
         return None
     return BlobKey(run_id, series_id, step, attempt, seq, part)

@@ -78,13 +78,17 @@ def load_tensorboard(store: str | None, log_folder: str) -> ASGIApp:
     from tensorboard import default, program  # noqa: PLC0415
     from tensorboard.backend import application  # noqa: PLC0415
 
+    # It reads dumps of tfdbg, which no store has, and imports TensorFlow as soon as its tab is opened.
+    from tensorboard.plugins.debugger_v2.debugger_v2_plugin import DebuggerV2Plugin  # noqa: PLC0415
+
     from .metrics import StoreMetrics  # noqa: PLC0415
     from .projector import StoreProjector  # noqa: PLC0415
     from .provider import StoreDataProvider  # noqa: PLC0415
 
     ours = {plugin.__base__: plugin for plugin in (StoreMetrics, StoreProjector)}
-    plugins: list[Any] = default.get_plugins()
-    board: Any = program.TensorBoard(plugins=[ours.get(plugin, plugin) for plugin in plugins])
+    given: list[Any] = default.get_plugins()
+    plugins = [ours.get(plugin, plugin) for plugin in given if plugin is not DebuggerV2Plugin]
+    board: Any = program.TensorBoard(plugins=plugins)
     board.configure(("",), logdir=log_folder, window_title="Stepscope")
     untyped: Any = application
     wsgi = untyped.TensorBoardWSGIApp(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stepscope.app.tensorboard_live.keys import BlobKey, decode_blob_key
 
-INT64 = st.integers(-(2**63) + 1, 2**63 - 1)
+INT64 = st.integers(-(2**63), 2**63 - 1)
 NATURAL = st.integers(0, 2**63 - 1)
 
 

@@ -66,6 +66,7 @@ def test_a_taken_port_gets_a_sentence(served: Served, capsys: pytest.CaptureFixt
     assert f"stepscope tensorboard --port {int(port) + 1}" in printed
 
 
+@pytest.mark.long  # test_server.py ends the dashboard's server so, which is the same
 def test_ctrl_c_ends_it(tmp_path: Path) -> None:
     with serve(str(tmp_path / "other.db"), verb="tensorboard") as served:
         served.process.send_signal(signal.SIGINT)

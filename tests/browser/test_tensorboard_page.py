@@ -123,15 +123,9 @@ def choose_graph(page: Page, kind: str) -> None:
     )
 
 
-def test_the_run_filter_in_the_address_chooses_by_id(page: Page, board: Board) -> None:
-    page.goto(f"{board.address}/tensorboard/?runFilter={board.keras}")
-    runs = page.locator("runs-data-table")
+def test_the_dashboards_page_shows_the_chosen_runs_with_their_splits(page: Page, board: Board) -> None:
+    page.goto(f"{board.address}/tb?runs={board.keras}")
+    runs = page.frame_locator("iframe[src*='/tensorboard/']").locator("runs-data-table")
     for part in ("", "/train", "/validation"):
         expect(runs).to_contain_text(f"keras-{board.keras}{part}", timeout=PATIENCE_MS)
     expect(runs).not_to_contain_text(board.alpha)
-
-
-def test_the_dashboards_page_shows_it(page: Page, board: Board) -> None:
-    page.goto(f"{board.address}/tb")
-    frame = page.frame_locator("iframe[src*='/tensorboard/']")
-    expect(frame.locator("runs-data-table")).to_contain_text(f"alpha-{board.alpha}", timeout=PATIENCE_MS)
