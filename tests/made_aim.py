@@ -1,6 +1,7 @@
-"""Writes a repository of Aim's with everything in it, by Aim itself. Run as a program: `made_aim.py FOLDER`.
+"""Lets Aim itself write repositories. Run as a program: `made_aim.py FOLDER [everything | growing]`.
 
-With --pack, tests/assets/aim.zip is made anew: Aim takes seconds to load. A long test does without it.
+With --pack, tests/assets/aim.zip, or aim_growing.zip, is made anew: Aim takes seconds to load. Long tests do
+without them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 STEPS = 40
+COUNTS_OF_LOSSES = (5, 9, 20, 30)
 PICTURE = np.random.default_rng(7).integers(0, 255, (8, 10, 3), dtype=np.uint8)
 SOUND = (np.sin(np.arange(800) / 5) * 30_000).astype(np.int16)
 SAMPLES = np.random.default_rng(9).normal(size=100)
@@ -57,14 +59,35 @@ def fill(folder: Path) -> None:
     empty.close()
 
 
-def _pack(folder: Path) -> None:
-    for log in folder.rglob("LOG"):
-        log.unlink()  # what RocksDB did, with the name of the machine
-    shutil.make_archive(str(Path(__file__).with_name("assets") / "aim"), "zip", folder)
+def grow(folder: Path) -> None:
+    """Make copies of a repository of one run, named as the number of losses that it had by then, in `at`."""
+    aim: Any = import_module("aim")
+    live = folder / "live"
+    live.mkdir()
+    run = aim.Run(
+        repo=str(live),
+        system_tracking_interval=None,
+        log_system_params=False,
+        capture_terminal_logs=False,
+    )
+    run.name = "first"
+    done = 0
+    for count in COUNTS_OF_LOSSES:
+        for step in range(done, count):
+            run.track(step / 2, name="loss", step=step)
+        done = count
+        shutil.copytree(live, folder / "at" / str(count))
+
+
+def _pack(folder: Path, name: str) -> None:
+    for told in (*folder.rglob("LOG"), *folder.rglob("*.softlock")):
+        told.unlink()  # what RocksDB did, and who holds a lock, with the name of the machine
+    shutil.make_archive(str(Path(__file__).with_name("assets") / name), "zip", folder)
 
 
 if __name__ == "__main__":
     place = Path(sys.argv[1]).absolute()
-    fill(place)
+    name = "aim_growing" if "growing" in sys.argv else "aim"
+    (grow if "growing" in sys.argv else fill)(place)
     if "--pack" in sys.argv:
-        _pack(place)
+        _pack(place / "at" if "growing" in sys.argv else place, name)

@@ -16,6 +16,7 @@ from stepscope.storage.model import Run, RunState, Series
 from stepscope.storage.read import Reader
 from stepscope.storage.verify import verify
 from stepscope.storage.write import Writer
+from stepscope.trackers import imports
 from stepscope.trackers.imports import Imported, import_runs
 from stepscope.trackers.sinks.store import sink as store_sink
 from stepscope.trackers.sources.base import Source
@@ -55,12 +56,14 @@ def following(source: Source, store: str) -> Generator[list[Imported]]:
     Writer.open(store).close()
     stop, results = Event(), list[Imported]()
     thread = Thread(target=lambda: results.append(import_runs(source, store, follow=True, stop=stop)))
-    thread.start()
-    try:
-        yield results
-    finally:
-        stop.set()
-        thread.join(20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(imports, "LOOK_SECONDS", 0.05)
+        thread.start()
+        try:
+            yield results
+        finally:
+            stop.set()
+            thread.join(20)
 
 
 class SourceContract:

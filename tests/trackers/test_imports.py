@@ -101,7 +101,7 @@ def test_both_databases_hold_the_same(each_store_url: str) -> None:
 
 def test_imports_at_once_store_every_value_once(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_sink, "_COMMIT_POINTS", 1)
-    source = MadeSource({"first": [MadePart("a", 50)], "second": [MadePart("a", 50)]}, piece=1)
+    source = MadeSource({"first": [MadePart("a", 20)], "second": [MadePart("a", 20)]}, piece=1)
     Writer.open(store_url).close()
     refused: list[str] = []
 
@@ -119,8 +119,8 @@ def test_imports_at_once_store_every_value_once(store_url: str, monkeypatch: pyt
     assert all("another process" in text for text in refused), refused
     import_runs(source, store_url)
     for name in ("first", "second"):
-        assert losses(store_url, name) == counts(50)
-        assert len(notes(store_url, name)) == 50
+        assert losses(store_url, name) == counts(20)
+        assert len(notes(store_url, name)) == 20
     assert_sound(store_url)
 
 
@@ -167,19 +167,22 @@ def test_what_is_damaged_is_told_and_all_else_comes(store_url: str) -> None:
     assert stored(store_url).dropped == {"damage in what was imported": 1}
 
 
-def test_an_import_that_is_interrupted_goes_on_where_it_stopped(store_url: str) -> None:
-    whole = 5 << 17
-    source = MadeSource({"first": [MadePart("a", whole)]}, piece=1 << 16)
+def test_an_import_that_is_interrupted_goes_on_where_it_stopped(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_sink, "_COMMIT_POINTS", 1 << 13)
+    whole = 5 << 11
+    source = MadeSource({"first": [MadePart("a", whole)]}, piece=1 << 10)
 
     def interrupt(done: imports.Imported) -> None:
         # By now, what is stored at once has been stored, and some more was read.
-        if done.points > 1 << 19:
+        if done.points > 1 << 13:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         import_runs(source, store_url, progress=interrupt)
     first = len(losses(store_url))
-    assert first >= 1 << 19
+    assert first >= 1 << 13
     assert import_runs(source, store_url).points == whole - first
     assert losses(store_url) == counts(whole)
     assert len(notes(store_url)) == 10
@@ -203,14 +206,15 @@ def test_it_follows_runs_that_grow_and_runs_that_come(store_url: str) -> None:
     assert (results[0].runs, results[0].new, results[0].points) == (2, 2, 11)
 
 
-def test_compacting_meanwhile_does_not_disturb(store_url: str) -> None:
-    source = MadeSource({"first": [MadePart("a", 1 << 18)]}, piece=1 << 16)
+def test_compacting_meanwhile_does_not_disturb(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_sink, "_COMMIT_POINTS", 1)
+    source = MadeSource({"first": [MadePart("a", 4096)]}, piece=1024)
 
     def compact(_: imports.Imported) -> None:
         assert main(["compact", "--store", store_url, "--json"]) == 0
 
     import_runs(source, store_url, progress=compact)
-    assert losses(store_url) == counts(1 << 18)
+    assert losses(store_url) == counts(4096)
     assert_sound(store_url)
 
 

@@ -9,11 +9,15 @@ import sqlite3
 import struct
 import time
 import zlib
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 from contracts.source_contract import SourceContract, loss
 from stepscope.storage.model import RunState
@@ -25,29 +29,28 @@ BEGAN = 1_700_000_000
 
 
 class TestTensorBoard(SourceContract):
-    """An event file of tensorboardX, which goes on with it."""
+    """An event file with TensorBoard's own framing. (Its writers load a framework, as those of others do.)"""
 
     entry = "tensorboard"
 
     @pytest.fixture(autouse=True)
-    def _writer(self) -> Any:
-        self.writer: Any = None
+    def _writer(self) -> Iterator[None]:
+        self.writer: RecordWriter | None = None
         self.written = 0
         yield
         if self.writer is not None:
             self.writer.close()
 
     def make(self, folder: Path, count: int) -> str:
-        from tensorboardX.event_file_writer import EventsWriter
-        from tensorboardX.proto.event_pb2 import Event
-        from tensorboardX.summary import scalar
-
         if self.writer is None:
             (folder / "first").mkdir(parents=True)
-            self.writer = EventsWriter(str(folder / "first" / "events"))
+            path = folder / "first" / "events.out.tfevents.1700000000.there"
+            self.writer = RecordWriter(path.open("wb"))
+            self.writer.write(Event(wall_time=BEGAN, file_version="brain.Event:2").SerializeToString())
         for step in range(self.written, count):
-            event = Event(wall_time=time.time(), step=step, summary=scalar("loss", loss(step)))
-            self.writer.write_event(event)
+            value = Summary.Value(tag="loss", simple_value=loss(step))
+            event = Event(wall_time=time.time(), step=step, summary=Summary(value=[value]))
+            self.writer.write(event.SerializeToString())
         self.writer.flush()
         self.written = count
         return str(folder)
@@ -201,31 +204,21 @@ def _frame(data: bytes) -> bytes:
     return struct.pack("<IHB", zlib.crc32(data, zlib.crc32(bytes([full]))), len(data), full) + data
 
 
-MAKE_AIM = """
-import shutil, sys
-import aim
-
-folder, counts = sys.argv[1], [int(text) for text in sys.argv[2:]]
-quiet = {"system_tracking_interval": None, "log_system_params": False, "capture_terminal_logs": False}
-run = aim.Run(repo=f"{folder}/live", **quiet)
-run.name = "first"
-done = 0
-for count in counts:
-    for step in range(done, count):
-        run.track(step / 2, name="loss", step=step)
-    done = count
-    shutil.copytree(f"{folder}/live", f"{folder}/{count}")
-"""
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return copies of a repository, as Aim wrote them once, named as the number of losses in each."""
+    pytest.importorskip("aimrocks")
+    folder = tmp_path_factory.mktemp("aim")
+    shutil.unpack_archive(ROOT / "tests" / "assets" / "aim_growing.zip", folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def aim_moments(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with copies of a repository, named as the number of losses in it."""
-    pytest.importorskip("aimrocks")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the same, as the Aim that is installed writes them."""
     folder = tmp_path_factory.mktemp("aim")
-    (folder / "live").mkdir()
-    run_python("-c", MAKE_AIM, folder, "5", "9", "20", "30")
-    return folder
+    run_python(ROOT / "tests" / "made_aim.py", folder, "growing")
+    return folder / "at"
 
 
 class TestAim(SourceContract):
@@ -235,8 +228,8 @@ class TestAim(SourceContract):
     states = frozenset({RunState.FINISHED, RunState.RUNNING, RunState.KILLED})
 
     @pytest.fixture(autouse=True)
-    def _moments(self, aim_moments: Path) -> None:
-        self.moments = aim_moments
+    def _moments(self, recorded: Path) -> None:
+        self.moments = recorded
 
     def make(self, folder: Path, count: int) -> str:
         shutil.copytree(self.moments / str(count), folder, dirs_exist_ok=True)
@@ -247,6 +240,15 @@ class TestAim(SourceContract):
         other.mkdir()
         (other / "CURRENT").write_text("no such manifest")
         return 20
+
+
+@pytest.mark.long
+class TestAimThatIsInstalled(TestAim):
+    """The same, written now. Aim takes seconds to load."""
+
+    @pytest.fixture(autouse=True)
+    def _moments(self, written: Path) -> None:
+        self.moments = written
 
 
 def _contracts(name: str) -> dict[Path, str]:
