@@ -41,6 +41,15 @@ def caplog(caplog: pytest.LogCaptureFixture) -> Generator[pytest.LogCaptureFixtu
 
 
 @pytest.fixture
+def with_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tf.summary write although TensorBoard's readers do without TensorFlow in this process."""
+    import tensorboard.compat
+    import tensorflow
+
+    monkeypatch.setattr(tensorboard.compat, "tf", tensorflow)
+
+
+@pytest.fixture
 def store_url(tmp_path: Path) -> str:
     """Return where a new SQLite store may be made. A plain path: that is a store URL too."""
     return str(tmp_path / "stepscope.db")

@@ -436,9 +436,7 @@ def test_a_file_that_is_no_picture_costs_itself_alone(tmp_path: Path) -> None:
 
 def test_without_the_extra(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(store_url)
-    for module in [
-        name for name in sys.modules if name.startswith("stepscope.trackers.sinks.tensorboard.sink")
-    ]:
+    for module in [name for name in sys.modules if name.startswith("stepscope.trackers.sinks.tensorboard.")]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto", None)
     with Reader.open(store_url) as reader, pytest.raises(ImportError, match=r"stepscope\[tensorboard\]"):

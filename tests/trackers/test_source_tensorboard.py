@@ -217,6 +217,7 @@ def test_tensorboardx_comes_in(tmp_path: Path) -> None:
 # --- TensorFlow ---
 
 
+@pytest.mark.usefixtures("with_tensorflow")
 def test_tf_summary_and_its_descriptions_come_in(tmp_path: Path) -> None:
     import tensorflow
     from tensorboard.plugins.hparams import api
@@ -259,6 +260,7 @@ def test_tf_summary_and_its_descriptions_come_in(tmp_path: Path) -> None:
     assert told["loss"].description == "how *wrong* it is"
 
 
+@pytest.mark.usefixtures("with_tensorflow")
 def test_keras_train_and_validation_become_one_run(tmp_path: Path) -> None:
     import keras
 
@@ -280,6 +282,7 @@ def test_keras_train_and_validation_become_one_run(tmp_path: Path) -> None:
     assert '"Dense"' in run.value("keras/keras_model", "text").text
 
 
+@pytest.mark.usefixtures("with_tensorflow")
 def test_tensorflow_1_comes_in(tmp_path: Path) -> None:
     import tensorflow
 

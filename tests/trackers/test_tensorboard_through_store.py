@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -57,17 +56,7 @@ def by_keras(folder: Path) -> None:
     model.fit(*data, validation_data=data, epochs=2, verbose=0, callbacks=[logs])
 
 
-@pytest.fixture
-def _with_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let tf.summary write although TensorBoard's readers do without TensorFlow in this process."""
-    import tensorflow as tf
-
-    for plugin in ("scalar", "histogram", "image", "audio", "text"):
-        monkeypatch.setattr(import_module(f"tensorboard.plugins.{plugin}.summary_v2"), "tf", tf)
-    monkeypatch.setattr(import_module("tensorboard.util.lazy_tensor_creator"), "tf", tf)
-
-
-@pytest.mark.usefixtures("_with_tensorflow")
+@pytest.mark.usefixtures("with_tensorflow")
 @pytest.mark.parametrize("write", [by_torch, by_tensorflow, by_keras])
 def test_tensorboard_shows_the_same(write: Callable[[Path], None], tmp_path: Path) -> None:
     write(tmp_path / "logs")

@@ -22,13 +22,7 @@ from stepscope.trackers.tensorflow import create_file_writer, event_file  # noqa
 from stored import Stored  # noqa: E402
 from support import wait_until  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def with_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let TensorBoard know TensorFlow, which other tests of this process hide from it."""
-    import tensorboard.compat
-
-    monkeypatch.setattr(tensorboard.compat, "tf", tf)
+pytestmark = pytest.mark.usefixtures("with_tensorflow")
 
 
 @pytest.fixture

@@ -32,10 +32,10 @@ class Files:
     """The files of one place."""
 
     def __init__(self, place: str | Path) -> None:
-        """Take a folder, the path of a single file, or a URL that fsspec knows; nothing may be there yet.
+        """Take a folder, the path of a single file, or a URL that fsspec knows.
 
         Raises:
-            BadInput: it is a URL that nothing here can read.
+            BadInput: there is no such place, or nothing here can read it.
             MissingExtra: it is a URL, and fsspec or what it needs for it is not installed.
         """
         self.place = str(place)
@@ -46,6 +46,13 @@ class Files:
         else:
             self._root = str(Path(self.place).expanduser().resolve())
         self._only = ""
+        if not self._exists():
+            raise BadInput(
+                f"expected a folder with event files or one of them, but there is no {self.place}. "
+                f"Name what you would give to `tensorboard --logdir`."
+            )
+        if self._is_file():
+            self._root, _, self._only = self._root.rpartition("/")
 
     @property
     def root(self) -> str:
@@ -58,12 +65,7 @@ class Files:
         return self._root.rpartition("/")[2] or self._root
 
     def walk(self) -> list[Found]:
-        """Return all files, ordered by folder and name; one alone if it is the place.
-
-        Raises BadInput when there is no such place.
-        """
-        if not self._only:
-            self._look()
+        """Return all files, ordered by folder and name; one alone if it is the place."""
         if self._only:
             return [Found("", self._only, self.size(self._only))]
         return sorted(self._walk_local() if self._remote is None else self._walk_remote())
@@ -91,15 +93,6 @@ class Files:
 
     def _at(self, path: str) -> str:
         return f"{self._root}/{path}"
-
-    def _look(self) -> None:
-        if not self._exists():
-            raise BadInput(
-                f"expected a folder with event files or one of them, but there is no {self.place}. "
-                f"Name what you would give to `tensorboard --logdir`."
-            )
-        if self._is_file():
-            self._root, _, self._only = self._root.rpartition("/")
 
     def _is_file(self) -> bool:
         if self._remote is not None:

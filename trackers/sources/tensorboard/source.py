@@ -59,7 +59,7 @@ class TensorBoardSource:
         """Take what one would give to `tensorboard --logdir`, or a URL that fsspec reads.
 
         Raises:
-            BadInput: it is a URL that nothing here can read.
+            BadInput: there is no such place, or nothing here can read it.
             MissingExtra: tensorboard is not installed, or what reads the URL.
         """
         self._files = Files(place)
@@ -70,7 +70,7 @@ class TensorBoardSource:
         """What could not be read of what lies beside the event files, in sentences."""
 
     def runs(self) -> Sequence[FoundRun]:
-        """Look which runs there are by now. Raises BadInput when there is no such place, or no event file."""
+        """Look which runs there are by now. Raises BadInput when there are no event files."""
         every = [file for file in self._files.walk() if _UNDER_WAY not in file.path]
         beside = {file.path: file.size for file in every}
         written = [self._written(file) for file in every if _EVENTS in file.name]
