@@ -67,7 +67,7 @@ def costs(runs: Sequence[Spent], points: Mapping[SeriesId, Points]) -> tuple[Cos
         row("Peak memory of a GPU", "GB", _device_memory, False),
         row("Peak memory of the process", "GB", lambda one: _largest(one, PROCESS_MEMORY), False),
         row("Cost of the tracker", "% of step time", lambda one: _last(one, COST), False),
-        row("Parameters", "", lambda one: one.graph.parameters if one.graph else None, None),
+        row("Parameters", "", lambda one: (one.graph and one.graph.parameters) or None, None),
         row("FLOPs of one sample, forward", "", lambda one: flops_of(one.graph) if one.graph else None, None),
     )
     return tuple(cost for cost in found if any(value is not None for value in cost.values))

@@ -146,9 +146,9 @@ def _models(found: Comparison) -> Iterator[str]:
     one = found.runs[0]
     same = [found.runs[parity.run].name for parity in found.graphs if parity.alignment.same]
     if same and one.graph:
-        size = short_count(one.graph.parameters)
+        size = f", {short_count(one.graph.parameters)} parameters" if one.graph.parameters else ""
         names = f"{one.name} and {', '.join(same)}"
-        yield f"The models of {names} are the same layer by layer, {size} parameters."
+        yield f"The models of {names} are the same layer by layer{size}."
     for parity in found.graphs:
         if parity.alignment.differing:
             many = one_of(len(parity.alignment.differing), "layer")

@@ -62,14 +62,16 @@ def draw(
 def _columns(tree: Tree, shown: Sequence[Row]) -> dict[str, list[Any]]:
     whole = len(shown) == len(tree.rows)
     frozen = any(row.trainable < row.parameters for row in shown)
+    # A graph that was imported may tell the modules, but not what they hold.
+    counted = tree.data.parameters > 0
     columns: dict[str, list[Any]] = {
         "Layer": [_name(tree, row, whole) for row in shown],
         "Type": [brief(row.type, LONGEST_NAME) for row in shown],
-        "Parameters": [row.parameters for row in shown],
+        "Parameters": [row.parameters if counted else None for row in shown],
         "FLOPs": [row.flops for row in shown],
         "Output": [brief(shape(row.output), LONGEST_NAME) or None for row in shown],
         "Memory": [row.memory for row in shown],
-        "Share": [row.share for row in shown],
+        "Share": [row.share if counted else None for row in shown],
         # Of a model of which nothing is frozen it would say the same as the parameters.
         "Trainable": [row.trainable if frozen else None for row in shown],
     }

@@ -107,7 +107,7 @@ def _facts(tree: Tree) -> None:
     data = tree.data
     flops = flops_of(data)
     facts = [
-        one_of(data.parameters, "parameter") if data.layers else "",
+        one_of(data.parameters, "parameter") if data.parameters else "",
         f"{short_count(flops)} FLOPs" if flops else "",
         one_of(len(data.layers) - 1, "layer") if len(data.layers) > 1 else "",
         one_of(len(data.nodes), "operation") if data.nodes else "",

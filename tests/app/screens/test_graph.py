@@ -182,3 +182,13 @@ def test_names_of_any_kind_and_length_stay_text() -> None:
     beside = opened("graph", run=run, beside=other)
     assert not beside.exception
     assert not any(element.proto.allow_html for element in beside.markdown)
+
+
+@pytest.mark.usefixtures("store")
+def test_of_layers_without_sizes_none_is_told() -> None:
+    layers = (Layer("", "Sequential"), Layer("fc1", "Dense"), Layer("fc2", "Dense"))
+    log("imported", GraphData("sequential", "keras", "keras", layers=layers))
+    test = calm(opened("graph"))
+    assert "parameter" not in said(test)
+    (table,) = test.dataframe
+    assert list(table.value.columns) == ["Layer", "Type"]
