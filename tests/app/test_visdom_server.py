@@ -25,9 +25,18 @@ from stepscope.storage.errors import RunNotFound
 from support import wait_until
 
 
-@pytest.fixture
-def server(store_url: str) -> Generator[VisdomServer]:
-    server = VisdomServer(store_url)
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tmp_path_factory.mktemp("store") / "stepscope.db")
+
+
+@pytest.fixture(scope="module")
+def server(store: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[VisdomServer]:
+    """Yield a server whose user has no folder of Visdom's."""
+    server = VisdomServer(store)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        server.origin()
     yield server
     server.stop()
 
@@ -46,13 +55,9 @@ def titles(server: VisdomServer) -> set[str]:
     return {window["title"] for window in answer.json().values()}
 
 
-def test_nothing_runs_before_it_is_needed(server: VisdomServer) -> None:
+def test_it_shows_the_chosen_runs_and_no_others(server: VisdomServer, store: str) -> None:
+    first, second = fill(store, "alpha"), fill(store, "omega", seed=1)
     assert server.problem() is None
-    server.stop()
-
-
-def test_it_shows_the_chosen_runs_and_no_others(server: VisdomServer, store_url: str) -> None:
-    first, second = fill(store_url, "alpha"), fill(store_url, "omega", seed=1)
     server.fill([first])
     shown = titles(server)
     assert any("alpha" in title for title in shown)
@@ -64,21 +69,13 @@ def test_it_shows_the_chosen_runs_and_no_others(server: VisdomServer, store_url:
     assert any("omega" in title for title in titles(server))
 
 
-def test_a_run_that_is_not_there_is_said(server: VisdomServer, store_url: str) -> None:
-    fill(store_url)
+def test_a_run_that_is_not_there_is_said(server: VisdomServer) -> None:
     with pytest.raises(RunNotFound, match="no such run"):
         server.fill(["no such run"])
 
 
-def test_it_starts_again_after_it_ended(server: VisdomServer) -> None:
-    first = server.origin()
-    assert server.origin() == first
-    server.stop()
-    second = server.origin()
-    assert requests.get(second + BASE_URL + "/", timeout=30).ok
-
-
-def test_it_starts_again_after_it_was_killed(served: Served) -> None:
+def test_it_starts_when_it_is_needed_and_again_after_it_was_killed(served: Served) -> None:
+    assert not served.children()
     assert served.get("/visdom/").status == 200
     (child,) = served.children()
     child.kill()
@@ -98,20 +95,15 @@ def test_without_a_login_neither_its_page_nor_its_websocket_is_reached(store_url
 
 
 def test_a_server_that_does_not_start_is_said(
-    server: VisdomServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "tornado.py").write_text("raise RuntimeError('broken on purpose')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(VisdomUnavailable, match="ended with exit code 1"):
-        server.origin()
-    monkeypatch.delenv("PYTHONPATH")
-    assert server.origin()
+        VisdomServer(store_url).origin()
 
 
-def test_environments_are_compared_though_the_user_has_none(
-    server: VisdomServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
+def test_environments_are_compared_though_the_user_has_none(server: VisdomServer) -> None:
     address = server.origin() + BASE_URL
     requests.post(f"{address}/env/other", json={"eid": "other"}, timeout=30)
     assert requests.get(f"{address}/compare/main+other", timeout=30).ok

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,32 @@ def trace_of(panes: Mapping[str, Mapping[str, Any]], metric: str, run: Run, name
     return dict(zip(trace["x"], trace["y"], strict=True))
 
 
+@dataclass
+class Filled:
+    """A store with two runs (the older first), and what it was exported to."""
+
+    reader: Reader
+    runs: list[Run]
+    server: str
+    file: str
+    """The place that the export to files named."""
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory):
-    with visdom_server(tmp_path_factory.mktemp("visdom") / "envs") as url:
-        yield url
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Generator[Filled]:
+    """Export two runs to files, and start a server from these."""
+    folder = tmp_path_factory.mktemp("visdom")
+    store = str(folder / "stepscope.db")
+    ids = [fill(store), fill(store, name="wider", seed=1)]
+    with Reader.open(store) as reader:
+        [file] = export_visdom(reader, ids, folder=folder / "envs", env="from files").places
+        with visdom_server(folder / "envs") as url:
+            yield Filled(reader, [reader.run(run_id) for run_id in ids], url, file)
+
+
+@pytest.fixture(scope="module")
+def server(filled: Filled) -> str:
+    return filled.server
 
 
 class TestServerContract(SinkContract):
@@ -76,23 +99,16 @@ class TestFilesContract(SinkContract):
 
 
 @pytest.fixture(scope="module", params=["files", "server"])
-def shown(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
-    """Yield a reader, its two runs (the older first), and the windows that a real server shows of them."""
-    folder = tmp_path_factory.mktemp(request.param)
-    store = str(folder / "stepscope.db")
-    ids = [fill(store), fill(store, name="wider", seed=1)]
-    with Reader.open(store) as reader:
-        runs = [reader.run(run_id) for run_id in ids]
-        if request.param == "server":
-            url = request.getfixturevalue("server")
-            sent = export_visdom(reader, ids, server=url, env="both ways")
-            assert sent.places == (f"{url}/env/both ways",)
-            yield reader, runs, windows(url, "both ways")
-            return
-        sent = export_visdom(reader, ids, folder=folder / "envs", env="both ways")
-        assert sent.places == (str(folder / "envs" / "both ways.json"),)
-        with visdom_server(folder / "envs") as url:
-            yield reader, runs, windows(url, "both ways")
+def shown(request: pytest.FixtureRequest, filled: Filled):
+    """Return a reader, its two runs, and the windows that a real server shows of them."""
+    reader, runs, url = filled.reader, filled.runs, filled.server
+    if request.param == "files":
+        assert filled.file.endswith("/envs/from files.json")
+        return reader, runs, windows(url, "from files")
+    sent = export_visdom(reader, [run.run_id for run in runs], server=url, env="sent there")
+    assert sent.places == (f"{url}/env/sent there",)
+    assert Path(filled.file).with_name("sent there.json").exists()
+    return reader, runs, windows(url, "sent there")
 
 
 def test_curves_of_one_metric_share_a_window(shown: Any) -> None:
@@ -250,11 +266,14 @@ def test_an_embedding_is_a_scatter_of_its_principal_axes(shown: Any) -> None:
     assert traces[1]["text"][0] == "1 class 1"
 
 
-def test_a_mesh_and_a_cloud(shown: Any, store_url: str, tmp_path: Path) -> None:
+def test_a_mesh(shown: Any) -> None:
     pane, _, [value] = window_of(shown, "corner", "mesh")
     [trace] = pane["content"]["data"]
     assert (trace["type"], trace["k"], trace["vertexcolor"][0]) == ("mesh3d", [2, 3], "#ff0000")
     np.testing.assert_array_equal(trace["x"], value.vertices[:, 0])
+
+
+def test_a_cloud(store_url: str, tmp_path: Path) -> None:
     with stepscope.init(store=store_url, name="cloud") as run:
         run.log({"points": stepscope.Mesh(np.zeros((12_000, 3)))})
     with Reader.open(store_url) as reader:
@@ -294,7 +313,7 @@ def test_a_small_graph_is_a_network_too(shown: Any) -> None:
 def test_each_window_says_which_series_it_was(shown: Any) -> None:
     _, runs, panes = shown
     run_id = runs[0].run_id
-    digit = {
+    digit: dict[str, Any] = {
         "run": run_id,
         "name": "digit",
         "kind": "image",
@@ -501,22 +520,3 @@ def test_two_runs_of_one_name_stay_two_curves(store_url: str, tmp_path: Path) ->
     panes = json.loads((tmp_path / "digits.json").read_text())["jsons"]
     names = [trace["name"] for trace in panes[line_window("learning_rate")]["content"]["data"]]
     assert names == ["baseline · lr", f"baseline · lr ({ids[1]})"]
-
-
-def test_a_server_with_a_login(store_url: str, tmp_path: Path) -> None:
-    (tmp_path / "home" / ".visdom").mkdir(parents=True)
-    asked = {"VISDOM_USERNAME": "me", "VISDOM_PASSWORD": "se/cret", "VISDOM_COOKIE": "crumb"}
-    environment = {**asked, "VISDOM_USE_ENV_CREDENTIALS": "1", "HOME": str(tmp_path / "home")}
-    fill(store_url)
-    with (
-        Reader.open(store_url) as reader,
-        visdom_server(tmp_path / "envs", options=("-enable_login",), environment=environment) as url,
-    ):
-        sent = export_visdom(reader, ["baseline"], server=url.replace("//", "//me:se%2Fcret@"))
-        assert sent.places == (f"{url}/env/digits",)
-        with pytest.raises(ExportRefused, match="it asks for a name and a password"):
-            export_visdom(reader, ["baseline"], server=url)
-        with pytest.raises(ExportRefused, match="it does not know 'you' with that password") as caught:
-            export_visdom(reader, ["baseline"], server=url.replace("//", "//you:hidden@"))
-        assert "hidden" not in str(caught.value)
-    assert line_window("loss") in json.loads((tmp_path / "envs" / "digits.json").read_text())["jsons"]

@@ -23,6 +23,7 @@ import stepscope
 from real_visdom import door, free_port, visdom_server
 from stepscope.storage.errors import BadInput
 from stepscope.storage.read import Reader
+from stepscope.trackers import mirror
 from stepscope.trackers.media.base import Loggable
 from stepscope.trackers.mirror import MirrorPlace, place_of
 from stepscope.trackers.raw import Payload
@@ -133,8 +134,9 @@ def said_once(caplog: pytest.LogCaptureFixture, port: int) -> None:
 
 
 def test_a_server_that_never_answers_holds_nobody_up(
-    store_url: str, caplog: pytest.LogCaptureFixture
+    store_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(mirror, "_FINISH_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         run = stepscope.init(store=store_url, mirror=f"visdom://127.0.0.1:{port}/silent")
@@ -147,7 +149,7 @@ def test_a_server_that_never_answers_holds_nobody_up(
     with Reader.open(store_url) as reader:
         [series] = reader.series(run.id, name="train/loss")
         assert series.count == 10_000
-    assert "Visdom did not take everything within 3 seconds" in caplog.text
+    assert "Visdom did not take everything within 0.5 seconds" in caplog.text
     child.kill()
 
 
