@@ -24,6 +24,8 @@ KINDS = ("image", "video", "figure", "audio", "text", "table")
 """In the order of the page."""
 ELSEWHERE = ("pr_curve", "embedding", "mesh")
 """Kinds that the Curves page shows."""
+TENSORBOARDS_LAYOUT = "custom_scalars__config__"
+"""An imported text that is read by TensorBoard's Custom Scalars, not by people."""
 SECTIONS = 30
 OPEN_CARDS = 60
 """Sections stand open at first until so many runs are in them; of folded ones, nothing is read."""
@@ -93,7 +95,7 @@ def _choice(label: str, words: Sequence[str], first: str, key: str, help_text: s
 
 def _draw(chosen: Choice, options: Options) -> None:
     everything = queries.series(chosen.run_ids)
-    found = [one for one in everything if one.kind in KINDS]
+    found = [one for one in everything if one.kind in KINDS and one.name != TENSORBOARDS_LAYOUT]
     if not found:
         elsewhere = any(one.kind in ELSEWHERE for one in everything)
         more = " Their curves, embeddings and meshes are on the **Curves** page." if elsewhere else ""

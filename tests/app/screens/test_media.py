@@ -12,8 +12,10 @@ import stepscope
 from contracts.filled_store import fill
 from pages import change, charts, components, opened, said
 from stepscope.app import queries
+from stepscope.app.screens import media
 from stepscope.app.widgets import media_section
 from stepscope.storage.read import Reader
+from stepscope.trackers.sinks.tensorboard.layout import LAYOUT_NAME
 
 if TYPE_CHECKING:
     from streamlit.testing.v1 import AppTest
@@ -45,6 +47,15 @@ def test_all_follow_one_step_and_the_nearest_one_is_named() -> None:
     assert "step 7" not in said(test)
     assert "<script>" in said(test)
     assert said(opened("media", step="2")).count(":gray[step 2]") == 4
+
+
+@pytest.mark.usefixtures("store")
+def test_the_layout_of_an_imported_tensorboard_is_no_text_to_read() -> None:
+    assert media.TENSORBOARDS_LAYOUT == LAYOUT_NAME
+    with stepscope.init() as run:
+        run.log({"note": stepscope.Text("words"), LAYOUT_NAME: stepscope.Text("{}")}, step=0)
+    test = opened("media")
+    assert [expander.label for expander in test.expander] == ["**Note**"]
 
 
 @pytest.mark.usefixtures("small")
