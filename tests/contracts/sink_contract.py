@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 import stepscope
 from contracts.filled_store import fill
+from stepscope.storage.backup import copy_database
 from stepscope.storage.errors import BadInput
 from stepscope.storage.kinds import KINDS
 from stepscope.storage.model import Run
@@ -38,9 +39,16 @@ class SinkContract:
         """Return files that a failed export left behind; a sink without files has none."""
         return []
 
+    @pytest.fixture(scope="class")
+    @classmethod
+    def filled_once(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        path = tmp_path_factory.mktemp("filled") / "stepscope.db"
+        fill(str(path))
+        return path
+
     @pytest.fixture
-    def reader(self, store_url: str):
-        fill(store_url)
+    def reader(self, filled_once: Path, store_url: str):
+        copy_database(filled_once, Path(store_url))
         with Reader.open(store_url) as reader:
             yield reader
 
