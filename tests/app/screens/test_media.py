@@ -55,7 +55,7 @@ def test_the_layout_of_an_imported_tensorboard_is_no_text_to_read() -> None:
     with stepscope.init() as run:
         run.log({"note": stepscope.Text("words"), LAYOUT_NAME: stepscope.Text("{}")}, step=0)
     test = opened("media")
-    assert [expander.label for expander in test.expander] == ["**Note**"]
+    assert [expander.label for expander in test.expander] == ["**Note** :gray[1]"]
 
 
 @pytest.mark.usefixtures("small")
