@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import random
 import struct
 from collections.abc import Sequence
@@ -304,6 +305,7 @@ def test_empty_files_and_other_files_get_a_sentence(tmp_path: Path) -> None:
     other = tmp_path / "other" / "events.out.tfevents.text"
     other.parent.mkdir()
     other.write_text("this is no event file at all, whatever its name says")
+    os.mkfifo(other.with_name("events.out.tfevents.pipe"))
     problems = problems_of(pieces_of(TensorBoardSource(tmp_path)))
     assert problems[0] == f"{NAME} is empty: it holds no events."
     assert "cannot be read from byte 0 on: up to its end, there are bytes that are no records" in problems[1]

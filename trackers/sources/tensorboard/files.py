@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -119,10 +120,11 @@ class Files:
             inside = Path(folder).relative_to(self._root).as_posix()
             for name in names:
                 try:
-                    size = os.path.getsize(os.path.join(folder, name))
+                    file = os.stat(os.path.join(folder, name))
                 except OSError:  # gone since, or a link to nothing
                     continue
-                yield Found("" if inside == "." else inside, name, size)
+                if stat.S_ISREG(file.st_mode):  # to open a pipe would wait for its writer
+                    yield Found("" if inside == "." else inside, name, file.st_size)
 
     def _walk_remote(self) -> Iterator[Found]:
         self._remote.invalidate_cache()
