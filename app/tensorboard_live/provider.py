@@ -116,7 +116,7 @@ class StoreDataProvider(provider.DataProvider):
             plugin_name,
             run_tag_filter,
             lambda _, chosen: map(scalars.last_datum, chosen),
-            lambda metric: metric.datum,
+            lambda metric: scalars.with_short_step(metric.datum),
         )
 
     def list_tensors(

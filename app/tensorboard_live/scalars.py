@@ -127,7 +127,13 @@ def describe_scalars(shown: Shown) -> Any:
 
 def last_datum(shown: Shown) -> Datum:
     """Return the number that was logged last, out of the series' own summary."""
-    return Datum(shown.series.last_step or 0, shown.series.last_time or 0.0, shown.series.last_value or 0.0)
+    series = shown.series
+    return with_short_step(Datum(series.last_step or 0, series.last_time or 0.0, series.last_value or 0.0))
+
+
+def with_short_step(datum: Datum) -> Datum:
+    """Return a number at the nearest step that HParams can take; one beyond would fail all of its table."""
+    return datum._replace(step=max(-(2**31), min(datum.step, 2**31 - 1)))
 
 
 @dataclass(frozen=True, slots=True)

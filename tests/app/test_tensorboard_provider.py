@@ -245,6 +245,17 @@ def test_the_config_is_in_hparams_with_the_last_values_beside_it(board: Board) -
     assert values["best"] == 0.25
 
 
+def test_steps_beyond_32_bits_do_not_fail_the_table_of_hyperparameters(tmp_path: Path) -> None:
+    store = str(tmp_path / "tokens.db")
+    with stepscope.init(store=store, config={"lr": 0.1}) as run:
+        run.log({"loss": 0.5}, step=3_000_000_000)
+        run.log({"trial": stepscope.HParams({"depth": 2}, {"best": 0.25})}, step=-3_000_000_000)
+    provider = StoreDataProvider(store)
+    [last] = provider.read_last_scalars(plugin_name="scalars").values()
+    assert (last["loss"].step, last["loss"].value) == (2**31 - 1, 0.5)
+    assert (last["best"].step, last["best"].value) == (-(2**31), 0.25)
+
+
 def test_a_metric_of_hyperparameters_is_a_scalar_of_one_point(board: Board) -> None:
     [(record, _)] = board.records("trial")
     assert board.ask("scalars/scalars", "best") == [[record.time, record.step, 0.25]]
