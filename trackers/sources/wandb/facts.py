@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -145,7 +145,7 @@ class LogFacts:
         for item in config.remove:
             _remove(self.config, path_of(item))
         for item in config.update:
-            _enter(self.config, path_of(item), parsed(item.value_json))
+            enter(self.config, path_of(item), parsed(item.value_json))
 
     def _take_summary(self, summary: Any, *, by_user: bool) -> None:
         for item in summary.remove if by_user else ():
@@ -153,7 +153,7 @@ class LogFacts:
         for item in summary.update:
             path, text = path_of(item), item.value_json
             if by_user:
-                _enter(self.summary, path, parsed(text))
+                enter(self.summary, path, parsed(text))
             elif len(path) == 1 and text.startswith("{") and not path[0].startswith("_"):
                 # What define_metric asked for: {"max": 1, "min": 0}.
                 words = cast("dict[str, Any]", parsed(text))
@@ -187,7 +187,8 @@ def seconds(stamp: Any) -> float:
     return stamp.seconds + stamp.nanos / 1e9
 
 
-def _enter(tree: dict[str, Any], path: list[str], value: Any) -> None:
+def enter(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    """Put a value into a nested dict, at the end of a path of keys. What is in its way gives way."""
     for key in path[:-1]:
         inner = tree.get(key)
         tree[key] = tree = cast("dict[str, Any]", inner) if isinstance(inner, dict) else {}

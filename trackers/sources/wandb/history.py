@@ -17,7 +17,7 @@ from ....storage.journal_read import SeriesDefinition
 from ....storage.write_series import NewRecord
 from ...media import Loggable, Text
 from ..base import FoundArtifact, columns, record
-from .facts import parsed
+from .facts import enter, parsed
 from .media import files_of, media_of
 from .wire import ITEM, STEP, Content, field_at, step_in
 
@@ -84,7 +84,7 @@ class Rows:
             found = self._parse_item(item)
             path, text = list(found.nested_key), found.value_json or _typed(found)
             if len(path) > 1:
-                _enter(nested, path, text)
+                enter(nested, path, text)
             elif (name := path[0] if path else found.key) and not self._take_number(name, text, item):
                 rest.append((name, text))
         self._end_row(step, time)
@@ -249,15 +249,6 @@ def _typed(item: Any) -> str:
         return "null"
     value = getattr(item, which)
     return value if which == "json" else json.dumps(value)
-
-
-def _enter(tree: _Tree, path: Any, text: str) -> None:
-    for key in path[:-1]:
-        inner = tree.get(key)
-        if not isinstance(inner, dict):
-            inner = tree[key] = {}
-        tree = cast("_Tree", inner)
-    tree[path[-1]] = text
 
 
 def _unfolded(tree: _Tree) -> _Tree:
