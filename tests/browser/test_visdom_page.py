@@ -15,18 +15,29 @@ from contracts.filled_store import fill
 from contracts.hostile_store import MARK, fill_hostile
 from served import UI, serve
 from stepscope.app.visdom_live.assets import static_folder
+from stepscope.trackers.run import Run
 
 pytestmark = pytest.mark.browser
 PATIENCE_MS = 60_000
 
 
-def test_the_dashboards_page_fills_visdom_which_shows_its_windows(
-    page: Page, dashboard: str, store_url: str
+def test_a_live_run_grows_in_both_pages_which_are_not_loaded_again(
+    page: Page, dashboard: str, store_url: str, shot: Callable[[str], None]
 ) -> None:
-    fill(store_url)
-    page.goto(f"{dashboard}/vd")
-    frame = page.frame_locator("iframe[src*='/visdom/']")
-    expect(frame.locator(".window .main-svg").first).to_be_visible(timeout=PATIENCE_MS)
+    filled = fill(store_url)
+    with stepscope.init(store=store_url, name="live", console=False) as run:
+        for step in range(5):
+            run.log({"up": 1.0}, step=step)
+        assert run.flush()
+        page.goto(f"{dashboard}/vd?runs={run.id},{filled}")
+        frame = page.frame_locator("iframe[src*='/visdom/']")
+        expect(frame.locator(".window .main-svg").first).to_be_visible(timeout=PATIENCE_MS)
+        page.frames[-1].evaluate("window.loadedOnce = true")
+        run.log({"up": 1.0, "height": 0.5}, step=5)
+        expect(frame.locator(".window").filter(has_text="height").first).to_be_visible(timeout=PATIENCE_MS)
+        assert page.frames[-1].evaluate("window.loadedOnce")
+        shot("visdom")
+        grows_in_tensorboard(page, run, shot)
 
     # The same server in a tab of its own. Its page is told about windows through its websocket.
     page.goto(f"{dashboard}/visdom/")
@@ -36,30 +47,15 @@ def test_the_dashboards_page_fills_visdom_which_shows_its_windows(
     expect(page.locator(".window").filter(has_text="baseline").first).to_be_visible()
 
 
-def test_a_live_run_grows_in_both_pages_which_are_not_loaded_again(
-    page: Page, dashboard: str, store_url: str, shot: Callable[[str], None]
-) -> None:
-    with stepscope.init(store=store_url, name="live", console=False) as run:
-        for step in range(5):
-            run.log({"loss": 1.0}, step=step)
-        assert run.flush()
-        page.goto(f"{dashboard}/vd?runs={run.id}")
-        frame = page.frame_locator("iframe[src*='/visdom/']")
-        expect(frame.locator(".window .main-svg").first).to_be_visible(timeout=PATIENCE_MS)
-        page.frames[-1].evaluate("window.loadedOnce = true")
-        run.log({"loss": 1.0, "accuracy": 0.5}, step=5)
-        expect(frame.locator(".window").filter(has_text="accuracy").first).to_be_visible(timeout=PATIENCE_MS)
-        assert page.frames[-1].evaluate("window.loadedOnce")
-        shot("visdom")
-
-        page.get_by_test_id("stTopNav").get_by_role("link", name="TensorBoard").click()
-        board = page.frame_locator("iframe[src*='/tensorboard/']")
-        expect(board.get_by_text("accuracy").first).to_be_visible(timeout=PATIENCE_MS)
-        page.frames[-1].evaluate("window.loadedOnce = true")
-        run.log({"loss": 1.0, "brand_new": 0.5}, step=6)
-        expect(board.get_by_text("brand_new").first).to_be_visible(timeout=PATIENCE_MS)
-        assert page.frames[-1].evaluate("window.loadedOnce")
-        shot("tensorboard")
+def grows_in_tensorboard(page: Page, run: Run, shot: Callable[[str], None]) -> None:
+    page.get_by_test_id("stTopNav").get_by_role("link", name="TensorBoard").click()
+    board = page.frame_locator("iframe[src*='/tensorboard/']")
+    expect(board.get_by_text("height").first).to_be_visible(timeout=PATIENCE_MS)
+    page.frames[-1].evaluate("window.loadedOnce = true")
+    run.log({"up": 1.0, "brand_new": 0.5}, step=6)
+    expect(board.get_by_text("brand_new").first).to_be_visible(timeout=PATIENCE_MS)
+    assert page.frames[-1].evaluate("window.loadedOnce")
+    shot("tensorboard")
 
 
 def test_without_visdoms_scripts_the_dashboard_draws_its_windows(

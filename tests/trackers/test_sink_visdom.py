@@ -29,7 +29,7 @@ from stepscope.trackers.exports import export_visdom
 from stepscope.trackers.media.base import Loggable
 from stepscope.trackers.raw import Payload
 from stepscope.trackers.sinks.visdom.client import VisdomServer
-from stepscope.trackers.sinks.visdom.panes import line_window
+from stepscope.trackers.sinks.visdom.panes import Pane, line_window
 from stepscope.trackers.sinks.visdom.run import environment_name
 from stepscope.trackers.sinks.visdom.sink import VisdomSink
 
@@ -197,6 +197,40 @@ def test_images_keep_their_history(shown: Any) -> None:
         assert head == "data:image/png;base64"
         assert base64.b64decode(data) == value.data
         assert image["caption"] == f"step {record.step}: <digit> {record.step}"
+
+
+@pytest.mark.parametrize(
+    ("images", "sent"),
+    [
+        ("abc", ["win_data"]),
+        ("abcde", ["win_data", "win_data", "win_data", "update"]),
+        ("xy", ["win_data", "close", "events", "win_data", "win_data", "update"]),
+        ("ab", ["win_data", "close", "events", "win_data", "win_data", "update"]),
+    ],
+)
+def test_a_history_that_pages_show_never_becomes_shorter(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, images: str, sent: list[str]
+) -> None:
+    to, env = VisdomServer(server), tmp_path.name
+    to.put(env, history("abc"))
+    calls: list[str] = []
+    call = to.call
+
+    def counted(endpoint: str, message: dict[str, Any]) -> str:
+        calls.append(endpoint)
+        return call(endpoint, message)
+
+    monkeypatch.setattr(to, "call", counted)
+    to.put(env, history(images))
+    assert [name for name in calls if name != "win_exists"] == sent
+    window = to.window(env, "seen") or {}
+    assert (window["content"], window["selected"]) == (history(images).content, len(images) - 1)
+    to.close()
+
+
+def history(images: str) -> Pane:
+    content = [{"src": f"data:image/png;base64,{one}", "caption": one} for one in images]
+    return Pane("seen", "image_history", "seen", content)
 
 
 def test_sounds(shown: Any) -> None:

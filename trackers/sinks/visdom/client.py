@@ -45,9 +45,10 @@ class VisdomServer:
     def put(self, env: str, pane: Pane) -> None:
         """Show a pane, in place of the window with its id. Raises ExportRefused."""
         self._envs[env] = None
-        self.call("events", pane.message(env))
-        if pane.type == "image_history" and len(pane.content) > 1:
-            self._complete_history(env, pane)
+        if pane.type == "image_history":
+            self._put_history(env, pane)
+        else:
+            self.call("events", pane.message(env))
 
     def window(self, env: str, win: str) -> Json | None:
         """Return a window as the server holds it, None when there is none. Raises ExportRefused."""
@@ -138,8 +139,27 @@ class VisdomServer:
             raise self._refused("login", f"it does not know {name!r} with that password")
         self._headers["Cookie"] = cookie.partition(";")[0]
 
+    def _put_history(self, env: str, pane: Pane) -> None:
+        """Show a history of images: what is new of it, or all.
+
+        An open page keeps the place of its slider, and breaks down, with all its windows, when there is no
+        image any more at that place. So a history that did not only grow is closed first.
+        """
+        before = self.window(env, pane.win)
+        known = {} if before is None else before
+        there = known.get("content") if known.get("title") == pane.title else None
+        if there and there == pane.content[: len(there)]:
+            if len(there) < len(pane.content):
+                self._complete_history(env, pane)
+            return
+        if before is not None:
+            self.call("close", {"win": pane.win, "eid": env})
+        self.call("events", pane.message(env))
+        if len(pane.content) > 1:
+            self._complete_history(env, pane)
+
     def _complete_history(self, env: str, pane: Pane) -> None:
-        """Add all images but the first, which is there.
+        """Add all images that are not there yet; one is.
 
         Sending them one by one costs the server a comparison of the whole window each. So all but the
         last are put in place unseen, and the last as an update, which open pages are told of.
