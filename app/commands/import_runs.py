@@ -111,7 +111,7 @@ def _sentence(text: str) -> str:
 
 
 def _report(done: Imported, source: str, options: argparse.Namespace) -> None:
-    parts = {"new": done.new, "with new values": done.grown, "left out": done.refused}
+    parts = {"new": done.new, "changed": done.grown, "left out": done.refused}
     parts["as before"] = done.runs - sum(parts.values())
     told = ", ".join(f"{count(number)} {word}" for word, number in parts.items() if number)
     print(f"{source}: {one_of(done.runs, 'run')} in {options.place}{told and ': '}{told}.")

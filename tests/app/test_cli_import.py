@@ -57,7 +57,7 @@ def test_it_says_what_came_and_what_comes_next(
     ]
     source.made["first"][0].count = 2600
     assert typed(monkeypatch, source, "--store", store_url) == 0
-    assert "2 runs in mlruns: 1 with new values, 1 as before." in capsys.readouterr().out
+    assert "2 runs in mlruns: 1 changed, 1 as before." in capsys.readouterr().out
     assert typed(monkeypatch, source, "--store", store_url) == 0
     assert "Imported no new values into" in capsys.readouterr().out
 
