@@ -151,7 +151,8 @@ def test_lines_of_one_chart_are_one_series_in_two_contexts(three: Any) -> None:
     assert {one.context["line"]: one.last_value for one in found} == {"sin": 0.5, "cos": 0.25}
     for line in ("sin", "cos"):
         [theirs] = read_events(three.folder / "theirs" / f"both_{line}").Scalars("both")
-        [exported] = three.exported.Scalars(f"both [line={line}]")
+        [folder] = three.folder.rglob(f"*-{three.run.run_id}/both_{line}")
+        [exported] = read_events(folder).Scalars("both")
         assert (theirs.step, theirs.wall_time, theirs.value) == (
             exported.step,
             exported.wall_time,

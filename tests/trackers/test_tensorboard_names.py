@@ -22,12 +22,16 @@ def test_a_split_is_a_sub_run_and_what_else_is_in_the_context_stays_in_the_tag()
             series(1, "loss", split="train"),
             series(2, "loss", split="validation", rank=1),
             series(3, "loss", rank=1),
+            series(4, "both/x", line="sin", rank=1),
+            series(5, "both/x", line="sin", split="train"),
         ]
     )
     assert found == {
         1: Place("train", "loss"),
         2: Place("validation", "loss [rank=1]"),
         3: Place("", "loss [rank=1]"),
+        4: Place("both_x_sin", "both/x [rank=1]"),
+        5: Place("train", "both/x [line=sin]"),
     }
     assert [found[number].run("a") for number in (1, 3)] == ["a/train", "a"]
 

@@ -25,6 +25,7 @@ def by_torch(folder: Path) -> None:
     with SummaryWriter(str(folder / "torch")) as writer:
         for step in range(3):
             writer.add_scalar("train/loss", 1 / (1 + step), step)
+            writer.add_scalars("both", {"one": step, "two": -step}, step)
             writer.add_histogram("weights", torch.arange(20.0), step)
             writer.add_image("picture", RNG.random((3, 4, 5)), step)
             writer.add_text("said", f"*{step}*", step)
@@ -72,7 +73,7 @@ def test_tensorboard_shows_the_same(write: Callable[[Path], None], tmp_path: Pat
 
 
 def shown(folder: Path) -> dict[Any, Any]:
-    """Return (last part of the run's name, plugin, tag) -> what TensorBoard's pages get of it."""
+    """Return (name of the sub-run, plugin, tag) -> what TensorBoard's pages get of it."""
     from tensorboard.context import RequestContext
     from tensorboard.data.provider import RunTagFilter
 
@@ -91,7 +92,7 @@ def shown(folder: Path) -> dict[Any, Any]:
                     [of_tags] = read(
                         **ask, plugin_name=plugin, downsample=100, run_tag_filter=chosen
                     ).values()
-                    name = run.rpartition("/")[2] if run.endswith(("train", "validation")) else ""
+                    name = run.rpartition("/")[2] if "/" in run else ""
                     # A store keeps times to the microsecond.
                     data = [
                         (one.step, round(one.wall_time * 1e6), content(provider, one)) for one in of_tags[tag]

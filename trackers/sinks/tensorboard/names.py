@@ -1,7 +1,8 @@
 """What runs and series are called in TensorBoard, the same in event files and in the live view. Pure.
 
 A run is a folder, `digits-7K2M9QX4AB`: TensorBoard knows a run by its name alone, so that name ends with the
-id. Series with a split lie in a sub-run, as Keras writes them: `digits-7K2M9QX4AB/train`.
+id. Series with a split lie in a sub-run, as Keras writes them: `digits-7K2M9QX4AB/train`. So do the lines of
+add_scalars, as torch writes them: `digits-7K2M9QX4AB/loss_first`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Place:
     """Where TensorBoard shows a series."""
 
     sub_run: str
-    """The part of a run that has a split: "train"; "" for the run itself."""
+    """The part of a run: a split, "train", or a line of a chart, "loss_first"; "" for the run itself."""
     tag: str
 
     def run(self, name: str) -> str:
@@ -64,10 +65,20 @@ def places(series: Iterable[Series], known: Mapping[int, Place] | None = None) -
 
 def _wanted(one: Series) -> Iterator[Place]:
     """Yield the places for a series, best first."""
-    sub_run = safe_name(str(one.context["split"])) if "split" in one.context else ""
-    inside = {key: value for key, value in one.context.items() if key != "split"} if sub_run else one.context
+    sub_run, told = _sub_run(one)
+    inside = {key: value for key, value in one.context.items() if key != told} if sub_run else one.context
     tag = label_of(one.name, inside)
     yield Place(sub_run, tag)
     yield Place(sub_run, f"{tag} ({one.kind})")
     # Two splits may have one name as folders.
     yield from (Place(sub_run, f"{one.label} ({one.kind} {number})") for number in count(1))
+
+
+def _sub_run(one: Series) -> tuple[str, str]:
+    """Return the sub-run of a series, "" for none, and the key of its context that it stands for."""
+    if "split" in one.context:
+        return safe_name(str(one.context["split"])), "split"
+    if "line" in one.context:
+        # As torch's add_scalars does, so that the lines of a chart are on one chart.
+        return safe_name(f"{one.name}_{one.context['line']}"), "line"
+    return "", ""
