@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+from urllib.parse import quote
 
-from ....storage.errors import BadInput, ExportRefused
+from ....storage.errors import ExportRefused
+from .address import DEFAULT_PORT, VisdomAddress
 from .panes import Json, Pane
 
-DEFAULT_PORT = 8097
 _SECONDS = 30.0
 """How long a request may take: windows with many images are some 10 MB."""
 
@@ -27,18 +27,14 @@ class VisdomServer:
         Raises:
             BadInput: it is not such a URL.
         """
-        parts = _split(url)
-        port = parts.port or (443 if parts.scheme == "https" else DEFAULT_PORT)
-        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-        self.base = parts.path.rstrip("/")
-        self.url = f"{parts.scheme}://{host}:{port}{self.base}"
+        address = VisdomAddress.of(url)
+        self.base = address.path.rstrip("/")
+        self.url = address.url(self.base)
         self.connections = 0
         """How often a connection was made: more than once, and the server may have been started anew."""
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self._http = kind(parts.hostname or "", port, timeout=seconds)
-        self._login = (
-            None if parts.username is None else (unquote(parts.username), unquote(parts.password or ""))
-        )
+        kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
+        self._http = kind(address.host, address.port, timeout=seconds)
+        self._login = address.login
         self._headers = {"Content-Type": "application/json"}
         self._envs: dict[str, None] = {}
 
@@ -177,14 +173,3 @@ class VisdomServer:
             f"expected a Visdom server at {self.url}, but {endpoint!r} failed: {reason[:120]}. "
             f"Start one with `visdom -port {DEFAULT_PORT}`, or export to files instead."
         )
-
-
-def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url if "//" in url else f"http://{url}")
-        parts.port  # noqa: B018 - raises for a port that is no number
-    except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise BadInput(f"expected the URL of a Visdom server such as http://localhost:8097, but got {url!r}.")
-    return parts

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from http.cookiejar import CookieJar
 from typing import IO, Any
 from urllib.error import HTTPError
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote
 from urllib.request import HTTPCookieProcessor, OpenerDirector, Request, build_opener
 
 from ....storage.errors import BadInput
+from ...sinks.visdom.address import VisdomAddress
 
 _SECONDS = 60.0
-_PORT = 8097
 
 
 class VisdomHttp:
@@ -27,13 +27,10 @@ class VisdomHttp:
         Raises:
             BadInput: it is no such URL.
         """
-        parts = _split(url)
-        base, _, self._env = parts.path.partition("/env/")
-        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-        port = parts.port or (443 if parts.scheme == "https" else _PORT)
-        self.url = f"{parts.scheme}://{host}:{port}{base.rstrip('/')}"
-        """Without the password, fit for sentences and keys."""
-        self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
+        address = VisdomAddress.of(url)
+        base, _, self._env = address.path.partition("/env/")
+        self.url = address.url(base.rstrip("/"))
+        self._login = address.login
         self._opener: OpenerDirector | None = None
 
     def environments(self) -> list[str]:
@@ -80,23 +77,13 @@ class VisdomHttp:
 
     def _logged_in(self) -> OpenerDirector:
         opener = build_opener(HTTPCookieProcessor(CookieJar()))
-        if self._user:
-            password = hashlib.sha256(self._password.encode()).hexdigest()
-            self._post(opener, "", {"username": self._user, "password": password}).close()
+        if self._login is not None:
+            name, password = self._login
+            secret = hashlib.sha256(password.encode()).hexdigest()
+            self._post(opener, "", {"username": name, "password": secret}).close()
         return opener
 
     def _post(self, opener: OpenerDirector, path: str, message: Mapping[str, Any]) -> Any:
         request = Request(self.url + path, json.dumps(message).encode())  # noqa: S310 - the scheme is checked
         request.add_header("Content-Type", "application/json")
         return opener.open(request, timeout=_SECONDS)
-
-
-def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018 - raises for a port that is no number
-    except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise BadInput(f"expected the URL of a Visdom server such as http://localhost:8097, but got {url!r}.")
-    return parts
