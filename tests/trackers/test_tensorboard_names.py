@@ -36,6 +36,13 @@ def test_a_split_is_a_sub_run_and_what_else_is_in_the_context_stays_in_the_tag()
     assert [found[number].run("a") for number in (1, 3)] == ["a/train", "a"]
 
 
+def test_of_very_many_lines_most_stay_in_the_tags() -> None:
+    found = places([series(number, "loss", line=f"{number:04}") for number in range(1000)])
+    assert found[0] == Place("loss_0000", "loss")
+    assert found[999] == Place("", "loss [line=0999]")
+    assert len({place.sub_run for place in found.values()}) == 101
+
+
 def test_no_two_series_share_a_place() -> None:
     found = places(
         [

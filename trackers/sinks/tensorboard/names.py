@@ -18,6 +18,8 @@ from ..files import safe_name
 
 _RUN_ID = r"[0-9A-HJKMNP-TV-Z]{10}"
 _RUN_NAME = re.compile(rf"(?:[^/]*-)?({_RUN_ID})(?:/[^/]+)?", re.DOTALL)
+_MOST_SUB_RUNS = 100
+"""Each is a file that is open: of more lines, the names stay in the tags."""
 _RANK = {kind.name: place for place, kind in enumerate(KINDS)}
 
 
@@ -56,16 +58,19 @@ def places(series: Iterable[Series], known: Mapping[int, Place] | None = None) -
     """
     found: dict[int, Place] = {}
     taken = set((known or {}).values())
+    sub_runs = {place.sub_run for place in taken}
     for one in sorted(series, key=lambda one: (_RANK.get(one.kind, len(_RANK)), one.label)):
-        place = next(wanted for wanted in _wanted(one) if wanted not in taken)
+        apart = len(sub_runs) < _MOST_SUB_RUNS
+        place = next(wanted for wanted in _wanted(one, lines_apart=apart) if wanted not in taken)
         taken.add(place)
+        sub_runs.add(place.sub_run)
         found[one.series_id] = place
     return found
 
 
-def _wanted(one: Series) -> Iterator[Place]:
+def _wanted(one: Series, *, lines_apart: bool) -> Iterator[Place]:
     """Yield the places for a series, best first."""
-    sub_run, told = _sub_run(one)
+    sub_run, told = _sub_run(one, lines_apart=lines_apart)
     inside = {key: value for key, value in one.context.items() if key != told} if sub_run else one.context
     tag = label_of(one.name, inside)
     yield Place(sub_run, tag)
@@ -74,11 +79,11 @@ def _wanted(one: Series) -> Iterator[Place]:
     yield from (Place(sub_run, f"{one.label} ({one.kind} {number})") for number in count(1))
 
 
-def _sub_run(one: Series) -> tuple[str, str]:
+def _sub_run(one: Series, *, lines_apart: bool) -> tuple[str, str]:
     """Return the sub-run of a series, "" for none, and the key of its context that it stands for."""
     if "split" in one.context:
         return safe_name(str(one.context["split"])), "split"
-    if "line" in one.context:
+    if "line" in one.context and lines_apart:
         # As torch's add_scalars does, so that the lines of a chart are on one chart.
         return safe_name(f"{one.name}_{one.context['line']}"), "line"
     return "", ""
