@@ -47,7 +47,8 @@ def plot(content: Mapping[str, Any], colours: Mapping[str, str]) -> Figure:
     layout["legend"] = {"orientation": "h", "y": -0.17, "yanchor": "top"}
     seen: dict[str, int] = {}
     for trace in drawn["data"]:
-        run_id = str(as_dict(trace.get("meta")).get("run"))
+        # What the export notes for an import is not for the eye.
+        run_id = str(as_dict(trace.pop("meta", None)).get("run"))
         if run_id in colours:
             dash = _DASHES[min(seen.setdefault(run_id, 0), len(_DASHES) - 1)]
             trace["line"] = {"color": colours[run_id], "dash": dash}
