@@ -554,3 +554,14 @@ def test_two_runs_of_one_name_stay_two_curves(store_url: str, tmp_path: Path) ->
     panes = json.loads((tmp_path / "digits.json").read_text())["jsons"]
     names = [trace["name"] for trace in panes[line_window("learning_rate")]["content"]["data"]]
     assert names == ["baseline · lr", f"baseline · lr ({ids[1]})"]
+
+
+def test_names_in_plots_are_text_and_no_markup(store_url: str, tmp_path: Path) -> None:
+    with stepscope.init(store=store_url, project="p", name="<img src=x>") as run:
+        run.log({"<b>loss": 1.0, "<b>weights": np.arange(9.0)}, step=0)
+    with Reader.open(store_url) as reader:
+        export_visdom(reader, [run.id], folder=tmp_path)
+    panes = json.loads((tmp_path / "p.json").read_text())["jsons"].values()
+    names = [trace["name"] for pane in panes if pane["type"] == "plot" for trace in pane["content"]["data"]]
+    assert {"&lt;img src=x&gt; · &lt;b&gt;loss", "&lt;b&gt;weights"} <= set(names)
+    assert not any("<" in name for name in names)

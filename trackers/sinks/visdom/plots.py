@@ -33,7 +33,8 @@ def histogram_panes(frame: Frame, steps: Sequence[int], values: Sequence[Histogr
     edges, counts = rebin(values[-1].edges, values[-1].counts, _BINS)
     # Halved before they are added: the sum of two huge edges is no number.
     middles = edges[:-1] / 2 + edges[1:] / 2
-    bars = {"type": "bar", "name": str(frame.mark["name"]), "x": numbers(middles), "y": numbers(counts)}
+    name = html.escape(str(frame.mark["name"]), quote=False)
+    bars = {"type": "bar", "name": name, "x": numbers(middles), "y": numbers(counts)}
     # Overlaid, for Visdom's comparison, which adds the bars of other runs.
     drawn = {**layout(frame.title, f"value at step {steps[-1]}"), "bargap": 0, "barmode": "overlay"}
     drawn["showlegend"] = False

@@ -8,6 +8,7 @@ shown. See docs/guide/visdom.md.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -155,7 +156,7 @@ class VisdomSink:
         for (env, metric), curves in self._curves.items():
             before = traces_of(self._target.window(env, line_window(metric)))
             for trace, (name, run_id) in zip(curves.traces, curves.names, strict=True):
-                trace["name"] = free_name(name, run_id, before)
+                trace["name"] = html.escape(free_name(name, run_id, before), quote=False)
             self._target.put(env, line_pane(metric, renewed(before, curves.traces, set(self._titles))))
         return self._target.finish()
 
