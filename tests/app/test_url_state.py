@@ -28,7 +28,7 @@ def shown(test: AppTest) -> list[str]:
 
 
 def test_texts_are_kept_and_come_back_to_an_address_that_was_emptied() -> None:
-    test = AppTest.from_string(SHOW).run()
+    test = AppTest.from_string(SHOW, default_timeout=60).run()
     test.button[0].click().run()
     assert shown(test) == ["a/b|ü, c", "x"]
     assert (test.query_params["pins"], test.query_params["find"]) == ('["a/b","ü, c"]', "x")
@@ -56,6 +56,6 @@ def test_texts_are_kept_and_come_back_to_an_address_that_was_emptied() -> None:
     ],
 )
 def test_what_is_no_list_of_texts_is_not_taken(address: str, told: str) -> None:
-    test = AppTest.from_string(SHOW)
+    test = AppTest.from_string(SHOW, default_timeout=60)
     test.query_params["pins"] = address
     assert shown(test.run())[0] == told

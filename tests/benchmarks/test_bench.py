@@ -35,7 +35,7 @@ def test_every_figure_runs_for_stepscope(tmp_path: Path, browser: bool) -> None:
     assert len(results["goals"]) > len(figures)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_others_are_measured_beside_it(tmp_path: Path) -> None:
     chosen = ["--peers", "stepscope", "summary_writer", "--only", "log_call"]

@@ -320,6 +320,8 @@ def test_places_that_are_none_are_refused(tmp_path: Path):
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch):
+    for name in [name for name in sys.modules if name.startswith("wandb.")]:
+        monkeypatch.delitem(sys.modules, name)  # a test before may have loaded all of it
     monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(MissingPackage, match=r"Importing from W&B needs .* pip install wandb"):
         load_protos()

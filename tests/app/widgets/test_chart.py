@@ -48,7 +48,7 @@ def test_what_is_no_plain_value_is_refused() -> None:
     ],
 )
 def test_a_zoom_comes_from_the_address_when_it_is_one(address: str, seen: object) -> None:
-    test = AppTest.from_string(DRAW)
+    test = AppTest.from_string(DRAW, default_timeout=60)
     test.query_params["zoom"] = address
     test.run()
     assert not test.exception
