@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from ...storage.errors import BadInput
 from ..media import Audio, Figure, Html, Image, Table, Text, Video
 from ..media.base import Loggable
 from ..raw import Payload
+from .wav import wav_samples
 
 MOST_TEXT_BYTES = 1 << 20
 """A larger text is a file to be kept, and not one to be read."""
@@ -68,24 +68,6 @@ def plotly_json(html: str) -> str | None:
     except ValueError:
         return None
     return json.dumps({"data": data, "layout": layout})
-
-
-def wav_samples(path: Path) -> tuple[NDArray[np.int16], int]:
-    """Return the samples of a WAV file, (n, channels), and how many a second has.
-
-    Of samples with more than 16 bits, the upper 16 are kept.
-
-    Raises:
-        wave.Error, EOFError: it is no WAV file.
-    """
-    with wave.open(str(path), "rb") as file:
-        width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
-        data = file.readframes(file.getnframes())
-    whole = np.frombuffer(data, np.uint8)[: len(data) // (width * channels) * width * channels]
-    if width == 1:  # the only width without a sign
-        return ((whole.astype(np.int16) - 128) << 8).reshape(-1, channels), rate
-    upper = np.ascontiguousarray(whole.reshape(-1, width)[:, -2:]).view("<i2")
-    return upper.reshape(-1, channels).astype(np.int16), rate
 
 
 def _image(path: Path, caption: str | None) -> Loggable:

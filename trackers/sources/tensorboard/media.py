@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ....storage.errors import BadInput
 from ...media import Audio, Histogram, Image, Loggable, PrCurve, Text, Video
 from ...raw import Payload
+from ..wav import wav_samples
 from .tensors import ndarray_of
 
 _PR_ROWS = ("TP", "FP", "TN", "FN", "precision", "recall")
@@ -95,22 +96,11 @@ def picture(encoded: bytes) -> Image | Video:
 def sound(encoded: bytes, label: str = "") -> Audio:
     """Return the sound of a WAV file. Raises BadInput."""
     try:
-        with wave.open(io.BytesIO(encoded)) as file:
-            frames, channels = file.readframes(file.getnframes()), file.getnchannels()
-            width, rate = file.getsampwidth(), file.getframerate()
+        samples, rate = wav_samples(io.BytesIO(encoded))
     except (wave.Error, EOFError) as error:
         reason = str(error) or "they end too early"
         raise BadInput(f"expected a WAV file, but {len(encoded):,} bytes cannot be read: {reason}") from error
-    return Audio(_samples(frames, width).reshape(-1, channels), rate, label or None, layout="NC")
-
-
-def _samples(frames: bytes, width: int) -> NDArray[Any]:
-    """Return samples of 1 to 4 bytes as 16 bits: those of one byte have no sign, and 128 for silence."""
-    if width == 1:
-        return (np.frombuffer(frames, np.uint8).astype(np.int16) - 128) * np.int16(256)
-    # Little-endian: the last two bytes of each are the high ones.
-    high = np.frombuffer(frames, np.uint8).reshape(-1, width)[:, -2:]
-    return np.ascontiguousarray(high).view("<i2")[:, 0]
+    return Audio(samples, rate, label or None, layout="NC")
 
 
 def _scalar(tensor: NDArray[Any]) -> Made:

@@ -15,7 +15,8 @@ from PIL import Image as Pillow
 
 from ....storage.errors import BadInput
 from ...media import Audio, Histogram, Html, Image, Loggable, Mesh, Table, Text, Video
-from ..media_files import PlotlyText, value_of, wav_samples
+from ..media_files import PlotlyText, value_of
+from ..wav import wav_samples
 
 _MOST_BYTES = 256 << 20
 _MOST_FILE_BYTES = 1 << 40
