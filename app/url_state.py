@@ -27,7 +27,7 @@ LONGEST_LINE = 2000
 """Of a text that stands alone, such as a filter."""
 
 _RUN_ID = re.compile(r"[0-9A-Za-z]{1,32}")
-_MEMORY = "url_state_{}"
+_MEMORY = "url_state_"
 
 
 def read(name: str) -> tuple[str, ...] | None:
@@ -36,24 +36,20 @@ def read(name: str) -> tuple[str, ...] | None:
     The address comes first, so that the browser's back button works. Changing the page empties the
     address, so the session remembers.
     """
-    if name in st.query_params:
-        text = str(st.query_params[name])
-        return tuple(part for part in text.split(",")[:MOST_RUNS] if _RUN_ID.fullmatch(part))
-    return st.session_state.get(_MEMORY.format(name))
+    found = _there(name)
+    if found is None:
+        return None
+    return tuple(part for part in found.split(",")[:MOST_RUNS] if _RUN_ID.fullmatch(part))
 
 
 def write(name: str, run_ids: Sequence[str] | None) -> None:
     """Keep run ids under a name, at most MOST_RUNS of them; None forgets the choice."""
     if run_ids is None:
-        st.session_state.pop(_MEMORY.format(name), None)
+        st.session_state.pop(_MEMORY + name, None)
         if name in st.query_params:
             del st.query_params[name]
         return
-    kept = tuple(run_ids[:MOST_RUNS])
-    st.session_state[_MEMORY.format(name)] = kept
-    text = ",".join(kept)
-    if st.query_params.get(name) != text:
-        st.query_params[name] = text
+    _keep(name, ",".join(run_ids[:MOST_RUNS]))
 
 
 def text(name: str) -> str:
@@ -62,21 +58,14 @@ def text(name: str) -> str:
     Streamlit's own binding belongs to one page: on the way "back", what another page had bound under the
     same key would be lost.
     """
-    if name in st.query_params:
-        st.session_state[_MEMORY.format(name)] = str(st.query_params[name])[:LONGEST_LINE]
-    found: str = st.session_state.get(_MEMORY.format(name), "")
-    if found and name not in st.query_params:
-        st.query_params[name] = found
+    found = (_there(name) or "")[:LONGEST_LINE]
+    _keep(name, found)
     return found
 
 
 def set_text(name: str, value: str) -> None:
     """Keep one text under a name; "" forgets the choice."""
-    st.session_state[_MEMORY.format(name)] = value[:LONGEST_LINE]
-    if value:
-        st.query_params[name] = value[:LONGEST_LINE]
-    elif name in st.query_params:
-        del st.query_params[name]
+    _keep(name, value[:LONGEST_LINE])
 
 
 def texts(name: str) -> tuple[str, ...]:
@@ -84,25 +73,51 @@ def texts(name: str) -> tuple[str, ...]:
 
     As with runs, the address comes first; what the session remembers is put back into it.
     """
-    if name in st.query_params:
-        found = _decoded(str(st.query_params[name]))
-        st.session_state[_MEMORY.format(name)] = found
-        return found
-    remembered: tuple[str, ...] = st.session_state.get(_MEMORY.format(name), ())
-    if remembered:
-        st.query_params[name] = _encoded(remembered)
-    return remembered
+    found = _decoded(_there(name) or "")
+    set_texts(name, found)
+    return found
 
 
 def set_texts(name: str, values: Sequence[str]) -> None:
     """Keep texts under a name, in their order, at most MOST_TEXTS of them; none forgets the choice."""
     kept = tuple(value for value in values if len(value) <= LONGEST_TEXT)[:MOST_TEXTS]
-    st.session_state[_MEMORY.format(name)] = kept
-    if not kept:
-        if name in st.query_params:
-            del st.query_params[name]
-    elif st.query_params.get(name) != _encoded(kept):
-        st.query_params[name] = _encoded(kept)
+    _keep(name, _encoded(kept) if kept else "")
+
+
+def restore() -> None:
+    """Begin a page: what the address says is remembered, and the chosen runs are put back into it."""
+    for name in st.query_params:
+        if _MEMORY + name in st.session_state:
+            st.session_state[_MEMORY + name] = str(st.query_params[name])
+    for name in (RUNS, FOCUS):
+        write(name, read(name))
+
+
+def correct() -> None:
+    """Let what the session remembers replace what the address says, before a part of a page is drawn again.
+
+    The browser asks for that by itself when the store has news, with the address that it knows: perhaps
+    before it heard of the viewer's newest choice. Steps back and other pages are drawn as a whole.
+    """
+    for name in list(st.query_params):
+        if _MEMORY + name in st.session_state:
+            _keep(name, st.session_state[_MEMORY + name])
+
+
+def _there(name: str) -> str | None:
+    """Return what stands under a name in the address, else what the session remembers of it."""
+    if name in st.query_params:
+        return str(st.query_params[name])
+    return st.session_state.get(_MEMORY + name)
+
+
+def _keep(name: str, value: str) -> None:
+    """Remember a text and show it in the address; an empty one only for runs, where none is a choice."""
+    st.session_state[_MEMORY + name] = value
+    if not value and name not in (RUNS, FOCUS):
+        st.query_params.pop(name, None)
+    elif st.query_params.get(name) != value:
+        st.query_params[name] = value
 
 
 def _encoded(values: Sequence[str]) -> str:
@@ -118,9 +133,3 @@ def _decoded(text: str) -> tuple[str, ...]:
         return ()
     values = cast("list[object]", found)[:MOST_TEXTS]
     return tuple(one for one in values if isinstance(one, str) and len(one) <= LONGEST_TEXT)
-
-
-def restore() -> None:
-    """Put what the session remembers back into the address, after a change of the page."""
-    for name in (RUNS, FOCUS):
-        write(name, read(name))

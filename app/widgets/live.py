@@ -8,7 +8,7 @@ import streamlit as st
 import streamlit.components.v2 as components_v2
 
 from ...storage.read_marks import ALL
-from .. import queries
+from .. import queries, url_state
 from ..routing import browser_files, changes
 
 EVERY_RUN = (ALL,)
@@ -27,8 +27,12 @@ def keep_current(draw: Callable[[], None], *, follow: Collection[str] = ()) -> N
         follow: ids of the runs that it shows and that still run; EVERY_RUN for all.
     """
     known = queries.fingerprint()
+    whole = [True]
 
     def body() -> None:
+        if not whole:
+            url_state.correct()
+        whole.clear()
         if queries.fingerprint() != known:
             st.rerun()
         # Before what is drawn is read: what comes between is news.
