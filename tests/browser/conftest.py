@@ -21,7 +21,24 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+FAILED = pytest.StashKey[bool]()
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "screenshots"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let a test here fail once on a busy machine; the summary names it, and its picture is kept."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell the page of a test that it failed, before the page is closed."""
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
 
 
 @pytest.fixture
@@ -58,9 +75,8 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Generator[Page]:
     context.set_default_timeout(30_000)
     context.on("request", remember)
     page = context.new_page()
-    failures_before = request.session.testsfailed
     yield page
-    if request.session.testsfailed > failures_before:
+    if request.node.stash.get(FAILED, False):
         SCREENSHOTS.mkdir(exist_ok=True)
         page.screenshot(path=SCREENSHOTS / f"{request.node.name}.png")
     context.close()
