@@ -98,6 +98,7 @@ model.fit(
 # 7. Report on train and test data; keep pictures of what the model sees, and the model.
 for split, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
     mean_loss, part_right = model.evaluate(x, y, verbose=0)
+    run.summary[f"{split}_loss"] = mean_loss
     run.summary[f"{split}_accuracy"] = part_right
     print(f"{split:>5}: loss {mean_loss:.4f}, accuracy {part_right:.1%}")
 run.log({"test_loss": mean_loss, "test_accuracy": part_right})

@@ -116,6 +116,7 @@ for epoch in progress:
 # 7. Report on train and test data; keep pictures of what the model sees, and the model.
 for split, data in (("train", train), ("test", test)):
     logits, mean_loss, part_right = evaluate(data)
+    run.summary[f"{split}_loss"] = mean_loss
     run.summary[f"{split}_accuracy"] = part_right
     print(f"{split:>5}: loss {mean_loss:.4f}, accuracy {part_right:.1%}")
 run.log({"loss/test": mean_loss, "accuracy/test": part_right})
