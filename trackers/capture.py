@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import psutil
 
+from .program import main_script, read_program
 from .system import gpu_names
 
 DIFF_LIMIT = 256 * 1024
@@ -33,11 +34,13 @@ def capture_environment() -> dict[str, Any]:
 
     Returns:
         JSON-able, with the keys `git` (commit, branch, root, diff, diff_truncated; None outside of a
-        repository), `command`, `python`, `executable`, `packages` (name -> version), `host`, `os`,
-        `cpu` (model, cores, usable), `memory_gb`, `gpu` (list of names), `pid` and `cwd`. What cannot be
-        found out is None. A git that takes longer than a second gives a commit without a diff.
+        repository), `program` (path, text, truncated; None when no script was started), `command`,
+        `python`, `executable`, `packages` (name -> version), `host`, `os`, `cpu` (model, cores, usable),
+        `memory_gb`, `gpu` (list of names), `pid` and `cwd`. What cannot be found out is None. A git that
+        takes longer than a second gives a commit without a diff.
     """
     finders: dict[str, Callable[[], Any]] = {
+        "program": read_program,
         "git": _git,
         "command": _command,
         "python": platform.python_version,
@@ -104,8 +107,8 @@ def _cpu_model() -> str:
 
 
 def _git() -> dict[str, Any] | None:
-    script = getattr(sys.modules.get("__main__"), "__file__", None)
-    folders = [Path.cwd(), *([Path(script).resolve().parent] if script else [])]
+    script = main_script()
+    folders = [Path.cwd(), *([script.parent] if script else [])]
     for folder in folders:
         found = _attempt("git", lambda folder=folder: _repository(folder))
         if found:

@@ -30,6 +30,7 @@ from .in_time import in_time
 from .join import joined_run, make_run, resumed_run
 from .mirror import mirror_place, start_mirror
 from .no_recorder import NoRecorder
+from .program import count_run, peak_memory_gb, process_start
 from .recorder import Recorder
 from .rules import Extremes
 from .run import Run
@@ -344,12 +345,14 @@ def _observe(run: Run, place: Place | None) -> None:
 
 def _capture(run: Run) -> None:
     ended = threading.Event()
+    process: dict[str, Any] = {"runs_before": count_run()}
 
     def capture() -> None:
         with run.guard("capturing the environment"):
             environment = capture_environment()
+            process["started"] = process_start()
             if not ended.is_set():
-                run.note_environment(environment)
+                run.note_environment({"process": process, **environment})
 
     capturing = threading.Thread(target=capture, name="stepscope-capture", daemon=True)
     capturing.start()
@@ -358,6 +361,7 @@ def _capture(run: Run) -> None:
         capturing.join(_CAPTURE_SECONDS)
         ended.set()
         # Once more: frameworks may have been loaded, and seeds set, since the run began.
-        run.note_environment({})
+        with run.guard("reading the peak memory"):
+            run.note_environment({"process": {**process, "peak_memory_gb": round(peak_memory_gb(), 3)}})
 
     run.on_finish(end_capture)

@@ -164,6 +164,7 @@ def _environment(run: Run) -> None:
     environment = queries.environment(run.run_id)
     packages, command = _mapping(environment.pop("packages", None)), environment.pop("command", None)
     environment.pop("git", None)
+    environment.pop("program", None)
     run_reports.reproducibility(_mapping(environment.pop("reproducibility", None)))
     if command:
         st.caption("Command")
@@ -183,18 +184,26 @@ def _environment(run: Run) -> None:
 
 
 def _code(run: Run) -> None:
-    git = _mapping(queries.environment(run.run_id).get("git"))
-    if not git:
+    environment = queries.environment(run.run_id)
+    git, program = _mapping(environment.get("git")), _mapping(environment.get("program"))
+    if not git and not program:
         notices.nothing("The run was not started in a git repository, or not recorded by Stepscope.")
         return
-    diff = git.pop("diff", None)
-    _table(flatten(git))
+    diff, text = git.pop("diff", None), program.get("text")
+    if git:
+        _table(flatten(git))
     if diff:
         st.caption("Changes that were not committed")
-        text = str(diff)
-        st.code(text[:LONGEST_DIFF], language="diff")
-        if len(text) > LONGEST_DIFF:
-            st.caption(f"{count(len(text) - LONGEST_DIFF)} more characters are not shown.")
+        _text(str(diff), "diff")
+    if text:
+        st.caption(f"The program, {plain(str(program.get('path')))}")
+        _text(str(text), "python")
+
+
+def _text(text: str, language: str) -> None:
+    st.code(text[:LONGEST_DIFF], language=language)
+    if len(text) > LONGEST_DIFF:
+        st.caption(f"{count(len(text) - LONGEST_DIFF)} more characters are not shown.")
 
 
 def _attempts(run: Run) -> None:
