@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
-from dashboard import running_dashboard
 from ensure_chromium import find_chromium
+from prepared import prepared_dashboards
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -22,6 +23,8 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
 ]
 FAILED = pytest.StashKey[bool]()
+# A machine that is busy takes its time: what never comes still fails, only later.
+expect.set_options(timeout=30_000)
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "screenshots"
 
 
@@ -41,10 +44,17 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+@pytest.fixture(scope="session")
+def dashboards() -> Generator[Callable[[str], AbstractContextManager[str]]]:
+    """Yield what runs a dashboard over a store. Session-wide: what it loads once takes seconds."""
+    with prepared_dashboards() as running:
+        yield running
+
+
 @pytest.fixture
-def dashboard(store_url: str) -> Generator[str]:
+def dashboard(store_url: str, dashboards: Callable[[str], AbstractContextManager[str]]) -> Generator[str]:
     """Yield the address of a dashboard over the test's own store, which need not exist yet."""
-    with running_dashboard(store_url) as address:
+    with dashboards(store_url) as address:
         yield address
 
 
