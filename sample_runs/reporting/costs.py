@@ -1,0 +1,172 @@
+"""What runs cost: time, memory, and what it took to watch them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from .measures import (
+    Measured,
+    first_step_s,
+    in_summary,
+    median_of,
+    memory_mib,
+    start_to_first_step_s,
+    step_ms,
+    wall_s,
+    watching_percent,
+)
+from .spread import SIDES, Spread, number, spread_of
+from .tables import Measure, Table, beside_table, told, twins_of
+
+_Key = TypeVar("_Key", tuple[int, int, str], str)
+
+STARTS_PROCESSES = ("execution", "distributed")
+"""Pairs whose programs only start others: what the program as a whole took says nothing of a run."""
+_MODES = ("eager", "graph", "xla", "session")
+
+
+def speed(runs: Sequence[Measured]) -> list[Table]:
+    """Return the tables of what is often called performance."""
+    twins = twins_of(runs)
+    alone = {task: sides for task, sides in twins.items() if sides[0][0].run.project not in STARTS_PROCESSES}
+    return [
+        beside_table("**One step**, the median after the first ten (less is better).", "ms", twins, step_ms),
+        beside_table(
+            "**Until the first step is done**, from `stepscope.init` on; in execution the first step alone "
+            "(less is better).", "s", twins, first_step_s,
+        ),
+        beside_table(
+            "**Until the first step is done, from the start of the program**: imports and data too (less is "
+            "better).", "s", alone, start_to_first_step_s,
+        ),
+        beside_table("**The whole program**, from start to end (less is better).", "s", alone, wall_s),
+        beside_table(
+            "**Memory**: the most that a process of the program held; in execution what the process of the "
+            "mode held at the end (less is better).", "MiB", twins, memory_mib,
+        ),
+    ]  # fmt: skip
+
+
+def execution(runs: Sequence[Measured]) -> list[Table]:
+    """Return one row for each way to run the same step, beside the same framework's eager one."""
+    ways = _grouped(runs, lambda one: (one.side, _mode_order(one.what), one.what))
+    eager = {
+        side: spread_of(map(step_ms, group)) for (side, _, what), group in ways.items() if what == "eager"
+    }
+    rows = [
+        [
+            f"{SIDES[side]}: {what}",
+            told(spread_of(map(first_step_s, group)), "s"),
+            told(spread_of(map(step_ms, group)), "ms"),
+            told(spread_of(map(memory_mib, group)), "MiB"),
+            "" if what == "eager" else _against(spread_of(map(step_ms, group)), eager.get(side)),
+        ]
+        for (side, _, what), group in ways.items()
+    ]
+    columns = ["how it runs", "first step", "step", "memory at the end", "step beside eager"]
+    caption = "**One model, run in every way** that the framework has (less is better)."
+    below = ["An eager step has no last cell: it is what the others stand beside."]
+    return [Table(caption, columns, rows, below)]
+
+
+def training(runs: Sequence[Measured]) -> list[Table]:
+    """Return how fast data go through a training."""
+    twins = twins_of(runs)
+    unseen = (
+        "An empty cell: the hook of that side cannot see it (a step of `model.fit` is one traced function)."
+    )
+    return [
+        beside_table(
+            "**Samples a second**, the median (more is better).", "", twins, median_of("samples_per_second"),
+            "An empty cell: the hook cannot know how many samples a step of that program takes.",
+        ),
+        beside_table(
+            "**Waiting for data**, of each step (less is better).", "ms", _seen(runs, "data_time"),
+            median_of("data_time", 1000), unseen,
+        ),
+    ]  # fmt: skip
+
+
+def distribution(runs: Sequence[Measured]) -> list[Table]:
+    """Return a row for each way to share a training between processes or devices."""
+    rows = [
+        [
+            name,
+            ", ".join(sorted({str(_ranks(one)) for one in group})),
+            *(told(spread_of(map(measure, group)), unit) for measure, unit in _OF_SHARED),
+        ]
+        for name, group in _grouped(runs, lambda one: one.run.name).items()
+    ]
+    columns = ["run", "ranks", "step", "samples a second", "accuracy, test", "run as a whole"]
+    below = [
+        "An empty cell: the sample does not evaluate that run, or the hook cannot know its samples."
+        if any("" in row for row in rows)
+        else ""
+    ]
+    return [Table("**One training on several processes or devices** of one machine.", columns, rows, below)]
+
+
+def watching(runs: Sequence[Measured]) -> list[Table]:
+    """Return what the hooks took of the training's time, by their own clock."""
+    caption = (
+        "**What it costs to be watched**: the part of the steps' time that Stepscope's hooks took, as they "
+        "measure it themselves, after the first steps (less is better)."
+    )
+    empty = "An empty cell: the run has too few steps for the hooks to measure themselves."
+    table = beside_table(caption, "%", twins_of(runs), watching_percent, empty, more="points")
+    dropped = sum(sum(one.run.dropped.values()) for one in runs)
+    said = f"Of {len(runs)} runs, {number(dropped)} values were not stored."
+    return [Table(table.caption, table.columns, table.rows, [*table.below, said])]
+
+
+def _seen(runs: Sequence[Measured], name: str) -> dict[str, tuple[Sequence[Measured], Sequence[Measured]]]:
+    measure = median_of(name)
+    return {
+        task: sides
+        for task, sides in twins_of(runs).items()
+        if any(measure(one) is not None for side in sides for one in side)
+    }
+
+
+def _grouped(runs: Sequence[Measured], key: Callable[[Measured], _Key]) -> dict[_Key, list[Measured]]:
+    found: dict[_Key, list[Measured]] = {}
+    for one in sorted(runs, key=key):
+        found.setdefault(key(one), []).append(one)
+    return found
+
+
+def _mode_order(what: str) -> int:
+    return _MODES.index(what) if what in _MODES else len(_MODES)
+
+
+def _against(one: Spread | None, eager: Spread | None) -> str:
+    if one is None or eager is None:
+        return ""
+    if min(one.count, eager.count) > 1 and one.overlaps(eager):
+        return "the spreads overlap"
+    word = "as fast" if one.median <= eager.median else "as slow"
+    factor = max(one.median, eager.median) / min(one.median, eager.median)
+    return f"{factor:.3g} times {word}"
+
+
+def _ranks(one: Measured) -> int:
+    return max(
+        1, len({series.context.get("rank", 0) for series in one.run.series(kind="scalar", metric="loss")})
+    )
+
+
+def _percent(one: Measured) -> float | None:
+    return in_summary("test_accuracy", 100)(one)
+
+
+def _duration(one: Measured) -> float | None:
+    return one.run.duration
+
+
+_OF_SHARED: Sequence[tuple[Measure, str]] = (
+    (step_ms, "ms"),
+    (median_of("samples_per_second"), ""),
+    (_percent, "%"),
+    (_duration, "s"),
+)

@@ -1,0 +1,41 @@
+"""The headings under which articles compare the frameworks, each with the tables that our runs make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from . import costs, models, results
+from .measures import Measured
+from .tables import Table
+
+Runs = Sequence[Measured]
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """One block of the page."""
+
+    tables: Callable[[Runs], Sequence[Table]]
+    pairs: Sequence[str] = ()
+    """Whose runs it takes; empty for those of all pairs."""
+
+    def taken(self, runs: Runs) -> Runs:
+        """Return the runs that it takes."""
+        return [one for one in runs if not self.pairs or one.run.project in self.pairs]
+
+
+HEADINGS: Mapping[str, Heading] = {
+    "graph": Heading(models.graphs),
+    "execution": Heading(costs.execution, ("execution",)),
+    "visualisation": Heading(models.kinds),
+    "training": Heading(costs.training),
+    "distribution": Heading(costs.distribution, ("distributed",)),
+    "speed": Heading(costs.speed),
+    "accuracy": Heading(results.accuracy),
+    "debugging": Heading(results.debugging, ("goes-wrong",)),
+    "deployment": Heading(models.deployment, ("deployment",)),
+    "code": Heading(models.code),
+    "watching": Heading(costs.watching),
+}
+"""Name of the block -> what stands in it; the page holds all of them."""
