@@ -36,7 +36,7 @@ help: ## Show this list
 	@echo "Settings: PORT=$(PORT) STORE=$(STORE) EPOCHS= PYTHON=$(PYTHON); ARGS= is passed on to pytest, or to the benchmarks"
 
 demo: $(VENV)/.stamp-demo ## Train in PyTorch and in Keras with the dashboard open (CHECK=1: then stop and report)
-	@$(BIN)/python tools/demo.py --port $(PORT) --store $(STORE) $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(CHECK),--check)
+	@$(BIN)/stepscope demo --port $(PORT) --store $(STORE) $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(CHECK),--check)
 
 test: $(VENV)/.stamp-test check ## Install what the tests need, check the code, run the tests
 	@$(BIN)/python -m pytest -m "not long" --numprocesses $(WORKERS) --dist loadfile $(ARGS)

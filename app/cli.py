@@ -16,6 +16,7 @@ from .commands import (
     change,
     compact,
     compare,
+    demo,
     export,
     import_runs,
     runs,
@@ -28,7 +29,7 @@ from .commands import (
 )
 
 GROUPS = {
-    "look": (ui, tensorboard, runs, show, compare, artifacts),
+    "look": (ui, demo, tensorboard, runs, show, compare, artifacts),
     "change runs": (change,),
     "hand on": (import_runs, export, sync, backup),
     "care for the store": (verify, compact, upgrade),

@@ -13,6 +13,12 @@ import pytest
 from support import ROOT, run_python
 
 LAYERS = ("storage", "trackers", "app")
+FOR_THE_DEMO = (
+    "digits_pytorch.py",
+    "digits_keras.py",
+    "recorded/README.md",
+    "recorded/recorded.db.zst",
+)
 
 LOG_AND_READ = """
 import numpy, stepscope
@@ -22,6 +28,11 @@ with stepscope.init(project="bare", store="bare.db") as run:
 with Reader.open("bare.db") as reader:
     found = reader.series(run.id)
 print(sorted(one.name for one in found if not one.name.startswith("system/")))
+"""
+
+RECORDED = """
+from stepscope.app.demo.recorded import description, recorded_copy
+with recorded_copy() as store: print(description(store))
 """
 
 
@@ -43,6 +54,7 @@ def test_the_wheel_holds_every_file_of_the_layers_and_nothing_else(wheel: Path) 
     files = [path for layer in LAYERS for path in (ROOT / layer).rglob("*") if path.is_file()]
     expected = {f"stepscope/{path.relative_to(ROOT)}" for path in files if path.suffix != ".pyc"}
     expected |= {"stepscope/__init__.py", "stepscope/py.typed"}
+    expected |= {f"stepscope/sample_runs/{name}" for name in FOR_THE_DEMO}
     with zipfile.ZipFile(wheel) as archive:
         assert {name for name in archive.namelist() if ".dist-info/" not in name} == expected
 
@@ -69,6 +81,14 @@ def test_the_bare_wheel_logs_and_opens_the_dashboard(wheel: Path, tmp_path: Path
     )
     answered = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert answered.stdout.startswith("http://127.0.0.1:"), answered.stderr
+    shown = subprocess.run(
+        [python, "-c", RECORDED], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert " projects, recorded " in shown.stdout, shown.stderr
+    trained = subprocess.run(
+        [python.with_name("stepscope"), "demo"], capture_output=True, text=True, check=False
+    )
+    assert trained.stderr.endswith('pip install "stepscope[torch,tensorflow]"\n')
 
 
 def test_this_interpreter_runs_the_tree_under_test() -> None:

@@ -42,7 +42,7 @@ class Entrance:
     password: str | None = field(default=None, repr=False)
     oidc: bool = False
     command: str = "ui"
-    """What is served, as the command that serves it: "ui" or "tensorboard"."""
+    """The command that serves: "ui", "demo" or "tensorboard"."""
 
     def access(self, port: int) -> Access:
         """Return who may see the dashboard.
@@ -109,7 +109,7 @@ class Entrance:
         return not self.names and _is_loopback(self.host)
 
     def _reached(self) -> str:
-        what = "The dashboard" if self.command == "ui" else "TensorBoard"
+        what = "TensorBoard" if self.command == "tensorboard" else "The dashboard"
         return f"{what} on {', '.join(self.names) or self.host}"
 
     def _listens_everywhere(self) -> bool:

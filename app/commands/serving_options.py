@@ -1,10 +1,13 @@
-"""What `stepscope ui` and `stepscope tensorboard` share: where they listen, and who may come in."""
+"""What the commands that serve share: where they listen, who may come in, and what they say of it."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+import threading
+import webbrowser
+from collections.abc import Callable
 from getpass import getpass
 from pathlib import Path
 
@@ -48,9 +51,25 @@ def add_serving_options(parser: argparse.ArgumentParser, port: int) -> None:
     )
 
 
+def add_open_option(parser: argparse.ArgumentParser) -> None:
+    """Let the command open a browser."""
+    parser.add_argument("--open", action="store_true", help="open a browser at the dashboard")
+
+
+def announcer(options: argparse.Namespace) -> Callable[[str, str], None]:
+    """Return what tells where the server answers, and opens a browser there if that is wanted."""
+    return _say_and_open if options.open else say
+
+
 def say(sentence: str, _address: str) -> None:
     """Print where the server answers."""
     print(sentence, flush=True)
+
+
+def _say_and_open(sentence: str, address: str) -> None:
+    say(sentence, address)
+    # A browser of the terminal would otherwise hold up the server that it asks.
+    threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
 
 def read_password(options: argparse.Namespace) -> str | None:

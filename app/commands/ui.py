@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import threading
-import webbrowser
 from typing import TYPE_CHECKING
 
 from .options import add_store_option
-from .serving_options import add_serving_options, read_password, say
+from .serving_options import add_open_option, add_serving_options, announcer, read_password
 
 if TYPE_CHECKING:
     from .options import Commands
@@ -26,7 +24,7 @@ def add_to(commands: Commands) -> None:
         action="store_true",
         help="viewers log in at the provider that .streamlit/secrets.toml names",
     )
-    parser.add_argument("--open", action="store_true", help="open a browser at the dashboard")
+    add_open_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -37,10 +35,4 @@ def run(options: argparse.Namespace) -> None:
     from ..server import serve  # noqa: PLC0415
 
     entrance = Entrance(options.host, tuple(options.name), password, options.oidc)
-    serve(options.store, options.port, _announce_and_open if options.open else say, entrance=entrance)
-
-
-def _announce_and_open(sentence: str, address: str) -> None:
-    say(sentence, address)
-    # A browser of the terminal would otherwise hold up the server that it asks.
-    threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+    serve(options.store, options.port, announcer(options), entrance=entrance)

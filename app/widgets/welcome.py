@@ -53,7 +53,10 @@ def show() -> None:
     torch, keras, numpy, demo = st.tabs(["PyTorch", "Keras", "Only numpy", "Demo"])
     for tab, code in ((torch, _TORCH), (keras, _KERAS), (numpy, _NUMPY)):
         tab.code(code.strip().format(store=argument), language="python")
-    demo.markdown("In a clone of the repository, this trains one network in PyTorch and in Keras:")
+    demo.markdown("This trains one network in PyTorch and in Keras, and shows it here:")
     demo.code(
-        f"make demo STORE={shlex.quote(str(location.path))}" if location.path else "make demo", language="sh"
+        f"stepscope demo --store {shlex.quote(str(location.path))}" if location.path else "stepscope demo",
+        language="sh",
     )
+    demo.markdown("This shows runs that were recorded, in a dashboard of their own:")
+    demo.code("stepscope demo --recorded", language="sh")

@@ -23,7 +23,7 @@ def test_the_installed_command_tells_its_version() -> None:
 
 
 VERBS = (
-    "ui", "tensorboard", "runs", "show", "rename", "archive", "restore", "rm", "import", "export", "sync",
+    "ui", "demo", "tensorboard", "runs", "show", "rename", "archive", "restore", "rm", "import", "export", "sync",
     "backup", "verify", "compact", "upgrade",
 )  # fmt: skip
 
@@ -47,7 +47,7 @@ def test_every_command_explains_itself(verb: str, capsys: pytest.CaptureFixture[
     assert ended.value.code == 0
     printed = capsys.readouterr().out
     assert printed.startswith(f"usage: stepscope {verb}")
-    assert verb in ("ui", "tensorboard", "import", "export") or "--json" in printed
+    assert verb in ("ui", "demo", "tensorboard", "import", "export") or "--json" in printed
 
 
 def test_a_pipe_that_closes_early_is_no_fault(store_url: str) -> None:
