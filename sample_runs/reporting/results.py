@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from .measures import Measured, best_accuracy, in_summary, seconds_to
 from .spread import spread_of
@@ -10,10 +11,11 @@ from .tables import Measure, Table, Twins, beside_table, told, twins_of
 
 TARGETS = (99, 98, 95, 90, 80, 70, 50)
 """Accuracies in percent that are asked for: of each task the first one that every run of both sides had."""
-_STEPS = {
-    "plain": "alone",
-    "watched": "watched by Stepscope",
-    "debugger": "under the framework's own debugger",
+_WHO = {
+    "plain": "nobody",
+    "watched": "Stepscope's watchdog",
+    "pdb": "a person in pdb",
+    "debugger": "the framework's own debugger",
 }
 
 
@@ -36,7 +38,7 @@ def accuracy(runs: Sequence[Measured]) -> list[Table]:
 
 
 def debugging(runs: Sequence[Measured]) -> list[Table]:
-    """Return what the watchdog said of the training in which NaN was planted, and what steps cost."""
+    """Return what the watchdog said of the training in which NaN was planted, and what else finds it."""
     said: dict[tuple[str, ...], int] = {}
     for one in runs:
         for alert in one.run.alerts[:1]:
@@ -45,20 +47,29 @@ def debugging(runs: Sequence[Measured]) -> list[Table]:
             said[row] = said.get(row, 0) + 1
     columns = ["run", "NaN planted at step", "alert at step", "alert", "runs"]
     rows = [[*row, str(count)] for row, count in sorted(said.items())]
-    return [Table("**What was said, and when.**", columns, rows), *_steps(runs)]
+    return [Table("**What Stepscope's watchdog said, and when.**", columns, rows), _debuggers(runs)]
 
 
-def _steps(runs: Sequence[Measured]) -> list[Table]:
-    names = sorted({one.run.name for one in runs})
-    rows: list[list[str]] = []
-    for name in names:
-        of_name = [one for one in runs if one.run.name == name]
-        cells = [spread_of(map(in_summary(f"seconds_a_step_{key}", 1000), of_name)) for key in _STEPS]
-        if any(cells):
-            rows.append([name, *(told(cell, "ms") for cell in cells)])
-    empty = "An empty cell: the sample does not time that."
-    below = [empty] if any("" in row for row in rows) else []
-    return [Table("**One step** (less is better).", ["run", *_STEPS.values()], rows, below)] if rows else []
+def _debuggers(runs: Sequence[Measured]) -> Table:
+    """Return who noticed it: nobody, the watchdog, and the debuggers of the language and the framework."""
+    found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for one in runs:
+        for record in one.run.records("debuggers")[-1:] if one.run.series("debuggers") else ():
+            table = record.load()
+            for row in table.rows:
+                looked = dict(zip(table.columns, row, strict=True))
+                found.setdefault((one.run.name, looked["who looks"]), []).append(looked)
+    rows = [[name, _WHO.get(who, who), *_noticed(looks)] for (name, who), looks in found.items()]
+    columns = ["run", "who looks", "stops or says so at step", "names the layer", "step"]
+    below = ["An empty cell: it was never noticed."] if any("" in row for row in rows) else []
+    return Table("**Who finds it, and what a step costs meanwhile** (less is better).", columns, rows, below)
+
+
+def _noticed(looks: Sequence[Mapping[str, Any]]) -> list[str]:
+    steps = {"" if look["step"] is None else str(look["step"]) for look in looks}
+    names = {str(look["names the layer"]) for look in looks}
+    step = spread_of(1000 * look["seconds a step"] for look in looks)
+    return [" or ".join(sorted(steps)), " or ".join(sorted(names)), told(step, "ms")]
 
 
 def _time_to_accuracy(twins: Twins) -> Table:
