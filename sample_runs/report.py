@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from reporting.measures import read_processes, read_runs
-from reporting.page import blocks, faults, written
+from reporting.page import Source, blocks, faults, written
 
 import stepscope
 
@@ -57,7 +57,7 @@ def write(page: Path, store_name: str) -> int:
                 file=sys.stderr,
             )
             return 1
-        made = blocks(runs, [run.config for run, _ in times], store_name)
+        made = blocks(runs, Source(store_name, [run.config for run, _ in times], processes))
     page.write_text(written(page.read_text(encoding="utf-8"), made), encoding="utf-8")
     print(f"{page}: {len(made)} blocks from {len(runs)} runs of {len(processes)} programs.")
     for process in processes:

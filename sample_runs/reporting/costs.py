@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ from .measures import (
 from .spread import SIDES, Spread, number, spread_of
 from .tables import Measure, Table, beside_table, told, twins_of
 
-_Key = TypeVar("_Key", tuple[int, int, str], str)
+_Key = TypeVar("_Key", tuple[int, int, str], tuple[str, str], str)
 
 STARTS_PROCESSES = ("execution", "distributed")
 """Pairs whose programs only start others: what the program as a whole took says nothing of a run."""
@@ -128,6 +129,25 @@ def watching(runs: Sequence[Measured]) -> list[Table]:
     return [Table(table.caption, table.columns, table.rows, [*table.below, said])]
 
 
+def all_runs(runs: Sequence[Measured]) -> list[Table]:
+    """Return a row for each name of a run, also of those that have no twin."""
+    rows = [
+        [
+            *key,
+            str(len(group)),
+            *(told(spread_of(map(measure, group)), unit) for _, measure, unit in _OF_ALL),
+        ]
+        for key, group in _grouped(runs, lambda one: (one.run.project, _without_seed(one))).items()
+    ]
+    columns = ["pair", "run", "runs", *(title for title, _, _ in _OF_ALL)]
+    below = "An empty cell: the sample does not log it, or the run is not the first one of its program."
+    return [Table("**Every run**, twins or not.", columns, rows, [below])]
+
+
+def _without_seed(one: Measured) -> str:
+    return re.sub(r"^seed-\d+-", "seeds-", one.run.name)
+
+
 def _seen(runs: Sequence[Measured], name: str) -> dict[str, tuple[Sequence[Measured], Sequence[Measured]]]:
     measure = median_of(name)
     return {
@@ -178,4 +198,13 @@ _OF_SHARED: Sequence[tuple[Measure, str]] = (
     (_samples_a_second, ""),
     (_percent, "%"),
     (lambda one: one.run.duration, "s"),
+)
+_OF_ALL: Sequence[tuple[str, Measure, str]] = (
+    ("program", wall_s, "s"),
+    ("run", lambda one: one.run.duration, "s"),
+    ("first step", first_step_s, "s"),
+    ("step", step_ms, "ms"),
+    ("accuracy, train", in_summary("train_accuracy", 100), "%"),
+    ("accuracy, test", _percent, "%"),
+    ("memory", memory_mib, "MiB"),
 )

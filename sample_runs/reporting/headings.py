@@ -37,5 +37,6 @@ HEADINGS: Mapping[str, Heading] = {
     "deployment": Heading(models.deployment, ("deployment",)),
     "code": Heading(models.code),
     "watching": Heading(costs.watching),
+    "all": Heading(costs.all_runs),
 }
 """Name of the block -> what stands in it; the page holds all of them."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from .headings import HEADINGS, Heading
 from .machine import where_and_when
-from .measures import Measured
+from .measures import Measured, Process
 from .samples import find_samples
 
 _BLOCK = re.compile(r"<!-- begin: ([\w-]+) -->\n(.*?)<!-- end: \1 -->", re.DOTALL)
@@ -20,15 +21,25 @@ _NEEDED = {
 }
 
 
-def blocks(runs: Sequence[Measured], commands: Sequence[Mapping[str, object]], store: str) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the figures of a page come from."""
+
+    store: str
+    """As it was named."""
+    commands: Sequence[Mapping[str, object]]
+    """The options of each time that run_all.py ran."""
+    processes: Sequence[Process]
+
+
+def blocks(runs: Sequence[Measured], source: Source) -> dict[str, str]:
     """Return the name of each block with what stands in it.
 
     Args:
         runs: all that were measured.
-        commands: the options of each time that run_all.py ran.
-        store: as it was named.
+        source: where they come from.
     """
-    return {name: _block(heading, runs, commands, store) for name, heading in HEADINGS.items()}
+    return {name: _block(heading, runs, source) for name, heading in HEADINGS.items()}
 
 
 def written(page: str, made: Mapping[str, str]) -> str:
@@ -65,18 +76,28 @@ def faults(page: str) -> list[str]:
     return said
 
 
-def _block(
-    heading: Heading, runs: Sequence[Measured], commands: Sequence[Mapping[str, object]], store: str
-) -> str:
+def _block(heading: Heading, runs: Sequence[Measured], source: Source) -> str:
     taken = heading.taken(runs)
     if not taken:
         return "No run of the store tells this."
-    name = "URL" if "://" in store else shlex.quote(Path(store).name)
-    pairs = {one.run.project for one in taken}
-    ran = dict.fromkeys(_command(options, pairs, name) for options in commands)
+    name = "URL" if "://" in source.store else shlex.quote(Path(source.store).name)
+    ran = dict.fromkeys(
+        _command(options, {one.run.project for one in taken}, name) for options in source.commands
+    )
     made = " and ".join(f"`{line}`" for line in (*ran, f"python sample_runs/report.py {name}"))
     footer = f"*Made by {made}; {where_and_when(taken)}.*"
-    return "\n\n".join([*(table.markdown() for table in heading.tables(taken)), footer])
+    tables = [table.markdown() for table in heading.tables(taken)]
+    return "\n\n".join(filter(None, [*tables, _left_out(heading, source.processes), footer]))
+
+
+def _left_out(heading: Heading, processes: Sequence[Process]) -> str:
+    """Return what was to be measured and is in no figure; "" for nothing."""
+    said = dict.fromkeys(
+        f"{one.pair} in {one.framework} ({one.state})"
+        for one in processes
+        if one.state != "finished" and (not heading.pairs or one.pair in heading.pairs)
+    )
+    return f"Not in these figures: {', '.join(said)}." if said else ""
 
 
 def _command(options: Mapping[str, object], pairs: Collection[str], store: str) -> str:
