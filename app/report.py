@@ -15,12 +15,12 @@ from html import escape
 from pathlib import Path
 
 from . import report_chart
-from .comparison import tables
+from .comparison import result_tables, tables
 from .comparison.compare import Comparison, Parted, partings, spreads
 from .comparison.curves import Axis
 from .comparison.metrics import MetricRow
+from .comparison.sheets import BEST, Sheet
 from .comparison.strokes import dash_of, marks_of, strokes_of
-from .comparison.tables import Sheet
 from .comparison.words import headline, in_short
 from .views.words import LONGEST_NAME, brief, count, one_of, valid
 
@@ -65,6 +65,7 @@ def document(found: Comparison, shown: Shown, made_at: float | None = None) -> s
             *_results(found, shown),
             *_charts(found, shown, parted),
             *_models(found),
+            *_programs(found),
             *_differences(found),
         ]
     )
@@ -121,15 +122,18 @@ def _runs(found: Comparison, shown: Shown) -> Iterator[str]:
 
 def _results(found: Comparison, shown: Shown) -> Iterator[str]:
     yield "<h2>Results</h2>"
-    yield _table(tables.metrics(found, found.metrics), "None of these runs has logged a metric.")
+    sheets = result_tables.results(found)
+    if not found.metrics:
+        yield '<p class="note">None of these runs has logged a metric.</p>'
+    yield from map(_section, sheets)
     if shown.row is not None and shown.target is not None:
-        yield _section(tables.times_to(found, shown.row, shown.target))
+        yield _section(result_tables.times_to(found, shown.row, shown.target))
     if repeated := spreads(found, shown.groups):
-        yield _section(tables.groups(repeated))
+        yield _section(result_tables.groups(repeated))
     yield _section(tables.costs(found, found.costs))
     if found.training:
         told = f"How the training went: {one_of(len(found.training), 'metric')}"
-        inner = _table(tables.metrics(found, found.training), "")
+        inner = _table(result_tables.metrics(found, found.training), "")
         yield f"<details><summary>{told}</summary>{inner}</details>"
 
 
@@ -172,6 +176,19 @@ def _models(found: Comparison) -> Iterator[str]:
             yield _section(sheet)
 
 
+def _programs(found: Comparison) -> Iterator[str]:
+    sheet = tables.programs(found)
+    if not sheet.rows:
+        return
+    yield f"<h2>The code each took</h2>{_table(sheet, '')}"
+    texts = tables.program_texts(found)
+    yield '<details><summary>The programs beside each other</summary><div class="beside">'
+    for names, program in texts:
+        head = f"<h3>{_safe(program.name)} · {_safe(names)}</h3>"
+        yield f'<div>{head}<pre tabindex="0">{_safe(tables.shown_text(program))}</pre></div>'
+    yield "</div></details>"
+
+
 def _differences(found: Comparison) -> Iterator[str]:
     yield "<h2>What differs</h2>"
     for title, facts in found.facts.items():
@@ -209,7 +226,7 @@ def _table(sheet: Sheet, nothing: str) -> str:
 
 def _cell(text: str, tag: str = "td") -> str:
     """Return a cell; one with a word that is too long for a column may be broken within it."""
-    kinds = ["best"] if tables.BEST in text else []
+    kinds = ["best"] if BEST in text else []
     if max(map(len, text.split()), default=0) > LONGEST_WORD:
         kinds.append("long")
     told = f' class="{" ".join(kinds)}"' if kinds else ""

@@ -5,24 +5,24 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...storage.errors import BadInput
 from ...storage.model import Run
 from ...storage.name_rules import Naming
 from ...storage.read import Reader
 from .. import report
-from ..comparison import tables
-from ..comparison.compare import Comparison, Parted, axes, partings, repeated, spreads
+from ..comparison import result_tables, tables
+from ..comparison.compare import Comparison, axes, partings, repeated, spreads
 from ..comparison.curves import Axis
-from ..comparison.facts import Fact
-from ..comparison.metrics import MetricRow, arrivals, default_target, leading
+from ..comparison.metrics import MetricRow
 from ..comparison.reading import StoreSource, distinct_names, read
+from ..comparison.targets import default_target, leading
 from ..comparison.words import in_short
 from ..views.figures import run_colours
 from . import output
+from .comparison_json import described
 from .options import add_command, add_run_argument
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> None:
     if options.to is not None:
         Path(options.to).write_text(report.document(found, shown), encoding="utf-8")
     if options.json:
-        output.print_json(_described(found, shown) | ({"report": options.to} if options.to else {}))
+        output.print_json(described(found, shown) | ({"report": options.to} if options.to else {}))
     elif options.to is not None:
         print(f"Wrote {options.to}")
     else:
@@ -96,11 +96,12 @@ def _print(found: Comparison, shown: report.Shown) -> None:
     parted = partings(found, shown.axis)
     for sentence in in_short(found, shown.row, shown.target, parted):
         print(output.visible(sentence))
-    sheets = [tables.metrics(found, found.metrics), tables.costs(found, found.costs)]
+    sheets = [*result_tables.results(found), tables.costs(found, found.costs)]
     if shown.row is not None and shown.target is not None:
-        sheets.append(tables.times_to(found, shown.row, shown.target))
-    sheets += [tables.groups(spreads(found, shown.groups)), tables.partings(found, parted)]
+        sheets.append(result_tables.times_to(found, shown.row, shown.target))
+    sheets += [result_tables.groups(spreads(found, shown.groups)), tables.partings(found, parted)]
     sheets += [tables.models(found, parity).differing for parity in found.graphs]
+    sheets.append(tables.programs(found))
     sheets += [tables.facts(found, title, facts).differing for title, facts in found.facts.items()]
     for sheet in sheets:
         if sheet.rows:
@@ -110,61 +111,3 @@ def _print(found: Comparison, shown: report.Shown) -> None:
         print(f"\ncode of {output.visible(names)}\n{output.visible(code.said)}")
     for trouble in found.troubles:
         print(f"\n{output.visible(trouble)}")
-
-
-def _described(found: Comparison, shown: report.Shown) -> dict[str, Any]:
-    row, target = shown.row, shown.target
-    when = () if row is None or target is None else arrivals(row, target)
-    return {
-        "store": shown.store,
-        "runs": [
-            {"run_id": one.run.run_id, "name": one.run.name, "framework": one.run.framework}
-            for one in found.runs
-        ],
-        "metrics": [_metric(one) for one in found.metrics],
-        "time_to": None
-        if row is None
-        else {
-            "metric": row.key[0],
-            "split": row.key[1],
-            "value": target,
-            "reached": [None if one is None else asdict(one) for one in when],
-        },
-        "costs": [{"name": one.name, "unit": one.unit, "values": one.values} for one in found.costs],
-        "partings": [_parting(found, one) for one in partings(found, shown.axis)],
-        "models": [
-            {
-                "run_id": found.runs[one.run].run.run_id,
-                "same": one.alignment.same,
-                "differing": len(one.alignment.differing),
-            }
-            for one in found.graphs
-        ],
-        "differences": {title.lower(): _differing(facts) for title, facts in found.facts.items()},
-        "code": [asdict(one) for one in found.code],
-        "troubles": found.troubles,
-    }
-
-
-def _metric(row: MetricRow) -> dict[str, Any]:
-    return {
-        "metric": row.key[0],
-        "split": row.key[1],
-        "higher_is_better": row.higher_is_better,
-        "last": row.last,
-        "best": [None if one is None else asdict(one) for one in row.best],
-    }
-
-
-def _parting(found: Comparison, one: Parted) -> dict[str, Any]:
-    return {
-        "run_id": found.runs[one.run].run.run_id,
-        "metric": one.row.key[0],
-        "split": one.row.key[1],
-        "axis": one.axis.value,
-        **asdict(one.parting),
-    }
-
-
-def _differing(facts: Sequence[Fact]) -> dict[str, Sequence[str]]:
-    return {fact.name: fact.values for fact in facts if fact.differs}

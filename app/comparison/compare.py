@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
@@ -11,13 +11,17 @@ import numpy as np
 
 from ...storage.kinds.graph import GraphData
 from ...storage.model import Points, Run
+from ...storage.nested import flatten
 from ..analysis.metric_groups import Member
 from ..graphs.alignment import Alignment, align
 from . import facts
-from .costs import EPOCH, Cost, Spent, costs
+from .changes import CodeDifference, code_difference
+from .costs import EPOCH, Cost, Process, Spent, costs, process_of
 from .curves import Axis, Curve, Parting, curve_of, parting, places
-from .facts import CodeDifference, Fact
+from .facts import Fact
 from .metrics import Key, Measured, MetricRow, SeriesId, id_of, is_result, metric_row
+from .programs import Program
+from .splits import SplitRow, split_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,17 @@ class RunFacts:
     graph: GraphData | None
     first_time: float | None
     """When the first value of the training was logged, in seconds since the epoch."""
+    first_step: int | None = None
+    """The step of that value."""
+    told: Mapping[str, Key] = field(default_factory=dict[str, Key])
+    """Names in the summary that are a metric on a split: name -> metric and split."""
+    program: Program | None = None
+    """None where it was not kept."""
+
+    @property
+    def process(self) -> Process:
+        """What its process took."""
+        return process_of(self.environment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +96,8 @@ class Comparison:
     repository: tuple[Fact, ...]
     code: tuple[CodeDifference, ...]
     """Of each run but the first."""
+    splits: tuple[SplitRow, ...]
+    """The metrics on train, validation and test data; none where nothing has a split."""
     metrics: tuple[MetricRow, ...]
     """What tells how good the models are; those that most runs have come first."""
     training: tuple[MetricRow, ...]
@@ -97,7 +114,6 @@ class Comparison:
         """Title -> what is known of the runs beside their numbers."""
         return {
             "Config": self.config,
-            "Summary": self.summary,
             "Environment": self.environment,
             "Packages": self.packages,
             "Repository": self.repository,
@@ -124,6 +140,7 @@ def compare(
     epochs = tuple(_epochs(one, points) for one in runs)
     known = upwards or {}
     made = [metric_row(key, members, points, epochs, upwards=known.get(key)) for key, members in rows.items()]
+    metrics = tuple(row for row in made if is_result(row.key[0]))
     return Comparison(
         runs=tuple(runs),
         config=facts.configs(plain),
@@ -131,10 +148,13 @@ def compare(
         packages=facts.packages(environments),
         environment=facts.machines(plain, environments),
         repository=facts.repositories(environments),
-        code=tuple(facts.code_difference(environments[0], other) for other in environments[1:]),
-        metrics=tuple(row for row in made if is_result(row.key[0])),
+        code=tuple(code_difference(environments[0], other) for other in environments[1:]),
+        splits=split_rows(metrics, [_told(one) for one in runs]),
+        metrics=metrics,
         training=tuple(row for row in made if not is_result(row.key[0]) and _is_told(row)),
-        costs=costs([Spent(one.run, one.members, one.graph, one.first_time) for one in runs], points),
+        costs=costs(
+            [Spent(one.run, one.members, one.graph, one.first_time, one.process) for one in runs], points
+        ),
         epochs=epochs,
         graphs=_graphs(runs),
         troubles=tuple(troubles),
@@ -201,6 +221,11 @@ def repeated(found: Comparison) -> dict[str, list[str]]:
     for one in found.runs:
         named.setdefault(one.run.name, []).append(one.run.run_id)
     return {name: run_ids for name, run_ids in named.items() if len(run_ids) > 1}
+
+
+def _told(one: RunFacts) -> dict[Key, float]:
+    summary = flatten(one.run.summary)
+    return {key: float(summary[name]) for name, key in one.told.items()}
 
 
 def _epochs(one: RunFacts, points: Mapping[SeriesId, Points]) -> Points | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,12 +13,14 @@ from ...storage.kinds.graph import GraphData
 from ...storage.model import SYSTEM_PREFIX, Points, Run
 from ..analysis.metric_groups import Member
 from ..graphs.units import flops_of
-from ..views.words import short_count
+from ..views.words import count, short_count
 from .metrics import SeriesId, id_of
 
 THROUGHPUT, STEP_TIME, EPOCH = "samples_per_second", "step_time", "epoch"
 COST = SYSTEM_PREFIX + "stepscope/cost_percent"
 PROCESS_MEMORY = SYSTEM_PREFIX + "process_memory_gb"
+EXACT = 10_000_000
+FIRST_STEP, STARTUP = "Time to the first step", "Before init: imports, data"
 READ = frozenset({THROUGHPUT, STEP_TIME})
 """The metrics whose points are needed here."""
 
@@ -35,6 +38,18 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Process:
+    """What was captured of the process of a run."""
+
+    started: float | None = None
+    """In seconds since the epoch."""
+    peak_memory_gb: float | None = None
+    """Since the process began, in GB of 10^9 bytes."""
+    runs_before: int = 0
+    """Runs that it began before this one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
     """What the costs of a run are taken from."""
 
@@ -43,6 +58,7 @@ class Spent:
     graph: GraphData | None
     first_time: float | None
     """When the first value of the training was logged, in seconds since the epoch."""
+    process: Process = Process()
 
 
 def costs(runs: Sequence[Spent], points: Mapping[SeriesId, Points]) -> tuple[Cost, ...]:
@@ -58,14 +74,15 @@ def costs(runs: Sequence[Spent], points: Mapping[SeriesId, Points]) -> tuple[Cos
 
     found = (
         row("Duration", "s", lambda one: one.run.duration, False),
-        row("Time to the first step", "s", first_step, False),
+        row(STARTUP, "s", startup, False),
+        row(FIRST_STEP, "s", first_step, False),
         row("Throughput, median", "samples/s", lambda one: _quantile(one, points, THROUGHPUT, 0.5), True),
         row("Step time, median", "ms", lambda one: _milli(_quantile(one, points, STEP_TIME, 0.5)), False),
         row(
             "Step time, 95 % below", "ms", lambda one: _milli(_quantile(one, points, STEP_TIME, 0.95)), False
         ),
         row("Peak memory of a GPU", "GB", _device_memory, False),
-        row("Peak memory of the process", "GB", lambda one: _largest(one, PROCESS_MEMORY), False),
+        row("Peak memory of the process", "GB", process_memory, False),
         row("Cost of the tracker", "% of step time", lambda one: _last(one, COST), False),
         row("Parameters", "", lambda one: (one.graph and one.graph.parameters) or None, None),
         row("FLOPs of one sample, forward", "", lambda one: flops_of(one.graph) if one.graph else None, None),
@@ -78,12 +95,37 @@ def first_step(one: Spent) -> float | None:
     return None if one.first_time is None else max(0.0, one.first_time - one.run.created_at)
 
 
+def startup(one: Spent) -> float | None:
+    """Return the seconds from the beginning of the process to that of the run, where it is its first one."""
+    began = one.process.started
+    if began is None or one.process.runs_before or one.run.attempt:
+        return None
+    return max(0.0, one.run.created_at - began)
+
+
+def process_memory(one: Spent) -> float | None:
+    """Return the peak of the process, in GB; of a run that did not end well, the largest sample."""
+    if one.process.peak_memory_gb is not None:
+        return one.process.peak_memory_gb
+    return _largest(one, PROCESS_MEMORY)
+
+
+def process_of(environment: Mapping[str, Any]) -> Process:
+    """Return what was captured of a process; nothing where it was not."""
+    found: object = environment.get("process")
+    if not isinstance(found, Mapping):
+        return Process()
+    kept = cast("Mapping[str, Any]", found)
+    return Process(kept.get("started"), kept.get("peak_memory_gb"), int(kept.get("runs_before") or 0))
+
+
 def words(value: float | None, unit: str) -> str:
     """Return a measure with its unit; "" when it is not known."""
     if value is None:
         return ""
     if not unit:
-        return short_count(round(value))
+        # To the last one as long as it can be read: a model may have one parameter more.
+        return count(round(value)) if abs(value) < EXACT else short_count(round(value))
     digits = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
     return f"{digits} {unit}"
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
-from ...storage.model import Points, without_rank_0
+from ...storage.model import Points
 from ..analysis.metric_groups import ABOUT_TRAINING, LAST, Member
-from .curves import Curve, averaged, curve_of, reached
+from .curves import Curve, averaged, curve_of
 
 HIGHER_IS_BETTER = (
     "accuracy", "precision", "recall", "f1", "auc", "r2", "iou", "dice", "bleu", "rouge", "map", "psnr",
     "ssim", "score", "reward", "return", "correct", "top1", "top5",
 )  # fmt: skip
 """A metric with one of these words in its name gets better as it grows; all others as they fall."""
-SHARE_OF_BEST = 0.95
-_PREFERRED = ("epoch", None, "batch")
 
 Key: TypeAlias = tuple[str, str | None]
 """A row: metric and split."""
@@ -42,9 +40,11 @@ class Measured:
     @property
     def last(self) -> float | None:
         """The final value; it may be no number."""
-        if self.note and self.curve is not None and len(self.curve):
+        value = self.member.series.last_value
+        broken = value is not None and not math.isfinite(value)  # a mean leaves out what is no number
+        if self.note and not broken and self.curve is not None and len(self.curve):
             return float(self.curve.y[-1])
-        return self.member.series.last_value
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +83,6 @@ class MetricRow:
         return tuple(_best(cell, upwards=self.higher_is_better) if cell else None for cell in self.cells)
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """When a run reached a value."""
-
-    seconds: float
-    """Since it began."""
-    step: int
-
-
 def higher_is_better(metric: str) -> bool:
     """Return whether a metric, as it is understood, gets better as it grows."""
     words = metric.casefold().replace("/", "_").replace("-", "_").split("_")
@@ -108,21 +99,6 @@ def id_of(member: Member) -> SeriesId:
     return member.series.run_id, member.series.series_id
 
 
-def chosen_members(runs: Sequence[Sequence[Member]]) -> dict[Key, tuple[Member | None, ...]]:
-    """Return row -> the series of each run that stands for it; rows that most runs have come first.
-
-    Of several ranks, rank 0 stands for all. Of values per batch and per epoch, those that all runs have
-    are taken, else each run's values per epoch.
-
-    Args:
-        runs: the scalars of each run.
-    """
-    tables = [_by_key(members) for members in runs]
-    keys = dict.fromkeys(key for table in tables for key in table)
-    found = {key: _of_one_kind([table.get(key, {}) for table in tables]) for key in keys}
-    return dict(sorted(found.items(), key=lambda item: _order(item[0], item[1])))
-
-
 def metric_row(
     key: Key,
     members: Sequence[Member | None],
@@ -133,6 +109,8 @@ def metric_row(
 ) -> MetricRow:
     """Return a row; where some runs log it by epoch, what others log by batch is averaged over their epochs.
 
+    A run that does not tell its epochs is averaged between the steps at which the others logged theirs.
+
     Args:
         key: metric and split.
         members: the series of each run.
@@ -140,57 +118,16 @@ def metric_row(
         epochs: the series `epoch` of each run that has one.
         upwards: whether the metric gets better as it grows; None for what its name says.
     """
-    kinds = {member.name.granularity for member in members if member}
+    found = [points.get(id_of(member)) if member else None for member in members]
+    known = {member.name.granularity for member in members if member}
+    ended = next(
+        (each for one, each in zip(members, found, strict=True) if one and _by_epoch(one) and each), None
+    )
     cells = [
-        _measured(member, points.get(id_of(member)), ended, mixed=len(kinds) > 1) if member else None
-        for member, ended in zip(members, epochs, strict=True)
+        _measured(member, each, (own or ended) if len(known) > 1 else None) if member else None
+        for member, each, own in zip(members, found, epochs, strict=True)
     ]
     return MetricRow(key, tuple(cells), higher_is_better(key[0]) if upwards is None else upwards)
-
-
-def leading(rows: Sequence[MetricRow]) -> MetricRow | None:
-    """Return the metric that is looked at first: an accuracy on validation data, where there is one.
-
-    It is one of which curves are known, of two runs if possible.
-    """
-
-    def rank(row: MetricRow) -> tuple[bool, bool, bool]:
-        drawn = sum(cell is not None and cell.curve is not None and len(cell.curve) > 1 for cell in row.cells)
-        metric, split = row.key
-        return drawn > 1, drawn > 0 and metric.startswith("accuracy"), split == "validation"
-
-    return max(rows, key=rank, default=None)
-
-
-def default_target(row: MetricRow) -> float | None:
-    """Return a value that all runs which have the metric reach: SHARE_OF_BEST of the worst run's best."""
-    best = [one.value for one in row.best if one is not None]
-    if not best:
-        return None
-    worst = min(best) if row.higher_is_better else max(best)
-    # A loss may be negative, an accuracy is not: 5 % on the side that is easier to reach.
-    slack = (1 - SHARE_OF_BEST) * abs(worst)
-    return float(f"{worst - slack if row.higher_is_better else worst + slack:.4g}")
-
-
-def arrivals(row: MetricRow, target: float) -> tuple[Arrival | None, ...]:
-    """Return when each run first logged a value as good as the target; None for those that never do."""
-    return tuple(_arrival(cell, target, upwards=row.higher_is_better) for cell in row.cells)
-
-
-def _arrival(cell: Measured | None, target: float, *, upwards: bool) -> Arrival | None:
-    if cell is None or cell.points is None or not len(cell.points):
-        return None
-    points, start = cell.points, cell.member.run.created_at
-    if cell.note and cell.curve is not None:
-        # One lucky batch is not what a mean over an epoch is measured against.
-        good = cell.curve.y >= target if upwards else cell.curve.y <= target
-        steps: list[float] = cell.curve.x[good].tolist()
-        if not steps:
-            return None
-        return Arrival(float(np.interp(steps[0], points.step, points.time)) - start, int(steps[0]))
-    place = reached(points, target, upwards=upwards)
-    return None if place is None else Arrival(float(points.time[place]) - start, int(points.step[place]))
 
 
 def _best(cell: Measured, *, upwards: bool) -> Best | None:
@@ -211,37 +148,18 @@ def _best(cell: Measured, *, upwards: bool) -> Best | None:
     return Best(value, int(cell.points.step[int(pick(known))]))
 
 
-def _measured(member: Member, points: Points | None, epochs: Points | None, *, mixed: bool) -> Measured:
+def _by_epoch(member: Member) -> bool:
+    return member.name.granularity == "epoch"
+
+
+def _measured(member: Member, points: Points | None, ended: Points | None) -> Measured:
+    """Return a metric of one run; values by batch are averaged up to where epochs ended, if that is given."""
     if points is None:
         return Measured(member, None, None)
     curve = curve_of(points, points.step.astype(np.float64))
-    dense = member.name.granularity != "epoch"
-    if mixed and dense and epochs is not None and len(points) > 2 * len(epochs):
-        return Measured(member, points, averaged(curve, epochs.step.astype(np.float64)), "mean of an epoch")
-    return Measured(member, points, curve)
-
-
-def _by_key(members: Iterable[Member]) -> dict[Key, dict[str | None, Member]]:
-    found: dict[Key, dict[str | None, Member]] = {}
-    for one in members:
-        if set(without_rank_0(one.series.context)) - {"split"}:
-            continue
-        found.setdefault((one.name.metric, one.name.split), {}).setdefault(one.name.granularity, one)
-    return found
-
-
-def _of_one_kind(choices: Sequence[Mapping[str | None, Member]]) -> tuple[Member | None, ...]:
-    having = [choice for choice in choices if choice]
-    shared = {kind for kind in _PREFERRED if all(kind in kinds for kinds in having)}
-    wanted = [kind for kind in _PREFERRED if kind in shared] or list(_PREFERRED)
-    return tuple(
-        next((choice[kind] for kind in wanted if kind in choice), None) if choice else None
-        for choice in choices
+    if ended is None or _by_epoch(member) or len(points) <= 2 * len(ended):
+        return Measured(member, points, curve)
+    means = averaged(curve, ended.step.astype(np.float64))
+    return (
+        Measured(member, points, means, "mean of an epoch") if len(means) else Measured(member, points, curve)
     )
-
-
-def _order(key: Key, members: Sequence[Member | None]) -> tuple[int, int, int, str, str]:
-    metric, split = key
-    first = {"loss": 0, "accuracy": 1}.get(metric.partition("/")[0], 2)
-    rank = {"validation": 0, "test": 1, "train": 2}.get(split or "train", 3)
-    return -sum(member is not None for member in members), first, rank, metric, split or ""

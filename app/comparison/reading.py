@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -12,13 +12,17 @@ from ...storage.kinds.graph import GraphData
 from ...storage.metric_definitions import MetricDefinition, definitions_of
 from ...storage.model import Points, Record, Run, Series
 from ...storage.name_rules import Naming
+from ...storage.names import METRICS
+from ...storage.nested import flatten
 from ...storage.read import Reader
 from ..analysis.metric_goals import more_is_better
 from ..analysis.metric_groups import Member
 from ..views import ranks
+from .choosing import chosen_members
 from .compare import Comparison, RunFacts, compare
 from .costs import EPOCH, READ
-from .metrics import Key, SeriesId, chosen_members, id_of, is_result
+from .metrics import Key, SeriesId, id_of, is_result
+from .programs import program_of
 
 T = TypeVar("T")
 
@@ -130,7 +134,9 @@ def read(source: Source, runs: Sequence[Run], names: Mapping[str, str]) -> Mater
     rows = chosen_members([members[run.run_id] for run in runs])
     reading = _Reading(source, names)
     points = reading.points(_wanted(members, rows))
-    facts = tuple(reading.facts(run, members[run.run_id], graphs, points) for run in runs)
+    facts = tuple(
+        reading.facts(run, members[run.run_id], graphs, points, _told(run, naming, rows)) for run in runs
+    )
     said = reading.attempt("What the runs said of their metrics", lambda: source.definitions(ids))
     return Material(facts, rows, points, tuple(reading.troubles), _upwards(rows, said or {}))
 
@@ -165,12 +171,15 @@ class _Reading:
         members: tuple[Member, ...],
         graphs: Sequence[Series],
         points: Mapping[SeriesId, Points],
+        told: Mapping[str, Key],
     ) -> RunFacts:
         source, name = self._source, self._names[run.run_id]
         environment = self.attempt(f"The environment of run {name}", lambda: source.environment(run.run_id))
         graph = self.attempt(f"The graph of run {name}", lambda: _graph(source, run, graphs))
-        first = self.attempt(f"The first step of run {name}", lambda: _first_time(source, members, points))
-        return RunFacts(run, name, members, environment or {}, graph, first)
+        first = self.attempt(f"The first step of run {name}", lambda: _first(source, members, points))
+        time, step = first or (None, None)
+        program = program_of(environment or {})
+        return RunFacts(run, name, members, environment or {}, graph, time, step, told, program)
 
 
 def _upwards(
@@ -210,13 +219,28 @@ def _graph(source: Source, run: Run, graphs: Sequence[Series]) -> GraphData | No
     return None
 
 
-def _first_time(source: Source, members: Sequence[Member], points: Mapping[SeriesId, Points]) -> float | None:
-    """Return when the first value was logged, of the series that were read."""
+def _told(run: Run, naming: Naming, rows: Iterable[Key]) -> dict[str, Key]:
+    """Return which names of a summary are a metric on a split: one that is logged, or known as such."""
+    known = {metric for metric, _ in rows} | set(METRICS)
+    found: dict[str, Key] = {}
+    for name, value in flatten(run.summary).items():
+        meant = naming.parse(name, {})
+        plain = isinstance(value, int | float) and not isinstance(value, bool)
+        if plain and meant.split is not None and meant.metric in known and is_result(meant.metric):
+            found[name] = meant.metric, meant.split
+    return found
+
+
+def _first(
+    source: Source, members: Sequence[Member], points: Mapping[SeriesId, Points]
+) -> tuple[float, int] | None:
+    """Return when the first value was logged, of the series that were read, and its step."""
     known = [(member, points[id_of(member)]) for member in members if id_of(member) in points]
     begun = [(member, found) for member, found in known if len(found)]
     if not begun:
         return None
     member, found = min(begun, key=lambda one: (int(one[1].first_step[0]), float(one[1].time[0])))
+    step = int(found.first_step[0])
     if found.count[0] > 1:  # of a bucket, the time is that of its last point
-        found = source.points(member.series, 1, None, int(found.first_step[0]))
-    return float(found.time[0])
+        found = source.points(member.series, 1, None, step)
+    return float(found.time[0]), step

@@ -2,60 +2,23 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from ..graphs.units import Unit
-from ..views.words import NOTHING, TIMES, brief, count, duration, number, shape, short_count
-from .compare import Comparison, GraphParity, Parted, Spread
-from .costs import Cost, words
+from ..views.words import NOTHING, brief, count, duration, number, one_of, shape, short_count
+from .changes import CodeDifference
+from .compare import Comparison, GraphParity, Parted
+from .costs import FIRST_STEP, STARTUP, Cost, words
 from .curves import Axis
-from .facts import CodeDifference, Fact
-from .metrics import Arrival, Best, MetricRow, arrivals
+from .facts import Fact
+from .programs import Program
+from .sheets import BEST, DIFFERS, LONGEST_HEAD, SAME, Row, Sheet, marked, names_of, with_multiples
 
-DIFFERS, SAME, BEST = "≠", "=", "★"
+COSTS = "Throughput, memory and size"
+PROGRAMS = "The programs"
 LONGEST_VALUE = 300
-LONGEST_HEAD = 32
-"""Characters of a run's name at the head of a column."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of a table."""
-
-    cells: tuple[str, ...]
-    differs: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """One table."""
-
-    title: str
-    head: tuple[str, ...]
-    rows: tuple[Row, ...]
-    note: str = ""
-    """What a reader must know to understand it."""
-
-    @property
-    def differing(self) -> Sheet:
-        """The same without the rows that are equal for all runs."""
-        return Sheet(self.title, self.head, tuple(row for row in self.rows if row.differs), self.note)
-
-    @property
-    def columns(self) -> dict[str, list[str]]:
-        """The cells by column; of two columns with one title, the second one has its number in it."""
-        found: dict[str, list[str]] = {}
-        for place, title in enumerate(self.head):
-            name = title if title not in found else f"{title} ({place + 1})"
-            found[name] = [row.cells[place] for row in self.rows]
-        return found
-
-    @property
-    def equal(self) -> int:
-        """How many rows are equal for all runs."""
-        return sum(not row.differs for row in self.rows)
+MOST_LINES = 1000
+"""Lines of a program that are shown."""
 
 
 def facts(found: Comparison, title: str, given: Sequence[Fact]) -> Sheet:
@@ -67,46 +30,7 @@ def facts(found: Comparison, title: str, given: Sequence[Fact]) -> Sheet:
         )
         for fact in given
     ]
-    return Sheet(title, ("", "Name", *_names(found)), tuple(rows))
-
-
-def metrics(found: Comparison, rows: Sequence[MetricRow], title: str = "Metrics") -> Sheet:
-    """Return final and best values of each metric."""
-    lines: list[Row] = []
-    noted = False
-    for row in rows:
-        last, best = row.last, row.best
-        noted = noted or any(cell is not None and cell.note for cell in row.cells)
-        differs = len({number(value) for value in last}) > 1
-        goal = "highest" if row.higher_is_better else "lowest"
-        lines.append(Row((row.name, "final", *_marked(last, upwards=row.higher_is_better)), differs))
-        if all(cell is None or cell.member.series.count == 1 for cell in row.cells):
-            continue
-        values = [one.value if one else None for one in best]
-        marks = _marked(values, upwards=row.higher_is_better)
-        cells = [_with_step(text, one) for text, one in zip(marks, best, strict=True)]
-        lines.append(Row((row.name, goal, *cells), len(set(marks)) > 1))
-    note = f"{BEST} is the best of the runs, a number after “at” the step"
-    if noted:
-        note += (
-            "; where one run logs a value for each epoch, what others log by batch is the mean of an epoch"
-        )
-    return Sheet(title, ("Metric", "", *_names(found)), tuple(lines), note)
-
-
-def times_to(found: Comparison, row: MetricRow, target: float) -> Sheet:
-    """Return how long each run took to a value."""
-    when = arrivals(row, target)
-    sign = "≥" if row.higher_is_better else "≤"
-    seconds = [one.seconds if one else None for one in when]
-    lines = (
-        Row(("Time since the run began", *_marked(seconds, upwards=False, say=_duration))),
-        Row(("Step", *(_step(one) for one in when))),
-    )
-    title = f"Time to {row.name} {sign} {number(target)}"
-    return Sheet(
-        title, ("Reached", *_names(found)), lines, "The first time that a run logged a value as good"
-    )
+    return Sheet(title, ("", "Name", *names_of(found)), tuple(rows))
 
 
 def costs(found: Comparison, given: Sequence[Cost]) -> Sheet:
@@ -115,8 +39,22 @@ def costs(found: Comparison, given: Sequence[Cost]) -> Sheet:
         Row((cost.name, *_measures(cost)), len({words(value, cost.unit) for value in cost.values}) > 1)
         for cost in given
     ]
-    note = f"In brackets: a multiple of the baseline's; {BEST} is the best of the runs"
-    return Sheet("Throughput, memory and size", ("Measure", *_names(found)), tuple(lines), note)
+    return Sheet(COSTS, ("Measure", *names_of(found)), tuple(lines), ". ".join(_cost_notes(found)))
+
+
+def _cost_notes(found: Comparison) -> Iterator[str]:
+    yield f"In brackets: a multiple of the baseline's; {BEST} is the best of the runs"
+    yield (
+        f"“{FIRST_STEP}” counts from init to the first value that the training logged, with what is compiled "
+        f"by then; imports and data that come before init are in “{STARTUP}”"
+    )
+    for one in found.runs:
+        step, process = one.first_step, one.process
+        if step is not None and step > 1:
+            yield f"{one.name} logged its first value at step {count(step)}"
+        if process.runs_before and process.peak_memory_gb is not None:
+            many = one_of(process.runs_before, "earlier run")
+            yield f"The process of {one.name} had {many} in it, whose memory counts in its peak"
 
 
 def partings(found: Comparison, given: Sequence[Parted]) -> Sheet:
@@ -162,30 +100,63 @@ def models(found: Comparison, parity: GraphParity) -> Sheet:
     return Sheet(f"Model: {one} and {two}", head, tuple(lines), " ".join(parity.alignment.notes))
 
 
-def groups(given: Sequence[Spread]) -> Sheet:
-    """Return the final values of repeated runs: their median and spread."""
-    lines = [
-        Row(
-            (
-                one.row.name,
-                one.group,
-                str(len(one.values)),
-                number(one.median),
-                f"{number(one.values[0])} to {number(one.values[-1])}",
-            )
-        )
-        for one in given
-    ]
-    head = ("Metric", "Group", "Runs", "Median", "Smallest to largest")
-    return Sheet("Repeated runs", head, tuple(lines), "Final values")
-
-
 def codes(found: Comparison) -> list[tuple[str, CodeDifference]]:
     """Return what is known of the code, with the names of the runs of which the same is known."""
     names: dict[CodeDifference, list[str]] = {}
     for run, code in zip(found.runs[1:], found.code, strict=True):
         names.setdefault(code, []).append(brief(run.name, LONGEST_HEAD))
     return [(", ".join(runs), code) for code, runs in names.items()]
+
+
+def programs(found: Comparison) -> Sheet:
+    """Return how long the program of each run is; no rows where none was kept."""
+    kept = [one.program for one in found.runs]
+    if not any(kept):
+        return Sheet(PROGRAMS, (), ())
+    lines = [one.lines if one else None for one in kept]
+    told: dict[str, list[str]] = {
+        "Script": [brief(one.name, LONGEST_HEAD) if one else NOTHING for one in kept],
+        "Lines of code": [
+            _lines(one, each.code if each else None) for one, each in zip(kept, lines, strict=True)
+        ],
+        "of which Stepscope's": [
+            _lines(one, each.tracker if each else None) for one, each in zip(kept, lines, strict=True)
+        ],
+        "without them": [
+            _lines(one, each.rest if each else None) for one, each in zip(kept, lines, strict=True)
+        ],
+    }
+    rows = tuple(Row((name, *cells), len(set(cells)) > 1) for name, cells in told.items())
+    note = (
+        "The script as it lay there when the run began, without what it imports; blank lines, comments and "
+        "docstrings are not counted. Stepscope's lines are those that name it, or what came from it"
+    )
+    return Sheet(PROGRAMS, ("", *names_of(found)), rows, note)
+
+
+def program_texts(found: Comparison) -> list[tuple[str, Program]]:
+    """Return the programs, with the names of the runs of which each one is."""
+    names: dict[tuple[str, str], list[str]] = {}
+    kept: dict[tuple[str, str], Program] = {}
+    for one in found.runs:
+        if one.program is not None:
+            key = one.program.name, one.program.text
+            kept[key] = one.program
+            names.setdefault(key, []).append(brief(one.name, LONGEST_HEAD))
+    return [(", ".join(runs), kept[key]) for key, runs in names.items()]
+
+
+def shown_text(program: Program) -> str:
+    """Return the text of a program, at most MOST_LINES of it."""
+    lines = program.text.splitlines()
+    cut = [f"… only the first {count(MOST_LINES)} lines are shown"] if len(lines) > MOST_LINES else []
+    return "\n".join([*lines[:MOST_LINES], *cut])
+
+
+def _lines(program: Program | None, many: int | None) -> str:
+    if many is not None:
+        return count(many)
+    return NOTHING if program is None else "longer than is kept" if program.truncated else "no Python"
 
 
 def place(at: float, axis: Axis) -> str:
@@ -195,48 +166,11 @@ def place(at: float, axis: Axis) -> str:
     return f"{axis} {count(round(at)) if at == round(at) else f'{at:.4g}'}"
 
 
-def _names(found: Comparison) -> list[str]:
-    return [brief(one.name, LONGEST_HEAD) for one in found.runs]
-
-
-def _marked(
-    values: Sequence[float | None], *, upwards: bool, say: Callable[[float], str] = number
-) -> list[str]:
-    """Return values as words, with a star at the best where they are not all the same."""
-    told = [NOTHING if value is None else say(value) for value in values]
-    known = [value for value in values if value is not None and math.isfinite(value)]
-    if len(known) < 2 or len({say(value) for value in known}) == 1:
-        return told
-    best = say(max(known) if upwards else min(known))
-    return [f"{one} {BEST}" if one == best else one for one in told]
-
-
-def _with_step(text: str, best: Best | None) -> str:
-    if best is None or best.step is None:
-        return text
-    return f"{text} at {count(best.step)}"
-
-
-def _duration(seconds: float) -> str:
-    return duration(max(0.0, seconds))
-
-
-def _step(one: Arrival | None) -> str:
-    return "never" if one is None else count(one.step)
-
-
 def _measures(cost: Cost) -> list[str]:
     def say(value: float) -> str:
         return words(value, cost.unit)
 
-    told = _marked(cost.values, upwards=bool(cost.higher_is_better), say=say)
-    if cost.higher_is_better is None:
-        told = [text.removesuffix(f" {BEST}") for text in told]
-    base = cost.values[0]
-    return [
-        f"{text} ({value / base:.2f}\u00a0{TIMES})" if at and base and value not in (None, base) else text
-        for at, (text, value) in enumerate(zip(told, cost.values, strict=True))
-    ]
+    return with_multiples(marked(cost.values, upwards=cost.higher_is_better, say=say), cost.values)
 
 
 def _parting(one: Parted) -> tuple[str, str, str]:

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from ..views.words import TIMES, count, duration, number, one_of, short_count
 from . import tables
 from .compare import Comparison, Parted
-from .costs import words
-from .metrics import Arrival, MetricRow, arrivals
+from .costs import FIRST_STEP, words
+from .metrics import MetricRow
+from .splits import SplitRow
+from .targets import Arrival, arrivals
 
 FEW_RUNS = 3
 """Of more, the first and the last are named."""
-_TOLD_COSTS = ("Throughput, median", "Peak memory of a GPU", "Peak memory of the process")
+_TOLD_COSTS = (FIRST_STEP, "Throughput, median", "Peak memory of a GPU", "Peak memory of the process")
 
 
 def headline(found: Comparison) -> str:
@@ -35,10 +37,12 @@ def in_short(
     """
     return [
         *([_reached(found, row)] if row else []),
+        *_tested(found, row),
         *([_took(found, row, target)] if row and target is not None else []),
         *_parted(found, row, parted),
         *_spent(found),
         *_models(found),
+        *_programs(found),
         *_setting(found),
     ]
 
@@ -74,7 +78,33 @@ def _reached(found: Comparison, row: MetricRow) -> str:
         ranked = sorted(known, key=lambda item: item[1], reverse=row.higher_is_better)
         (best, high), (worst, low) = ranked[0], ranked[-1]
         return f"Final {row.name}: from {number(high)} of {best} to {number(low)} of {worst}."
+    if not known:
+        return f"No run ended with a number of {row.name}."
     return f"Final {row.name}: {', '.join(f'{name} {number(value)}' for name, value in known)}."
+
+
+def _tested(found: Comparison, row: MetricRow | None) -> Iterator[str]:
+    """Yield what the runs reached of the metric on test data, beside their training data."""
+    for one in found.splits:
+        if row is None or one.metric != row.key[0] or "test" not in one.splits or row.key[1] == "test":
+            continue
+        known = [
+            (run.name, [_final(one, split, at) for split in ("test", "train")])
+            for at, run in enumerate(found.runs)
+        ]
+        tested = [(name, finals) for name, finals in known if finals[0]]
+        if 1 < len(tested) <= FEW_RUNS:
+            told = (
+                f"{name} {test}{f' ({train} on train data)' if train else ''}"
+                for name, (test, train) in tested
+            )
+            yield f"Final {one.metric} on test data: {', '.join(told)}."
+
+
+def _final(row: SplitRow, split: str, at: int) -> str:
+    reached = row.splits[split][at] if split in row.splits else None
+    known = reached is not None and reached.final is not None and math.isfinite(reached.final)
+    return number(reached.final) if reached and known else ""
 
 
 def _took(found: Comparison, row: MetricRow, target: float) -> str:
@@ -153,3 +183,17 @@ def _models(found: Comparison) -> Iterator[str]:
         if parity.alignment.differing:
             many = one_of(len(parity.alignment.differing), "layer")
             yield f"The models of {one.name} and {found.runs[parity.run].name} differ in {many}."
+
+
+def _programs(found: Comparison) -> Iterator[str]:
+    """Yield how long the programs are, where there are a few and they are not all one."""
+    kept = [(run.name, run.program) for run in found.runs if run.program is not None]
+    if not 1 < len(kept) <= FEW_RUNS or len({(one.name, one.text) for _, one in kept}) == 1:
+        return
+    told = [
+        f"{name} {count(one.lines.code)}, {count(one.lines.tracker)} of them Stepscope's"
+        for name, one in kept
+        if one.lines is not None
+    ]
+    if len(told) == len(kept):
+        yield f"Lines of code: {'; '.join(told)}."

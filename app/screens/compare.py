@@ -13,8 +13,9 @@ from .. import queries, report, url_state
 from ..analysis import grouping
 from ..comparison.compare import Comparison, axes, partings, repeated
 from ..comparison.curves import Axis
-from ..comparison.metrics import MetricRow, default_target, leading
+from ..comparison.metrics import MetricRow
 from ..comparison.reading import read
+from ..comparison.targets import default_target, leading
 from ..comparison.words import in_short
 from ..views.words import LONGEST_NAME, brief, count, one_of, plain
 from ..widgets import export, notices, page, run_picker

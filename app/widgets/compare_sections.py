@@ -8,10 +8,10 @@ from html import escape
 import streamlit as st
 
 from .. import report, url_state
-from ..comparison import tables
+from ..comparison import result_tables, tables
 from ..comparison.compare import Comparison, Parted, spreads
+from ..comparison.sheets import Sheet
 from ..comparison.strokes import marks_of, strokes_of
-from ..comparison.tables import Sheet
 from ..views import compared
 from ..views.words import brief, count, one_of, plain, valid
 from . import chart, grid, notices, table
@@ -22,17 +22,18 @@ GLYPHS = ("━━━", "╍╍╍", "┅┅┅", "━╍━", "━ ━", "━┅
 """What the dashes of comparison/strokes.py look like, in letters: the page takes no SVG of its own."""
 DIFFERENCES = "compare_part"
 CODE = "Code"
+PROGRAM_HEIGHT = 480
 
 
 def _results(found: Comparison, shown: report.Shown, _: Sequence[Parted], __: bool) -> None:
     if not found.metrics:
         notices.nothing("None of these runs has logged a metric.")
-        return
-    _sheet(tables.metrics(found, found.metrics))
+    for sheet in result_tables.results(found):
+        _sheet(sheet, titled=True)
     if shown.row is not None and shown.target is not None:
-        _sheet(tables.times_to(found, shown.row, shown.target), titled=True)
+        _sheet(result_tables.times_to(found, shown.row, shown.target), titled=True)
     if several := spreads(found, shown.groups):
-        _sheet(tables.groups(several), titled=True)
+        _sheet(result_tables.groups(several), titled=True)
 
 
 def _costs(found: Comparison, _: report.Shown, __: Sequence[Parted], ___: bool) -> None:
@@ -100,6 +101,19 @@ def _no_models(found: Comparison) -> str:
     return "Not enough of these runs have logged a graph. The hooks log one."
 
 
+def _programs(found: Comparison, _: report.Shown, __: Sequence[Parted], ___: bool) -> None:
+    sheet = tables.programs(found)
+    if not sheet.rows:
+        notices.nothing("The programs of these runs were not kept: they had no script, or were imported.")
+        return
+    _sheet(sheet)
+    with st.expander("The programs beside each other"):
+        for (names, program), cell in grid.cells(tables.program_texts(found), 2):
+            with cell:
+                st.markdown(f"**{plain(program.name)}** · {plain(names)}")
+                st.code(tables.shown_text(program), language="python", height=PROGRAM_HEIGHT)
+
+
 def _differences(found: Comparison, _: report.Shown, __: Sequence[Parted], everything: bool) -> None:
     facts = {title: tables.facts(found, title, given) for title, given in found.facts.items() if given}
     differing = {title: len(sheet.differing.rows) for title, sheet in facts.items()}
@@ -154,5 +168,6 @@ SECTIONS = {
     "Throughput, memory and size": _costs,
     "Curves": _curves,
     "Models": _models,
+    "The code each took": _programs,
     "What differs": _differences,
 }

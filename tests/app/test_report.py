@@ -18,8 +18,8 @@ from stepscope.app import report
 from stepscope.app.cli import main
 from stepscope.app.comparison.compare import Comparison, repeated
 from stepscope.app.comparison.curves import Axis, Curve
-from stepscope.app.comparison.metrics import default_target, leading
 from stepscope.app.comparison.strokes import Mark, Stroke
+from stepscope.app.comparison.targets import default_target, leading
 from stepscope.app.report_chart import drawing, log_ticks, ticks
 from stepscope.app.views import compared as view
 from support import ROOT
@@ -197,6 +197,11 @@ def test_the_command_prints_json(store: str, capsys: pytest.CaptureFixture[str])
     promised = set(re.findall(r"`(\w+)`", section.partition("\nJSON:")[2].partition("\n#")[0]))
     assert promised >= {*found, *found["metrics"][0], *found["partings"][0], *found["code"][0]}
     assert promised >= {*found["models"][0], *found["costs"][0], *found["time_to"], *found["differences"]}
+    assert promised >= {
+        *found["splits"][0],
+        *found["splits"][0]["train"][0],
+        *found["models"][0]["layers"][0],
+    }
 
 
 def test_what_cannot_be_compared_is_said(store: str, capsys: pytest.CaptureFixture[str]) -> None:
