@@ -4,19 +4,24 @@
     stepscope ui
 
 sample_runs/distributed_keras.py does the same in Keras. The processes talk over gloo, which needs no GPU.
-What a rank logs has its rank: the Charts page draws their mean in a band, or each by itself. Afterwards
-DataParallel, the older way, which splits a batch over the GPUs of one process, trains the same model as a
-second run.
+What a rank logs has its rank: the Charts page draws their mean in a band, or each by itself. Before it, one
+process trains the same model alone, to compare with: as long as the processor has a core for each rank, two
+share the work, and lose the time in which they wait for each other's gradients. Last, the older way:
+DataParallel splits a batch over the GPUs of one process; without GPUs, it is the model itself.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import statistics
 import tempfile
+import time
+from collections import OrderedDict
 
 import torch
 from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 from torch import distributed, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
@@ -25,7 +30,7 @@ from tqdm import tqdm
 import stepscope
 from stepscope.trackers.pytorch import TorchTracker
 
-PROCESSES = 2
+RANKS = 2
 
 
 def parsed() -> argparse.Namespace:
@@ -37,33 +42,53 @@ def parsed() -> argparse.Namespace:
         "--device", choices=["auto", "cpu", "gpu"], default="auto", help="auto: GPUs if there are enough"
     )
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--batch-size", type=int, default=64, help="of all processes together")
+    parser.add_argument("--batch-size", type=int, default=128, help="of all ranks together")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--store", help="path or URL (default: STEPSCOPE_STORE, or ./stepscope.db)")
     return parser.parse_args()
 
 
-def model_and_data() -> tuple[nn.Module, TensorDataset]:
-    """Return a new model, and the digits."""
+# 1. The data: 1,797 digits of 8x8 pixels, scaled to 0..1, 80 % to train on, 20 % to test.
+def digits(seed: int) -> tuple[TensorDataset, TensorDataset]:
+    """Return those to train on, and those to test."""
     digits = load_digits()
-    pixels = torch.from_numpy((digits.data / 16).astype("float32"))
-    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
-    return model, TensorDataset(pixels, torch.from_numpy(digits.target))
+    pixels = (digits.images / 16).astype("float32")[:, None]  # channels first
+    x_train, x_test, y_train, y_test = map(
+        torch.from_numpy,
+        train_test_split(pixels, digits.target, train_size=0.8, stratify=digits.target, random_state=seed),
+    )
+    return TensorDataset(x_train, y_train), TensorDataset(x_test, y_test)
 
 
+# 2. The model.
+def new_model() -> nn.Module:
+    """Return a network of two convolutions, with initial weights as Keras makes them."""
+    layers: OrderedDict[str, nn.Module] = OrderedDict(
+        conv1=nn.Conv2d(1, 32, 3, padding="same"),
+        relu1=nn.ReLU(),
+        conv2=nn.Conv2d(32, 64, 3, padding="same"),
+        relu2=nn.ReLU(),
+        pool=nn.MaxPool2d(2),
+        flatten=nn.Flatten(),
+        out=nn.Linear(64 * 4 * 4, 10),
+    )
+    for name, weight in nn.Sequential(layers).named_parameters():
+        nn.init.zeros_(weight) if name.endswith("bias") else nn.init.xavier_uniform_(weight)
+    return nn.Sequential(layers)
+
+
+# 3. The training, however it is distributed: the loop does not change.
 def train(
-    model: nn.Module,
-    batches: DataLoader,
-    device: torch.device,
-    run: stepscope.Run,
-    options: argparse.Namespace,
+    run: stepscope.Run, model: nn.Module, batches: DataLoader, device: torch.device, epochs: int
 ) -> None:
-    """Train a model, however it is distributed: the loop does not change."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    """Train a model, and note how fast that went."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7)  # eps as Keras has it
     TorchTracker(run, model, optimizer)
-    for epoch in tqdm(range(options.epochs), unit="epoch", disable=run.rank > 0):
+    seconds = []
+    for epoch in tqdm(range(epochs), desc=run.name, unit="epoch", disable=run.rank > 0):
         if isinstance(batches.sampler, DistributedSampler):
             batches.sampler.set_epoch(epoch)  # or every epoch would have the same order
+        began = time.perf_counter()
         for x, y in batches:
             logits = model(x.to(device))
             loss = cross_entropy(logits, y.to(device))
@@ -72,47 +97,80 @@ def train(
             optimizer.step()
             accuracy = (logits.argmax(1) == y.to(device)).float().mean()
             run.log({"loss/train": loss, "accuracy/train": accuracy})
+        seconds.append(time.perf_counter() - began)
+    run.summary["steps_a_second"] = len(batches) / statistics.median(seconds)
 
 
+# 4. How good it has become, on all data.
+@torch.no_grad()
+def evaluate(run: stepscope.Run, model: nn.Module, device: torch.device, seed: int) -> None:
+    """Write loss and accuracy to the run."""
+    model.eval()
+    for split, data in zip(("train", "test"), digits(seed), strict=True):
+        x, y = (tensor.to(device) for tensor in data.tensors)
+        logits = model(x)
+        loss, accuracy = cross_entropy(logits, y).item(), (logits.argmax(1) == y).float().mean().item()
+        run.summary.update({f"{split}_loss": loss, f"{split}_accuracy": accuracy})
+        print(f"{run.name}: {split}: loss {loss:.4f}, accuracy {accuracy:.1%}")
+    run.log({"loss/test": loss, "accuracy/test": accuracy})
+    print(f"{run.name}: {run.summary['steps_a_second']:.1f} steps a second")
+
+
+# 5. Two ranks.
 def train_rank(rank: int, meeting: str, options: argparse.Namespace) -> None:
     """Train as one of the processes, on its share of each batch."""
     torch.manual_seed(options.seed)
     torch.set_num_threads(1)
-    use_gpu = options.device != "cpu" and torch.cuda.device_count() >= PROCESSES
+    use_gpu = options.device != "cpu" and torch.cuda.device_count() >= RANKS
     device = torch.device("cuda", rank) if use_gpu else torch.device("cpu")
-    distributed.init_process_group(
-        "nccl" if use_gpu else "gloo", f"file://{meeting}", rank=rank, world_size=PROCESSES
-    )
-    model, data = model_and_data()
+    backend = "nccl" if use_gpu else "gloo"
+    distributed.init_process_group(backend, f"file://{meeting}", rank=rank, world_size=RANKS)
+    data, _ = digits(options.seed)
     mine = DistributedSampler(data, seed=options.seed)
-    batches = DataLoader(data, options.batch_size // PROCESSES, sampler=mine)
+    batches = DataLoader(data, options.batch_size // RANKS, sampler=mine, drop_last=True)
+    model = new_model().to(device)
     # Every rank calls init, and gets the same run.
     with stepscope.init(
-        project="distributed", name="ddp-pytorch", config=vars(options), store=options.store
+        project="distributed",
+        name="ddp-pytorch",
+        group="two ranks",
+        config={**vars(options), "ranks": RANKS, "backend": backend},
+        store=options.store,
     ) as run:
-        parallel = nn.parallel.DistributedDataParallel(model.to(device), [rank] if use_gpu else None)
-        train(parallel, batches, device, run, options)
+        parallel = nn.parallel.DistributedDataParallel(model, [rank] if use_gpu else None)
+        train(run, parallel, batches, device, options.epochs)
+        if rank == 0:
+            evaluate(run, model, device, options.seed)
     distributed.destroy_process_group()
 
 
-def train_in_one_process(options: argparse.Namespace) -> None:
-    """Train under DataParallel, on all GPUs there are; without any it is the model itself."""
+# 6. One process: alone, and under DataParallel.
+def train_in_one_process(name: str, options: argparse.Namespace) -> None:
+    """Train on whole batches."""
     torch.manual_seed(options.seed)
     torch.set_num_threads(1)
     use_gpu = options.device != "cpu" and torch.cuda.is_available()
-    model, data = model_and_data()
     device = torch.device("cuda" if use_gpu else "cpu")
-    batches = DataLoader(data, options.batch_size, shuffle=True)
+    data, _ = digits(options.seed)
+    batches = DataLoader(data, options.batch_size, shuffle=True, drop_last=True)
+    model = new_model().to(device)
+    parallel = nn.DataParallel(model) if name == "data-parallel" else model
     with stepscope.init(
-        project="distributed", name="data-parallel-pytorch", config=vars(options), store=options.store
+        project="distributed",
+        name=f"{name}-pytorch",
+        group=name.replace("-", " "),
+        config={**vars(options), "ranks": 1, "backend": "none"},
+        store=options.store,
     ) as run:
-        train(nn.DataParallel(model.to(device)), batches, device, run, options)
+        train(run, parallel, batches, device, options.epochs)
+        evaluate(run, model, device, options.seed)
 
 
 if __name__ == "__main__":
     given = parsed()
+    train_in_one_process("one-device", given)
     with tempfile.TemporaryDirectory() as folder:
         # With torchrun, one would start the program twice; here it starts its processes itself.
         meeting = os.path.join(folder, "meeting")
-        torch.multiprocessing.spawn(train_rank, (meeting, given), nprocs=PROCESSES)
-    train_in_one_process(given)
+        torch.multiprocessing.spawn(train_rank, (meeting, given), nprocs=RANKS)
+    train_in_one_process("data-parallel", given)

@@ -1,20 +1,28 @@
-"""A training that goes wrong: one layer begins to give NaN, and the watchdog says which, and when.
+"""A training that goes wrong: one layer begins to give NaN. Who says which one, and what does it cost?
 
     python sample_runs/goes_wrong_pytorch.py
     stepscope ui
 
 sample_runs/goes_wrong_keras.py does the same in Keras. The loss only becomes NaN; that it comes out of the
-layer "scale", in the forward pass of step 51, stands in the alert.
+layer "scale", in the forward pass of step 51, stands in the alert of Stepscope's watchdog. The same training
+is made several times; what each way to look at it said is a text of the run, what it cost a number:
 
-Without the watchdog, this is how it is found: run again under `torch.autograd.set_detect_anomaly(True)`,
-which names the function of the first bad gradient and makes each step several times as slow; or put
-`breakpoint()` behind `if not torch.isfinite(loss):`, and print the outputs of one layer after the other in
-pdb.
+- plain: nobody looks. The curve of the loss ends; the weights are spoiled.
+- watched: Stepscope's tracker does, whose watchdog is on unless it is turned off.
+- pdb: a person has seen the NaN, puts `breakpoint()` behind the loss where it is not finite, trains again
+  with the same seed, and asks one layer after the other. Here the program types what they would.
+- debugger: PyTorch's own, `torch.autograd.set_detect_anomaly(True)`. It has to be on from the start, stops
+  at the first function whose gradient is NaN, and shows the line that called it.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
+import pdb
+import statistics
+import time
+import warnings
 
 import torch
 from sklearn.datasets import load_digits
@@ -33,12 +41,18 @@ parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--store", help="path or URL (default: STEPSCOPE_STORE, or ./stepscope.db)")
 options = parser.parse_args()
 
-torch.manual_seed(options.seed)
 torch.set_num_threads(1)
 use_gpu = options.device == "gpu" or (options.device == "auto" and torch.cuda.is_available())
 device = torch.device("cuda" if use_gpu else "cpu")
 
 
+# 1. The data: 1,797 digits of 64 pixels, scaled to 0..1.
+digits = load_digits()
+pixels = torch.from_numpy((digits.data / 16).astype("float32")).to(device)
+labels = torch.from_numpy(digits.target).to(device)
+
+
+# 2. The model, and the layer that goes wrong.
 class Scale(nn.Module):
     """Multiplies by what it has learned, and takes the logarithm of a negative number one day."""
 
@@ -70,25 +84,84 @@ class Network(nn.Module):
         return self.out(self.dense2(self.scale(self.dense1(x).relu())).tanh())
 
 
-digits = load_digits()
-pixels = torch.from_numpy((digits.data / 16).astype("float32")).to(device)
-labels = torch.from_numpy(digits.target).to(device)
-model = Network().to(device)
-optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+# 3. The training, the same whoever looks.
+TYPED = [
+    "p loss",
+    "seen = model.dense1(x).relu()",
+    "p seen.isfinite().all()",
+    "seen = model.scale(seen)",
+    "p seen.isfinite().all()",
+    "continue",
+]
 
-run = stepscope.init(
-    project="goes-wrong", name="goes-wrong-pytorch", config=vars(options), store=options.store
-)
-TorchTracker(run, model, optimizer)
-for _ in tqdm(range(options.epochs), unit="epoch"):
-    for chosen in torch.randperm(len(pixels), device=device).split(64):
-        loss = cross_entropy(model(pixels[chosen]), labels[chosen])
+
+def dialogue(shown: str) -> str:
+    """Return what pdb has shown, with what was typed behind each of its prompts."""
+    first, *answers = shown.split("(Pdb) ")
+    return first + "".join(f"(Pdb) {line}\n{answer}" for line, answer in zip(TYPED, answers, strict=True))
+
+
+def train(how: str) -> tuple[list[float], int | None, str]:
+    """Return the seconds of each step; at which step somebody said that it goes wrong, and what they said."""
+    torch.manual_seed(options.seed)
+    model = Network().to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    tracker = TorchTracker(run, model, optimizer) if how == "watched" else None
+    screen = io.StringIO()
+    person = pdb.Pdb(stdin=io.StringIO("\n".join(TYPED)), stdout=screen, readrc=False)
+
+    def train_step(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        loss = cross_entropy(model(x), y)
+        if how == "pdb" and not loss.isfinite():
+            person.set_trace()  # or: breakpoint()
+            raise ArithmeticError(dialogue(screen.getvalue()))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        run.log({"loss/train": loss})
-run.finish()
+        return loss
 
-with stepscope.open(options.store) as store:
-    for alert in store.run(run.id).alerts:
-        print(f"step {alert.step}: {alert.title}. {alert.text}")
+    times = []
+    batches = [chosen for _ in range(options.epochs) for chosen in torch.randperm(len(pixels)).split(64)]
+    for step, chosen in enumerate(tqdm(batches, desc=how, unit="step"), 1):
+        x, y = pixels[chosen], labels[chosen]
+        began = time.perf_counter()
+        try:
+            loss = train_step(x, y)
+        except ArithmeticError as stopped:
+            return times, step, str(stopped)
+        except RuntimeError as error:  # of the anomaly mode, which warns of the line besides
+            return times, step, "\n".join([str(error), *(str(warning.message) for warning in warned)])
+        if use_gpu:
+            torch.cuda.synchronize()  # only to time it: a training of one's own does not wait
+        if tracker is not None:
+            run.log({"loss/train": loss})
+        times.append(time.perf_counter() - began)
+    if tracker is None:
+        return times, None, ""
+    tracker.close()
+    run.flush()
+    with stepscope.open(options.store) as store:
+        (alert,) = store.run(run.id).alerts
+    return times, alert.step, f"{alert.title}. {alert.text}"
+
+
+# 4. Whoever looks, one after the other; the table of what they said.
+run = stepscope.init(
+    project="goes-wrong", name="goes-wrong-pytorch", config=vars(options), store=options.store
+)
+rows = []
+for how in ("plain", "watched", "pdb", "debugger"):
+    with (
+        warnings.catch_warnings(record=True) as warned,
+        torch.autograd.set_detect_anomaly(how == "debugger"),
+    ):
+        times, step, said = train(how)
+    usual = statistics.median(times[10 : options.wrong_after])  # the first ones warm up
+    print(f"{how}: {1000 * usual:.2f} ms a step; step {step}: {said or 'nothing was said'}")
+    rows.append([how, step, "yes" if "scale" in said else "no", usual])
+    run.summary[f"seconds_a_step_{how}"] = usual
+    if step is not None:
+        run.summary[f"found_step_{how}"] = step
+        run.log({f"said/{how}": stepscope.Text(said)})
+run.log({"debuggers": stepscope.Table(["who looks", "step", "names the layer", "seconds a step"], rows)})
+run.finish()
