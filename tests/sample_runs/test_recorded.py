@@ -5,19 +5,25 @@ from __future__ import annotations
 import io
 import platform
 import re
+import runpy
 import sqlite3
 import zipfile
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 import zstandard
 
+import stepscope
 from stepscope.app.cli import main
 from stepscope.app.demo.recorded import PACKED, description, recorded_copy
+from stepscope.storage.artifacts import artifacts_of
 from stepscope.storage.model import RunState
 from stepscope.storage.read import Reader
+from stepscope.storage.write import Writer
+from support import ROOT
 
 NOTE = PACKED.with_name("README.md")
 SYSTEM = ("cpu_percent", "memory_used_gb", "process_memory_gb")
@@ -103,3 +109,49 @@ def test_what_it_says_of_itself_is_what_it_holds(store: Path, reader: Reader) ->
     assert ("There is no figure of a GPU in it" in note) == (not gpus)
     assert ("no GPU" in description(store)) == (not gpus)
     assert all("A recording that comes with Stepscope, made on" in run.notes for run in runs)
+
+
+@pytest.mark.parametrize("gpus", [[], ["NVIDIA H200"]])
+def test_record_tidies_what_it_packs(tmp_path: Path, gpus: list[str]) -> None:
+    record = runpy.run_path(str(ROOT / "sample_runs" / "record.py"))
+    store = tmp_path / "recorded.db"
+    (tmp_path / "model.txt").write_text("large")
+    with stepscope.init(
+        project="p", name="r", store=store, config={"store": str(store)}, notes="mine"
+    ) as run:
+        run.log({"loss": 1.0, "picture": np.zeros((8, 8))})
+        run.log_artifact(tmp_path / "model.txt")
+    with Reader.open(store) as reader:
+        environment = {**reader.environment(run.id), "gpu": gpus}
+    with Writer.open(store) as writer:
+        writer.update_run(run.id, {"environment": environment})
+    record["tidy"](store)
+    record["pack"](store, tmp_path / "packed.zst")
+    note = record["note"](store)
+    store.write_bytes(zstandard.decompress((tmp_path / "packed.zst").read_bytes()))
+    with Reader.open(store) as reader:
+        [kept] = reader.runs()
+        assert [one.name for one in reader.series(run.id) if not one.name.startswith("system/")] == [
+            "loss",
+            "picture",
+        ]
+        assert artifacts_of(reader) == []
+    assert (kept.host, kept.config, kept.tags) == (
+        "",
+        {},
+        ("recorded-on-gpu" if gpus else "recorded-on-cpu",),
+    )
+    assert kept.notes.startswith("mine\n\nA recording that comes with Stepscope, made on ")
+    assert all(name in note for name in gpus)
+    assert ("There is no figure of a GPU in it" in note) == (not gpus)
+    assert main(["verify", "--store", str(store)]) == 0
+
+
+def test_a_store_that_names_a_folder_is_not_packed(tmp_path: Path) -> None:
+    record = runpy.run_path(str(ROOT / "sample_runs" / "record.py"))
+    store = tmp_path / "recorded.db"
+    with stepscope.init(project="p", store=store, notes=f"lies in {ROOT}"):
+        pass
+    with pytest.raises(SystemExit, match=re.escape(f"The store names ['{ROOT}']")):
+        record["pack"](store, tmp_path / "packed.zst")
+    assert not (tmp_path / "packed.zst").exists()
