@@ -91,7 +91,7 @@ def _head(found: Comparison, shown: Shown, title: str, made_at: float) -> Iterat
 
 
 def _short(found: Comparison, shown: Shown, parted: Sequence[Parted]) -> Iterator[str]:
-    yield '<section class="short" aria-label="In short"><ul>'
+    yield '<section class="summary" aria-label="In short"><ul>'
     for sentence in in_short(found, shown.row, shown.target, parted):
         yield f"<li>{_safe(sentence)}</li>"
     yield "</ul></section>"
@@ -225,10 +225,14 @@ def _table(sheet: Sheet, nothing: str) -> str:
 
 
 def _cell(text: str, tag: str = "td") -> str:
-    """Return a cell; one with a word that is too long for a column may be broken within it."""
+    """Return a cell: a short one stays on a line, a word too long for a column may be broken."""
     kinds = ["best"] if BEST in text else []
     if max(map(len, text.split()), default=0) > LONGEST_WORD:
         kinds.append("long")
+    elif len(text) <= LONGEST_WORD and tag == "td":
+        kinds.append("short")
+    elif len(text) > 2 * LONGEST_WORD:
+        kinds.append("text")
     told = f' class="{" ".join(kinds)}"' if kinds else ""
     scope = ' scope="col"' if tag == "th" else ""
     return f"<{tag}{scope}{told}>{_safe(text)}</{tag}>"

@@ -107,6 +107,8 @@ def _print(found: Comparison, shown: report.Shown) -> None:
         if sheet.rows:
             print(f"\n{output.visible(sheet.title)}")
             output.print_table(sheet.columns)
+            if sheet.note:
+                print(f"({output.visible(sheet.note)})")
     for names, code in tables.codes(found):
         print(f"\ncode of {output.visible(names)}\n{output.visible(code.said)}")
     for trouble in found.troubles:

@@ -20,6 +20,7 @@ THROUGHPUT, STEP_TIME, EPOCH = "samples_per_second", "step_time", "epoch"
 COST = SYSTEM_PREFIX + "stepscope/cost_percent"
 PROCESS_MEMORY = SYSTEM_PREFIX + "process_memory_gb"
 EXACT = 10_000_000
+PROCESS_PEAK = "Peak memory of the process"
 FIRST_STEP, STARTUP = "Time to the first step", "Before init: imports, data"
 READ = frozenset({THROUGHPUT, STEP_TIME})
 """The metrics whose points are needed here."""
@@ -82,7 +83,7 @@ def costs(runs: Sequence[Spent], points: Mapping[SeriesId, Points]) -> tuple[Cos
             "Step time, 95 % below", "ms", lambda one: _milli(_quantile(one, points, STEP_TIME, 0.95)), False
         ),
         row("Peak memory of a GPU", "GB", _device_memory, False),
-        row("Peak memory of the process", "GB", process_memory, False),
+        row(PROCESS_PEAK, "GB", process_memory, False),
         row("Cost of the tracker", "% of step time", lambda one: _last(one, COST), False),
         row("Parameters", "", lambda one: (one.graph and one.graph.parameters) or None, None),
         row("FLOPs of one sample, forward", "", lambda one: flops_of(one.graph) if one.graph else None, None),

@@ -16,6 +16,10 @@ from .targets import Arrival, arrivals
 TOLD = "†"
 LONGEST_SAID = 300
 AVERAGED = "Where one run logs a value for each epoch, what others log by batch is the mean of an epoch"
+SUMMARISED = (
+    "Final values are those of the summary, told when the training was over, where all runs that have "
+    "the metric have it there"
+)
 SUMMARY_WORDS = {
     "seconds": False,
     "ms": False,
@@ -58,7 +62,11 @@ def splits(found: Comparison, given: Sequence[SplitRow]) -> Sheet:
                 cell for split in names for cell in (columns[split][run] if split in columns else ("", ""))
             ]
             lines.append(Row((row.metric, name, *cells)))
-    head = ("Metric", "Run", *(title for split in names for title in (split.capitalize(), f"{split}: best")))
+    head = (
+        "Metric",
+        "Run",
+        *(title for split in names for title in (split.capitalize(), f"best on {split}")),
+    )
     return _without_empty(Sheet("Train, validation and test", head, tuple(lines), _split_note(found, given)))
 
 
@@ -108,9 +116,7 @@ def _split_note(found: Comparison, given: Sequence[SplitRow]) -> str:
     told = [[one.told for one in cells if one] for row in given for cells in row.splits.values()]
     parts = [f"The final value, and the best one with its step; {BEST} is the best of the runs"]
     if any(cells and all(cells) for cells in told):
-        parts.append(
-            "Final values are those of the summary, where all runs that know the metric have it there"
-        )
+        parts.append(SUMMARISED)
     if any(len(set(cells)) > 1 for cells in told):
         parts.append(f"{TOLD} is of the summary, beside the last value that others logged")
     if _is_averaged(found.metrics):

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 from ..views.words import TIMES, count, duration, number, one_of, short_count
 from . import tables
 from .compare import Comparison, Parted
-from .costs import FIRST_STEP, words
+from .costs import FIRST_STEP, PROCESS_PEAK, words
 from .metrics import MetricRow
 from .splits import SplitRow
 from .targets import Arrival, arrivals
 
 FEW_RUNS = 3
 """Of more, the first and the last are named."""
-_TOLD_COSTS = (FIRST_STEP, "Throughput, median", "Peak memory of a GPU", "Peak memory of the process")
+_TOLD_COSTS = (FIRST_STEP, "Throughput, median", "Peak memory of a GPU", PROCESS_PEAK)
 
 
 def headline(found: Comparison) -> str:
@@ -156,10 +156,11 @@ def _where(one: Parted) -> str:
 
 def _spent(found: Comparison) -> Iterator[str]:
     base = found.runs[0].name
+    shared = any(one.process.runs_before for one in found.runs)
     for cost in found.costs:
         first = cost.values[0]
-        if cost.name not in _TOLD_COSTS or not first:
-            continue
+        if cost.name not in _TOLD_COSTS or not first or (shared and cost.name == PROCESS_PEAK):
+            continue  # a process that had other runs in it says little of this one
         others = [
             (value / first, f"{run.name} {words(value, cost.unit)} ({value / first:.2f}\u00a0{TIMES})")
             for run, value in zip(found.runs[1:], cost.values[1:], strict=True)

@@ -88,7 +88,8 @@ def _models(found: Comparison, _: report.Shown, __: Sequence[Parted], everything
         notices.nothing(_no_models(found))
     same = [found.runs[parity.run].name for parity in found.graphs if parity.alignment.same]
     if same and not everything:
-        st.caption(f"The same layer by layer: {plain(', '.join([found.runs[0].name, *same]))}")
+        names = plain(", ".join([found.runs[0].name, *same]))
+        st.caption(f"The same layer by layer: {names}. “What is the same, too” shows the layers")
     for parity in found.graphs:
         if everything or not parity.alignment.same:
             _sheet(tables.models(found, parity), titled=True, everything=everything)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def lines(sheet: Any) -> list[list[str]]:
 def test_splits_are_columns_of_one_row(pair: Comparison) -> None:
     first, *_ = result_tables.results(pair)
     assert first.head == (
-        "Metric", "Run", "Train", "train: best", "Validation", "validation: best", "Test", "test: best",
+        "Metric", "Run", "Train", "best on train", "Validation", "best on validation", "Test", "best on test",
     )  # fmt: skip
     assert lines(first) == [
         ["loss", "twin_torch", "1.2 ★", "1.1 ★ at 1", "2.2 ★", "2.1 ★ at 1", "3.2", "3.1 at 1"],
@@ -182,6 +183,9 @@ def test_what_the_process_took(pair: Comparison) -> None:
     assert costs.get(STARTUP, (None, None))[1] is None
     note = tables.costs(pair, pair.costs).note
     assert "The process of twin_keras had" in note
+    assert not any("Peak memory" in told for told in in_short(pair, None, None, []))
+    alone = replace(pair, runs=tuple(replace(one, environment={}) for one in pair.runs))
+    assert any("Peak memory of the process: twin_torch" in told for told in in_short(alone, None, None, []))
     assert "compiled by then" in note
     assert process_of({"process": {"started": 1.0, "runs_before": 2}}) == Process(1.0, None, 2)
 

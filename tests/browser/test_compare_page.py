@@ -36,6 +36,8 @@ def test_two_frameworks_are_compared_and_the_report_is_saved(
     sentence = page.get_by_text("The curves of accuracy · validation of torch and keras part at epoch 11.")
     expect(sentence).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_text("are the same layer by layer").first).to_be_visible()
+    expect(page.get_by_text("Train, validation and test")).to_be_visible()
+    expect(page.get_by_role("heading", name="The code each took")).to_be_visible()
     shot("compare")
     drawn = page.locator(".stepscope-chart[aria-label^='accuracy · validation of torch, keras']")
     drawn.scroll_into_view_if_needed()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,7 +59,7 @@ def test_a_pair_is_compared_over_all_axes() -> None:
         "Different: 1 of config",
     ):
         assert sentence in told
-    assert headings(test)[0][:4] == ["Metric", "Run", "Train", "train: best"]
+    assert headings(test)[0][:4] == ["Metric", "Run", "Train", "best on train"]
     assert ["≠", "lr", "0.1", "0.2"] in cells(test)
     assert {alt.split(" of ")[0] for alt in charts(test)} == {
         "loss · validation", "loss · train", "accuracy · validation"
@@ -92,6 +94,24 @@ def test_the_viewer_picks_baseline_metric_and_value(pair: list[str]) -> None:
         assert not test.warning
     test.selectbox(key="baseline_control").set_value(pair[0]).run()
     assert test.query_params["baseline"] == pair[0]
+
+
+def test_programs_stand_beside_each_other(
+    store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("torch", "keras"):
+        script = tmp_path / f"digits_{name}.py"
+        script.write_text(f"import {name}\nimport stepscope\n")
+        monkeypatch.setattr(sys.modules["__main__"], "__file__", str(script), raising=False)
+        train(store, name)
+    test = opened("compare")
+    assert not test.exception
+    assert "Lines of code: torch 2, 1 of them Stepscope's; keras 2, 1 of them Stepscope's." in words(test)
+    assert ["Script", "digits_torch.py", "digits_keras.py"] in cells(test)
+    assert [one.value for one in test.code] == [
+        "import torch\nimport stepscope",
+        "import keras\nimport stepscope",
+    ]
 
 
 def test_one_run_asks_for_another(store: str) -> None:
