@@ -57,7 +57,7 @@ def write(page: Path, store_name: str) -> int:
                 file=sys.stderr,
             )
             return 1
-        made = blocks(runs, Source(store_name, [run.config for run, _ in times], processes))
+        made = blocks(runs, Source(store_name, [(run.config, found) for run, found in times]))
     page.write_text(written(page.read_text(encoding="utf-8"), made), encoding="utf-8")
     print(f"{page}: {len(made)} blocks from {len(runs)} runs of {len(processes)} programs.")
     for process in processes:

@@ -175,7 +175,7 @@ def _against(one: Spread | None, eager: Spread | None) -> str:
         return "the spreads overlap"
     word = "as fast" if one.median <= eager.median else "as slow"
     factor = max(one.median, eager.median) / min(one.median, eager.median)
-    return f"{factor:.3g} times {word}"
+    return f"{number(factor)} times {word}"
 
 
 def _ranks(one: Measured) -> int:

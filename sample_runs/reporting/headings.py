@@ -20,9 +20,13 @@ class Heading:
     pairs: Sequence[str] = ()
     """Whose runs it takes; empty for those of all pairs."""
 
+    def takes(self, pair: str) -> bool:
+        """Return whether it takes the runs of a pair."""
+        return not self.pairs or pair in self.pairs
+
     def taken(self, runs: Runs) -> Runs:
         """Return the runs that it takes."""
-        return [one for one in runs if not self.pairs or one.run.project in self.pairs]
+        return [one for one in runs if self.takes(one.run.project)]
 
 
 HEADINGS: Mapping[str, Heading] = {

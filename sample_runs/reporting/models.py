@@ -45,14 +45,14 @@ def kinds(runs: Sequence[Measured]) -> list[Table]:
 
 def deployment(runs: Sequence[Measured]) -> list[Table]:
     """Return size, speed and faithfulness of each serving form."""
-    found: dict[tuple[str, str], list[Sequence[Any]]] = {}
+    found: dict[tuple[int, str, str], list[Sequence[Any]]] = {}
     for one in runs:
         for record in one.run.records("deployment")[-1:] if one.run.series("deployment") else ():
             for form, *figures in record.load().rows:
-                found.setdefault((one.run.name, form), []).append(figures)
-    rows = [[f"{name}: {form}", *_served(figures)] for (name, form), figures in sorted(found.items())]
+                found.setdefault((one.side, one.run.name, form), []).append(figures)
+    rows = [[f"{name}: {form}", *_served(figures)] for (_, name, form), figures in sorted(found.items())]
     columns = ["form", "size", "one picture", "64 pictures", "largest difference of an answer"]
-    below = ["The model in the program has no size: it is not on disk."] if rows else []
+    below = ["Of the model in the program, the size is that of its weights, where the sample tells it."]
     caption = "**Forms to serve a model in**, loaded back and asked again (less is better)."
     return [Table(caption, columns, rows, below)]
 
@@ -68,7 +68,7 @@ def code(_runs: Sequence[Measured]) -> list[Table]:
     rows.append(["all", *(f"{n:,}" for lines in total for n in lines)])
     columns = ["pair", *(f"{side}: {what}" for side in SIDES for what in ("lines", "of them Stepscope's"))]
     left, right = total
-    said = f"PyTorch's twins have {left.all / right.all:.3g} times as many lines as the others."
+    said = f"PyTorch's twins have {left.all / right.all:.2f} times as many lines as the others."
     caption = "**Lines of code** of the files in `sample_runs/`, without empty ones, comments and docstrings."
     return [Table(caption, columns, rows, [said])]
 

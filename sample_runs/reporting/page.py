@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,9 +27,8 @@ class Source:
 
     store: str
     """As it was named."""
-    commands: Sequence[Mapping[str, object]]
-    """The options of each time that run_all.py ran."""
-    processes: Sequence[Process]
+    times: Sequence[tuple[Mapping[str, object], Sequence[Process]]]
+    """Each time that run_all.py ran: its options, and what it started."""
 
 
 def blocks(runs: Sequence[Measured], source: Source) -> dict[str, str]:
@@ -81,29 +80,35 @@ def _block(heading: Heading, runs: Sequence[Measured], source: Source) -> str:
     if not taken:
         return "No run of the store tells this."
     name = "URL" if "://" in source.store else shlex.quote(Path(source.store).name)
-    ran = dict.fromkeys(
-        _command(options, {one.run.project for one in taken}, name) for options in source.commands
+    commands = dict.fromkeys(_command(time, heading, name) for time in source.times)
+    made = " and ".join(
+        f"`{line}`" for line in (*filter(None, commands), f"python sample_runs/report.py {name}")
     )
-    made = " and ".join(f"`{line}`" for line in (*ran, f"python sample_runs/report.py {name}"))
     footer = f"*Made by {made}; {where_and_when(taken)}.*"
     tables = [table.markdown() for table in heading.tables(taken)]
-    return "\n\n".join(filter(None, [*tables, _left_out(heading, source.processes), footer]))
+    return "\n\n".join(filter(None, [*tables, _left_out(heading, source), footer]))
 
 
-def _left_out(heading: Heading, processes: Sequence[Process]) -> str:
+def _left_out(heading: Heading, source: Source) -> str:
     """Return what was to be measured and is in no figure; "" for nothing."""
+    tried = [one for _, processes in source.times for one in processes if heading.takes(one.pair)]
+    finished = {(one.pair, one.framework, one.seed) for one in tried if one.state == "finished"}
     said = dict.fromkeys(
         f"{one.pair} in {one.framework} ({one.state})"
-        for one in processes
-        if one.state != "finished" and (not heading.pairs or one.pair in heading.pairs)
+        for one in tried
+        if (one.pair, one.framework, one.seed) not in finished
     )
     return f"Not in these figures: {', '.join(said)}." if said else ""
 
 
-def _command(options: Mapping[str, object], pairs: Collection[str], store: str) -> str:
-    """Return the command that repeats what some pairs were measured with."""
+def _command(time: tuple[Mapping[str, object], Sequence[Process]], heading: Heading, store: str) -> str:
+    """Return the command that repeats what one time measured for a heading; "" where it was nothing."""
+    options, processes = time
+    pairs = sorted({one.pair for one in processes if heading.takes(one.pair)})
+    if not pairs:
+        return ""
     words = ["python", "sample_runs/run_all.py"]
-    words += ["--only", *sorted(pairs)] if len(pairs) < len(find_samples()) else []
+    words += ["--only", *pairs] if len(pairs) < len(find_samples()) else []
     for name, usual in (("epochs", None), ("seeds", 1), ("repeat", 1), ("device", "auto")):
         value = options.get(name, usual)
         words += [] if value == usual else [f"--{name}", str(value)]

@@ -16,6 +16,7 @@ _WHO = {
     "watched": "Stepscope's watchdog",
     "pdb": "a person in pdb",
     "debugger": "the framework's own debugger",
+    "dump": "the framework's dump of all values",
 }
 
 

@@ -66,7 +66,7 @@ def beside(left: Spread | None, right: Spread | None, *, unit: str | None = None
         return "the spreads overlap"
     name, more, less = (SIDES[0], left, right) if left.median > right.median else (SIDES[1], right, left)
     if unit is None and less.median > 0:
-        return f"{name} {more.median / less.median:.3g} times as much{_alone(left, right)}"
+        return f"{name} {number(more.median / less.median)} times as much{_alone(left, right)}"
     return f"{name} {_with(number(more.median - less.median), unit or '')} more{_alone(left, right)}"
 
 
