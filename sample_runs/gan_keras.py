@@ -3,9 +3,9 @@
     python sample_runs/gan_keras.py
     stepscope ui
 
-sample_runs/gan_pytorch.py does the same in PyTorch: the same networks, optimisers and first weights' distribution,
-and pictures from the same noise. On the Media page one slider goes through what was drawn; on the
-Distributions page are the weights of both networks, on the Graph page both models.
+sample_runs/gan_pytorch.py does the same in PyTorch: the same networks, optimisers and first weights'
+distribution, and pictures from the same noise. On the Media page one slider goes through what was drawn; on
+the Distributions page are the weights of both networks, on the Graph page both models.
 """
 
 from __future__ import annotations
