@@ -3,7 +3,8 @@
     python sample_runs/digits_keras.py
     stepscope ui
 
-sample_runs/digits_pytorch.py does the same in PyTorch. Stepscope's lines are those with `run` in them.
+sample_runs/digits_pytorch.py does the same in PyTorch: the same network, split, optimiser and first weights'
+distribution. Stepscope's lines are those with `run` in them.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ parser.add_argument("--store", help="path or URL (default: STEPSCOPE_STORE, or .
 options = parser.parse_args()
 
 keras.utils.set_random_seed(options.seed)
+tf.config.threading.set_intra_op_parallelism_threads(1)  # as in the twin
 if options.device == "cpu":
     tf.config.set_visible_devices([], "GPU")  # otherwise TensorFlow takes a GPU by itself
 elif options.device == "gpu" and not tf.config.list_physical_devices("GPU"):

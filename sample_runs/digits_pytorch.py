@@ -3,7 +3,8 @@
     python sample_runs/digits_pytorch.py
     stepscope ui
 
-sample_runs/digits_keras.py does the same in Keras. Stepscope's lines are those with `run` in them.
+sample_runs/digits_keras.py does the same in Keras: the same network, split, optimiser and first weights'
+distribution. Stepscope's lines are those with `run` in them.
 """
 
 from __future__ import annotations
@@ -70,10 +71,13 @@ model = nn.Sequential(
         out=nn.Linear(128, 10),
     )
 ).to(device)
+for layer in (model.conv1, model.conv2, model.dense, model.out):
+    nn.init.xavier_uniform_(layer.weight)  # Keras' first weights: PyTorch's own are smaller, and learn later
+    nn.init.zeros_(layer.bias)
 
 
 # 4. and 5. Define the loss, the optimiser and the metric.
-optimizer = torch.optim.Adam(model.parameters(), lr=options.learning_rate)
+optimizer = torch.optim.Adam(model.parameters(), lr=options.learning_rate, eps=1e-7)  # Keras' epsilon
 loss_of = nn.CrossEntropyLoss()
 
 

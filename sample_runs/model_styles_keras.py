@@ -3,8 +3,9 @@
     python sample_runs/model_styles_keras.py
     stepscope ui
 
-sample_runs/model_styles_pytorch.py does the same in PyTorch. Each style is a run of its own, with the same
-layers: choose two on the Compare page, and the Graph page puts them side by side.
+sample_runs/model_styles_pytorch.py does the same in PyTorch, which has no Functional style. Each style is a
+run of its own, with the same layers and the same first weights: choose two on the Compare page, and the Graph
+page puts them side by side.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorF
 
 import keras
 import tensorflow as tf
+from keras import layers
 from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 import stepscope
 from stepscope.trackers.keras import KerasTracker
@@ -24,9 +27,13 @@ from stepscope.trackers.keras import KerasTracker
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--device", choices=["auto", "cpu", "gpu"], default="auto", help="auto: a GPU if any")
 parser.add_argument("--epochs", type=int, default=5)
+parser.add_argument("--batch-size", type=int, default=32)
+parser.add_argument("--learning-rate", type=float, default=1e-3)
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--store", help="path or URL (default: STEPSCOPE_STORE, or ./stepscope.db)")
 options = parser.parse_args()
+
+tf.config.threading.set_intra_op_parallelism_threads(1)  # as in the twin
 if options.device == "cpu":
     tf.config.set_visible_devices([], "GPU")  # otherwise TensorFlow takes a GPU by itself
 elif options.device == "gpu" and not tf.config.list_physical_devices("GPU"):
@@ -39,11 +46,11 @@ def sequential() -> keras.Model:
     return keras.Sequential(
         [
             keras.Input((8, 8, 1)),
-            keras.layers.Conv2D(16, 3, padding="same", activation="relu", name="conv"),
-            keras.layers.MaxPooling2D(2, name="pool"),
-            keras.layers.Flatten(name="flatten"),
-            keras.layers.Dense(32, activation="relu", name="dense"),
-            keras.layers.Dense(10, name="out"),
+            layers.Conv2D(16, 3, padding="same", activation="relu", name="conv"),
+            layers.MaxPooling2D(2, name="pool"),
+            layers.Flatten(name="flatten"),
+            layers.Dense(32, activation="relu", name="dense"),
+            layers.Dense(10, name="out"),
         ]
     )
 
@@ -53,60 +60,38 @@ def sequential() -> keras.Model:
 def functional() -> keras.Model:
     """Return the network as a graph of symbolic tensors."""
     pictures = keras.Input((8, 8, 1))
-    x = keras.layers.Conv2D(16, 3, padding="same", activation="relu", name="conv")(pictures)
-    x = keras.layers.MaxPooling2D(2, name="pool")(x)
-    x = keras.layers.Flatten(name="flatten")(x)
-    x = keras.layers.Dense(32, activation="relu", name="dense")(x)
-    return keras.Model(pictures, keras.layers.Dense(10, name="out")(x))
+    x = layers.Conv2D(16, 3, padding="same", activation="relu", name="conv")(pictures)
+    x = layers.MaxPooling2D(2, name="pool")(x)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dense(32, activation="relu", name="dense")(x)
+    return keras.Model(pictures, layers.Dense(10, name="out")(x))
 
 
-# Subclassed: layers in __init__, how data pass them in call. Anything can be written, as in PyTorch; Keras
-# learns the shapes when the first batch passes.
+# Subclassed: layers in __init__, how data pass them in call. Anything can be written; Keras learns the shapes
+# when the first batch passes.
 class Subclassed(keras.Model):
     """The network as a class."""
 
     def __init__(self) -> None:
         """Make the layers."""
         super().__init__()
-        self.conv = keras.layers.Conv2D(16, 3, padding="same", activation="relu", name="conv")
-        self.pool = keras.layers.MaxPooling2D(2, name="pool")
-        self.flatten = keras.layers.Flatten(name="flatten")
-        self.dense = keras.layers.Dense(32, activation="relu", name="dense")
-        self.out = keras.layers.Dense(10, name="out")
+        self.conv = layers.Conv2D(16, 3, padding="same", activation="relu", name="conv")
+        self.pool = layers.MaxPooling2D(2, name="pool")
+        self.flatten = layers.Flatten(name="flatten")
+        self.dense = layers.Dense(32, activation="relu", name="dense")
+        self.out = layers.Dense(10, name="out")
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """Return logits (n, 10) of pictures (n, 8, 8, 1)."""
         return self.out(self.dense(self.flatten(self.pool(self.conv(x)))))
 
 
+# The data: four fifths of the digits to train on, the rest to test.
 digits = load_digits()
 pixels = (digits.images / 16).astype("float32")[..., None]  # channels last
-
-
-def train(style: str, model: keras.Model) -> None:
-    """Train the network for a few epochs as a run of its own, with the table of its layers."""
-    model.compile(
-        optimizer=keras.optimizers.Adam(1e-3),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    )
-    run = stepscope.init(
-        project="model-styles",
-        name=f"{style}-keras",
-        group=style,
-        config={"style": style, **vars(options)},
-        store=options.store,
-    )
-    with run:
-        history = model.fit(
-            pixels,
-            digits.target,
-            batch_size=32,
-            epochs=options.epochs,
-            callbacks=[KerasTracker(run)],
-            verbose=2,
-        )
-        run.log({"layers": layer_table(model)})
-    print(f"{style}: {model.count_params():,} parameters, loss {history.history['loss'][-1]:.4f}")
+x_train, x_test, y_train, y_test = train_test_split(
+    pixels, digits.target, test_size=0.2, stratify=digits.target, random_state=0
+)
 
 
 def layer_table(model: keras.Model) -> stepscope.Table:
@@ -117,6 +102,34 @@ def layer_table(model: keras.Model) -> stepscope.Table:
     return stepscope.Table(["layer", "type", "parameters"], rows)
 
 
+def train(run: stepscope.Run, model: keras.Model) -> None:
+    """Train the network for a few epochs, and report on train and test data."""
+    model.compile(
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        optimizer=keras.optimizers.Adam(options.learning_rate),
+        metrics=["accuracy"],
+    )
+    model.fit(
+        x_train,
+        y_train,
+        batch_size=options.batch_size,
+        epochs=options.epochs,
+        callbacks=[KerasTracker(run)],
+    )
+    run.log({"layers": layer_table(model)})
+    for split, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
+        run.summary[f"{split}_loss"], run.summary[f"{split}_accuracy"] = model.evaluate(x, y, verbose=0)
+    run.log({"loss/test": run.summary["test_loss"], "accuracy/test": run.summary["test_accuracy"]})
+
+
 for style, build in (("sequential", sequential), ("functional", functional), ("subclassed", Subclassed)):
-    keras.utils.set_random_seed(options.seed)
-    train(style, build())
+    keras.utils.set_random_seed(options.seed)  # the same first weights, and the same order of batches
+    model = build()
+    config = {"style": style, **vars(options)}
+    with stepscope.init(
+        "model-styles", f"{style}-keras", group=style, config=config, store=options.store
+    ) as run:
+        train(run, model)
+        print(
+            f"{style}: {model.count_params():,} parameters, test accuracy {run.summary['test_accuracy']:.1%}"
+        )
