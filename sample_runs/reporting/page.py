@@ -102,9 +102,9 @@ def _left_out(heading: Heading, source: Source) -> str:
 
 
 def _command(time: tuple[Mapping[str, object], Sequence[Process]], heading: Heading, store: str) -> str:
-    """Return the command that repeats what one time measured for a heading; "" where it was nothing."""
+    """Return the command that measures what one time did for a heading; "" where that was nothing."""
     options, processes = time
-    pairs = sorted({one.pair for one in processes if heading.takes(one.pair)})
+    pairs = sorted({one.pair for one in processes if heading.takes(one.pair) and one.state == "finished"})
     if not pairs:
         return ""
     words = ["python", "sample_runs/run_all.py"]
