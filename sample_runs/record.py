@@ -44,8 +44,8 @@ SAMPLES = (
     "goes_wrong_keras.py",
     "network_visualisation_pytorch.py --epochs 3 --climb 40",
     "network_visualisation_keras.py --epochs 3 --climb 40",
-    "gan_pytorch.py --epochs 40",
-    "gan_keras.py --epochs 40",
+    "gan_pytorch.py --epochs 30",
+    "gan_keras.py --epochs 30",
     "digits_pytorch.py --epochs 120",
     "digits_keras.py --epochs 120",
 )
