@@ -125,11 +125,11 @@ def draw(count: int) -> np.ndarray:
 
 
 def board(drawn: np.ndarray, caption: str) -> stepscope.Image:
-    """Return 36 pictures as one, six in a row, with grey lines between them."""
+    """Return 25 pictures as one, five in a row, with grey lines between them."""
     framed = np.pad(
-        (drawn.reshape(6, 6, 8, 8) + 1) / 2, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=0.4
+        (drawn.reshape(5, 5, 8, 8) + 1) / 2, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=0.4
     )
-    return stepscope.Image(framed.transpose(0, 2, 1, 3).reshape(60, 60), caption=caption)
+    return stepscope.Image(framed.transpose(0, 2, 1, 3).reshape(50, 50), caption=caption)
 
 
 def quality() -> tuple[float, int]:
@@ -149,7 +149,7 @@ for epoch in tqdm(range(1, options.epochs + 1), unit="epoch"):
     for real in batches:
         fooled, judged = train_step(real, blur)
         run.log({"loss/generator": fooled, "loss/discriminator": judged})
-    run.log({"drawn": board(draw(36), f"epoch {epoch}"), "epoch": epoch})
+    run.log({"drawn": board(draw(25), f"epoch {epoch}"), "epoch": epoch})
     if epoch % 10 == 0 or epoch == options.epochs:
         sure, classes = quality()
         run.log({"sure_digits": sure, "classes_drawn": classes})

@@ -8,10 +8,14 @@ run; a slider goes through the painting. Method: Gatys et al. 2015: the pixels a
 that a network sees in them are those of the content, and how features go together (Gram matrices) is as in
 the style.
 
-    --weights vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5   takes Keras' VGG-16, once downloaded
+With --weights vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 --size 256 they are
+those of VGG-16, once Keras' file is there:
 
-Without weights, the features are those of a small network that learns to read digits first. They know strokes
-and edges and nothing of colours, so do not expect a Van Gogh.
+    curl -O https://storage.googleapis.com/tensorflow/keras-applications/vgg16/\
+vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5
+
+Without weights, the features are those of a small network that first learns to read coloured digits, and the
+run says so. They know strokes, edges and a few colours, so do not expect a Van Gogh.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ import tensorflow as tf
 from keras import layers
 from PIL import Image
 from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 from tqdm import trange
 
 import stepscope
@@ -38,120 +43,161 @@ SMALL = (16, 16, "pool", 32, 32, "pool", 64)
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--device", choices=["auto", "cpu", "gpu"], default="auto", help="auto: a GPU if any")
-parser.add_argument("--epochs", type=int, default=10, help="of learning to read digits, without --weights")
+parser.add_argument("--epochs", type=int, default=20, help="of learning to read digits, without --weights")
 parser.add_argument("--steps", type=int, default=200, help="of painting")
 parser.add_argument("--weights", type=Path, help="Keras' weights of VGG-16, without its top")
 parser.add_argument("--content", type=Path, help="a picture (default: a handwritten digit)")
-parser.add_argument("--style", type=Path, help="another one (default: waves)")
+parser.add_argument("--style", type=Path, help="another one (default: coloured waves)")
 parser.add_argument("--size", type=int, default=64, help="pixels of the result's sides")
-parser.add_argument("--style-weight", type=float, default=100.0)
+parser.add_argument("--style-weight", type=float, default=10.0)
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--store", help="path or URL (default: STEPSCOPE_STORE, or ./stepscope.db)")
 options = parser.parse_args()
 
 keras.utils.set_random_seed(options.seed)
+tf.config.threading.set_intra_op_parallelism_threads(1)  # so small a network gains nothing from more
 if options.device == "cpu":
     tf.config.set_visible_devices([], "GPU")  # otherwise TensorFlow takes a GPU by itself
 elif options.device == "gpu" and not tf.config.list_physical_devices("GPU"):
     parser.error("--device gpu: TensorFlow sees no GPU")
+
+
+# 1. Get the data: content, style, and 1,797 digits to learn from, each of one colour on another.
+def read(path: Path | None, otherwise: np.ndarray) -> np.ndarray:
+    """Return a picture as float32 (1, size, size, 3), 0 to 1: a file's, or of an array (h, w, 3)."""
+    picture = Image.open(path).convert("RGB") if path else Image.fromarray(np.uint8(255 * otherwise))
+    resized = picture.resize((options.size, options.size), Image.Resampling.BICUBIC)
+    return np.asarray(resized, "float32")[None] / 255  # channels last
+
+
 digits = load_digits()
+colour, x_y = np.random.default_rng(options.seed), np.mgrid[0:1:64j, 0:1:64j]
+waves = [0.5 + 0.5 * np.sin(40 * (x_y[1] + 0.15 * np.sin(9 * x_y[0])) + phase) for phase in (0, 1, 2)]
+content = read(options.content, np.repeat(digits.images[3][..., None] / 16, 3, axis=2))
+style = read(options.style, np.stack(waves, axis=2))
+# One of the two colours is light, the other dark; which is which differs.
+dark, light = colour.random((2, len(digits.images), 1, 1, 3)) / 2 + [[[[[0.0]]]], [[[[0.5]]]]]
+swapped = colour.random((len(dark), 1, 1, 1)) < 0.5
+ink, paper = np.where(swapped, dark, light), np.where(swapped, light, dark)
+drawn = (digits.images / 16)[..., None].repeat(2, axis=1).repeat(2, axis=2)  # 16x16: the network halves twice
+coloured = (drawn * ink + (1 - drawn) * paper).astype("float32")
+x_train, x_test, y_train, y_test = train_test_split(
+    coloured, digits.target, train_size=0.8, stratify=digits.target, random_state=options.seed
+)
 
 
-def features(plan: tuple[int | str, ...]) -> keras.Model:
-    """Return convolutions and pools as VGG has them, and every ReLU's output; numbers are of filters."""
+# 2. Define the network whose features are used, and learn them where no weights are given.
+def layers_of(plan: tuple[int | str, ...]) -> keras.Model:
+    """Return convolutions and pools as VGG has them; a number is how many filters."""
     x = pictures = keras.Input((None, None, 3))
     found = []
     for part in plan:
         if part == "pool":
-            x = layers.MaxPooling2D(2)(x)
+            x = layers.AveragePooling2D(2)(x)  # paints smoother pictures than VGG's maximum, say Gatys et al.
         else:
             x = layers.Conv2D(part, 3, padding="same", activation="relu")(x)
             found.append(x)
     return keras.Model(pictures, found)
 
 
-def as_picture(path: Path | None, otherwise: np.ndarray) -> tf.Tensor:
-    """Return a picture (1, size, size, 3) from 0 to 1: a file's, or of an array (height, width, 3)."""
-    picture = Image.open(path).convert("RGB") if path else Image.fromarray(np.uint8(255 * otherwise))
-    pixels = np.asarray(picture.resize((options.size, options.size), Image.Resampling.BICUBIC))
-    return tf.constant(pixels[None] / 255, tf.float32)
-
-
-def digit() -> np.ndarray:
-    """Return a handwritten digit: (8, 8, 3), 0 to 1."""
-    return np.repeat(digits.images[3][..., None] / 16, 3, axis=2)
-
-
-def waves() -> np.ndarray:
-    """Return coloured waves: (64, 64, 3), 0 to 1."""
-    y, x = np.mgrid[0:1:64j, 0:1:64j]
-    return np.stack(
-        [0.5 + 0.5 * np.sin(40 * (x + 0.15 * np.sin(9 * y)) + phase) for phase in (0, 1, 2)], axis=2
-    )
-
-
-def learn_digits(network: keras.Model, run: stepscope.Run) -> None:
-    """Let the network's features learn to tell digits apart, in pictures of 16 by 16 pixels."""
-    pixels = tf.image.resize((digits.images / 16).astype("float32")[..., None], (16, 16))
-    pixels = tf.repeat(pixels, 3, axis=3)
+def learn_digits(network: keras.Model) -> None:
+    """Let the features learn to tell digits apart."""
     pictures = keras.Input((16, 16, 3))
     x = layers.Flatten()(layers.AveragePooling2D(2)(network(pictures)[-1]))
     model = keras.Model(pictures, layers.Dense(10)(x))
     model.compile(
         optimizer=keras.optimizers.Adam(1e-3),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
     )
     tracker = KerasTracker(run)
-    model.fit(pixels, digits.target, batch_size=64, epochs=options.epochs, callbacks=[tracker], verbose=2)
+    model.fit(x_train, y_train, batch_size=64, epochs=options.epochs, callbacks=[tracker], verbose=2)
+    for split, of in (("train", (x_train, y_train)), ("test", (x_test, y_test))):
+        mean_loss, part_right = model.evaluate(*of, verbose=0)
+        run.summary[f"{split}_loss"] = mean_loss
+        run.summary[f"{split}_accuracy"] = part_right
+    run.log({"test_loss": mean_loss, "test_accuracy": part_right}, step=run.step)
+
+
+origin = "a small network that learned to read coloured digits: no --weights were given"
+if options.weights:
+    origin = f"VGG-16, from {options.weights.name}"
+print("Features:", origin)
+run = stepscope.init(
+    project="style-transfer",
+    name="style-keras",
+    config={**vars(options), "features": origin},
+    notes=f"Features: {origin}",
+    store=options.store,
+)
+run.log({"content": stepscope.Image(content[0]), "style": stepscope.Image(style[0])}, step=0)
+network = layers_of(VGG16 if options.weights else SMALL)
+if options.weights:
+    known = keras.applications.VGG16(include_top=False, weights=str(options.weights)).weights
+    network.set_weights([weight.numpy() for weight in known[: len(network.weights)]])
+else:
+    learn_digits(network)
+
+
+# 3. Define the losses: how far features and Gram matrices are from those that are wanted, as parts of these.
+def seen(picture: tf.Tensor) -> list[tf.Tensor]:
+    """Return what each ReLU gives for a picture: (pixels, channels) of several sizes."""
+    if options.weights:  # what VGG-16 was trained with
+        picture = keras.applications.vgg16.preprocess_input(255 * picture)
+    return [tf.reshape(x, (-1, x.shape[-1])) for x in network(picture)]
 
 
 def gram(x: tf.Tensor) -> tf.Tensor:
     """Return how channels go together: (channels, channels)."""
-    flat = tf.reshape(x, (-1, x.shape[-1]))
-    return tf.matmul(flat, flat, transpose_a=True) / tf.cast(tf.size(flat), tf.float32)
+    return tf.matmul(x, x, transpose_a=True) / tf.cast(tf.shape(x)[0], tf.float32)
 
 
-run = stepscope.init(project="style-transfer", name="style-keras", config=vars(options), store=options.store)
-content, style = as_picture(options.content, digit()), as_picture(options.style, waves())
-run.log({"content": stepscope.Image(content[0]), "style": stepscope.Image(style[0])}, step=0)
-if options.weights:
-    network = features(VGG16)
-    known = keras.applications.VGG16(include_top=False, weights=str(options.weights)).weights
-    network.set_weights([weight.numpy() for weight in known[: len(network.weights)]])
-    run.summary["features"] = f"VGG-16 from {options.weights.name}"
-else:
-    network = features(SMALL)
-    learn_digits(network, run)
-    run.summary["features"] = "a small network that learned to read digits: no --weights were given"
-print("Features:", run.summary["features"])
+def away(x: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
+    """Return how far x is from what is wanted: 0 when it is that, 1 when it is nothing."""
+    return tf.reduce_sum((x - wanted) ** 2) / tf.reduce_sum(wanted**2)
 
-wanted_content = network(content)[-1]
-wanted_style = [gram(x) for x in network(style)]
+
+def roughness(picture: tf.Tensor) -> tf.Tensor:
+    """Return how much neighbouring pixels differ."""
+    down, right = picture[:, 1:] - picture[:, :-1], picture[:, :, 1:] - picture[:, :, :-1]
+    return tf.reduce_mean(down**2) + tf.reduce_mean(right**2)
+
+
+# 4. Paint: change the pixels of the content.
 result = tf.Variable(content)
+wanted_content = seen(tf.constant(content))[-1]
+wanted_style = [gram(x) for x in seen(tf.constant(style))]
 painter = keras.optimizers.Adam(0.02)
 painter.build([result])
 
 
 @tf.function
 def paint() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Change the result a little; return the losses of content and style, and their weighted sum."""
+    """Change the result a little; return the losses of content and style, and of all."""
     with tf.GradientTape() as tape:
-        found = network(result)
-        content_loss = tf.reduce_mean((found[-1] - wanted_content) ** 2)
-        style_loss = tf.add_n(
-            [tf.reduce_mean((gram(x) - wanted) ** 2) for x, wanted in zip(found, wanted_style, strict=True)]
-        )
-        loss = content_loss + options.style_weight * style_loss
+        found = seen(result)
+        content_loss = away(found[-1], wanted_content)
+        style_losses = [away(gram(x), wanted) for x, wanted in zip(found, wanted_style, strict=True)]
+        style_loss = tf.reduce_mean(style_losses)
+        loss = content_loss + options.style_weight * style_loss + 0.3 * roughness(result)
     painter.apply([tape.gradient(loss, result)], [result])
-    result.assign(tf.clip_by_value(result, 0, 1))
+    result.assign(tf.clip_by_value(result, 0.0, 1.0))
     return content_loss, style_loss, loss
 
 
 begin = run.step
 for step in trange(options.steps + 1, desc="painting", unit="step"):
-    before = stepscope.Image(result[0].numpy(), caption=f"after {step} steps") if step % 10 == 0 else None
+    before = result.numpy()[0]
     content_loss, style_loss, loss = paint()
     values = {"loss/content": content_loss, "loss/style": style_loss, "loss/painting": loss}
-    run.log(values if before is None else {**values, "result": before}, step=begin + step)
+    if step % 10 == 0:
+        values["result"] = stepscope.Image(before, caption=f"after {step} steps")
+    run.log(values, step=begin + step)
+    if step == 0:
+        run.summary["style_loss_at_first"] = float(style_loss)
+
+
+# 5. Report how near the result came to both.
+run.summary.update(content_loss=float(content_loss), style_loss=float(style_loss))
 run.finish()
-print(f"content {float(content_loss):.4f}, style {float(style_loss):.6f}")
+print(f"content {float(content_loss):.4f}, style {float(style_loss):.4f}")
