@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
 import sqlalchemy as sa
 import zstandard
 from tqdm import tqdm
@@ -54,6 +55,7 @@ enough for curves of what the machine did."""
 HERE = Path(__file__).resolve().parent
 NAME = "recorded.db"
 MOST_BYTES = 2_000_000
+QUIET_PERCENT = 20
 PRIVATE = ("host", "cwd", "executable", "pid")
 NOTE = """# Recorded runs
 
@@ -61,6 +63,7 @@ NOTE = """# Recorded runs
 `python sample_runs/record.py` on {day}: real runs of the samples,
 on {machine},
 under Python {python} with {versions}.
+When it began, other programs took {busy:.0f} % of the processor{warning}.
 {gpu}
 Each run says so in its notes, and has a tag for it. Left out are the names of the host, the account and the
 folders, what git said beyond the commit, and the models that the samples save.
@@ -84,13 +87,14 @@ def main() -> None:
     )
     parser.add_argument("--to", type=Path, default=HERE / "recorded", help="folder (default: where they lie)")
     options = parser.parse_args()
+    busy = psutil.cpu_percent(interval=3)
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / NAME
         for sample in tqdm(SAMPLES, unit="sample"):
             train(sample, store)
         tidy(store)
         pack(store, options.to / f"{NAME}.zst")
-        (options.to / "README.md").write_text(note(store), encoding="utf-8")
+        (options.to / "README.md").write_text(note(store, busy), encoding="utf-8")
 
 
 def train(sample: str, store: Path) -> None:
@@ -154,8 +158,13 @@ def machine(environment: Mapping[str, Any]) -> str:
     return f"{', '.join(gpus) or 'a processor alone, without a GPU'} ({cpu['model']}, {cpu['usable']} cores)"
 
 
-def note(store: Path) -> str:
-    """Return the text of the file that lies beside the store."""
+def note(store: Path, busy: float) -> str:
+    """Return the text of the file that lies beside the store.
+
+    Args:
+        store: that was tidied.
+        busy: percent of the processor that other programs took when the recording began.
+    """
     with Reader.open(store) as reader:
         made = [(run, reader.environment(run.run_id)) for run in reversed(reader.runs())]
     facts = made[0][1]
@@ -170,6 +179,8 @@ def note(store: Path) -> str:
         day=datetime.now(UTC).date(),
         versions=versions,
         python=facts["python"],
+        busy=busy,
+        warning=": the times in it measure no framework" if busy > QUIET_PERCENT else "",
         gpu=gpu,
         runs="\n".join(lines),
     )

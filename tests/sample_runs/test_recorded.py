@@ -127,7 +127,7 @@ def test_record_tidies_what_it_packs(tmp_path: Path, gpus: list[str]) -> None:
         writer.update_run(run.id, {"environment": environment})
     record["tidy"](store)
     record["pack"](store, tmp_path / "packed.zst")
-    note = record["note"](store)
+    note, busy = record["note"](store, 3.0), record["note"](store, 97.0)
     store.write_bytes(zstandard.decompress((tmp_path / "packed.zst").read_bytes()))
     with Reader.open(store) as reader:
         [kept] = reader.runs()
@@ -143,6 +143,8 @@ def test_record_tidies_what_it_packs(tmp_path: Path, gpus: list[str]) -> None:
     )
     assert kept.notes.startswith("mine\n\nA recording that comes with Stepscope, made on ")
     assert all(name in note for name in gpus)
+    assert "other programs took 3 % of the processor.\n" in note
+    assert "other programs took 97 % of the processor: the times in it measure no framework.\n" in busy
     assert ("There is no figure of a GPU in it" in note) == (not gpus)
     assert main(["verify", "--store", str(store)]) == 0
 
