@@ -62,7 +62,8 @@ def write(page: Path, store_name: str) -> int:
     print(f"{page}: {len(made)} blocks from {len(runs)} runs of {len(processes)} programs.")
     for process in processes:
         if process.state != "finished":
-            print(f"not in it: {process.pair} in {process.framework}, {process.state}: {process.reason}")
+            reason = process.reason.partition("\n")[0]
+            print(f"not in it: {process.pair} in {process.framework}, {process.state}: {reason}")
     return 0
 
 

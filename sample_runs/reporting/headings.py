@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from . import costs, models, results
+from . import costs, models, overview, results
 from .measures import Measured
 from .tables import Table
 
@@ -30,6 +30,7 @@ class Heading:
 
 
 HEADINGS: Mapping[str, Heading] = {
+    "overview": Heading(overview.overview),
     "graph": Heading(models.graphs),
     "execution": Heading(costs.execution, ("execution",)),
     "visualisation": Heading(models.kinds),

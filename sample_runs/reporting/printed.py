@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import stepscope
 
@@ -18,15 +17,13 @@ COLUMNS = (
 
 def print_runs(store: str, done: Sequence[Process]) -> None:
     """Print a table of what some processes have made."""
+    if not done:
+        return
     rows: list[Sequence[str]] = [COLUMNS]
-    made: list[Measured] = []
-    if "://" in store or Path(store).exists():
-        with stepscope.open(store) as opened:
-            made = read_runs(opened, done)
-            for process in done:
-                rows += _rows(process, [one for one in made if one.process is process])
-    else:
-        rows += [row for process in done for row in _rows(process, [])]
+    with stepscope.open(store) as opened:
+        made = read_runs(opened, done)
+        for process in done:
+            rows += _rows(process, [one for one in made if one.process is process])
     widths = [max(len(row[place]) for row in rows) for place in range(len(COLUMNS))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -24,13 +24,13 @@ def accuracy(runs: Sequence[Measured]) -> list[Table]:
     """Return final and best figures on training and test data, and how long a given one took."""
     twins = twins_of(runs)
 
-    def table(caption: str, measure: Measure, why_empty: str = "") -> Table:
-        return beside_table(caption, "%", twins, measure, why_empty, more="points")
+    def table(caption: str, measure: Measure) -> Table:
+        return beside_table(f"{caption} (more is better).", "%", twins, measure, more="points")
 
     return [
-        table("**Accuracy on the training data**, at the end.", in_summary("train_accuracy", 100)),
-        table("**Accuracy on the test data**, at the end.", in_summary("test_accuracy", 100)),
-        table("**Accuracy on the validation data**, the best of all epochs.", best_accuracy),
+        table("**Accuracy on the training data**, at the end", in_summary("train_accuracy", 100)),
+        table("**Accuracy on the test data**, at the end", in_summary("test_accuracy", 100)),
+        table("**Accuracy on the validation data**, the best of all epochs", best_accuracy),
         beside_table(
             "**Loss on the test data**, at the end (less is better).", "", twins, in_summary("test_loss")
         ),
