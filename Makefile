@@ -12,6 +12,7 @@ CRASH_SEED ?= $(shell date +%s)
 ARGS ?=
 COVERAGE_FLOOR := 95
 # Two files of tests side by side; a file stays in one process, so that a framework is imported once or twice.
+# Each computes on one core: threads of OpenMP that wait for one another would take the cores from the others.
 WORKERS ?= 2
 
 # The first interpreter that runs and that every dependency has wheels for. Run, not just found: a
@@ -39,7 +40,7 @@ demo: $(VENV)/.stamp-demo ## Train in PyTorch and in Keras with the dashboard op
 	@$(BIN)/stepscope demo --port $(PORT) --store $(STORE) $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(CHECK),--check)
 
 test: $(VENV)/.stamp-test check ## Install what the tests need, check the code, run the tests
-	@$(BIN)/python -m pytest -m "not long" --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not long" --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 crash: $(VENV)/.stamp-test ## Kill trainings, recoveries and commands at hundreds of random moments (CRASH_SEED= for the same again)
 	@CRASH_KILLS=$(CRASH_KILLS) CRASH_SEED=$(CRASH_SEED) $(BIN)/python -m pytest -m crash $(ARGS)

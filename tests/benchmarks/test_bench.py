@@ -13,15 +13,23 @@ BENCHMARKS = ROOT / "benchmarks"
 BENCH = BENCHMARKS / "bench.py"
 
 
-IN_A_BROWSER = {"dashboard"}
+SOME = {"log_call", "dict_of_50", "latency", "histogram", "image", "import_time"}
+"""Figures that take a second or two each, and need none of the others."""
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("browser", [False, pytest.param(True, marks=pytest.mark.long)])
-def test_every_figure_runs_for_stepscope(tmp_path: Path, browser: bool) -> None:
+@pytest.mark.parametrize(
+    "which",
+    [
+        "some",
+        pytest.param("all others", marks=pytest.mark.long),
+        pytest.param("dashboard", marks=pytest.mark.long),
+    ],
+)
+def test_every_figure_runs_for_stepscope(tmp_path: Path, which: str) -> None:
     every = set(_in_benchmarks("from figures import registry; print(*registry.FIGURES)").split())
-    wanted = {name for name in every if (name.split("_")[0] in IN_A_BROWSER) is browser}
+    in_a_browser = {name for name in every if name.startswith("dashboard")}
+    wanted = {"some": SOME, "all others": every - SOME - in_a_browser, "dashboard": in_a_browser}[which]
     chosen = ["--tiny", "--peers", "stepscope", "--only", *sorted(wanted)]
     printed = run_python(BENCH, *chosen, "--results", tmp_path, deadline_s=550, STEPSCOPE_STRICT="")
     (path,) = tmp_path.glob("*.json")
