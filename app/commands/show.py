@@ -140,9 +140,9 @@ def _size(size: RunSize) -> dict[str, str | None]:
 
 
 def _shown(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the environment without what fills pages: the list of packages, and the diff."""
+    """Return the environment without what fills pages: the list of packages, the diff and the program."""
     flat = flatten({key: value for key, value in environment.items() if key != "packages"})
-    return {key: value for key, value in flat.items() if key != "git.diff"}
+    return {key: value for key, value in flat.items() if key not in ("git.diff", "program.text")}
 
 
 def _print_facts(title: str, facts: Mapping[str, str | None]) -> None:

@@ -105,10 +105,9 @@ def startup(one: Spent) -> float | None:
 
 
 def process_memory(one: Spent) -> float | None:
-    """Return the peak of the process, in GB; of a run that did not end well, the largest sample."""
-    if one.process.peak_memory_gb is not None:
-        return one.process.peak_memory_gb
-    return _largest(one, PROCESS_MEMORY)
+    """Return the peak of the process, in GB; the largest sample where that is more, as of another rank."""
+    known = (one.process.peak_memory_gb, _largest(one, PROCESS_MEMORY))
+    return max((value for value in known if value is not None), default=None)
 
 
 def process_of(environment: Mapping[str, Any]) -> Process:

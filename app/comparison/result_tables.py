@@ -18,7 +18,7 @@ LONGEST_SAID = 300
 AVERAGED = "Where one run logs a value for each epoch, what others log by batch is the mean of an epoch"
 SUMMARISED = (
     "Final values are those of the summary, told when the training was over, where all runs that have "
-    "the metric have it there"
+    "the metric have it there; the best ones are logged"
 )
 SUMMARY_WORDS = {
     "seconds": False,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -117,3 +119,16 @@ def test_what_was_dropped_and_why_is_shown(store_url: str, say: Any, monkeypatch
 def test_a_run_that_is_not_there_is_said(store_url: str, say: Any) -> None:
     fill(store_url)
     assert "nobody" in say("show", "nobody", code=1)
+
+
+def test_the_program_is_named_but_not_printed(
+    store_url: str, say: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "train.py"
+    script.write_text("secret_of_mine = 1\n")
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(script), raising=False)
+    stepscope.init(name="scripted", store=store_url).finish()
+    shown = say("show", "scripted")
+    assert str(script.resolve()) in shown
+    assert "process.peak_memory_gb" in shown
+    assert "secret_of_mine" not in shown

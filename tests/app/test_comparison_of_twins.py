@@ -190,6 +190,13 @@ def test_what_the_process_took(pair: Comparison) -> None:
     assert process_of({"process": {"started": 1.0, "runs_before": 2}}) == Process(1.0, None, 2)
 
 
+def test_the_largest_process_of_all_ranks_counts(store_url: str) -> None:
+    with stepscope.init(store=store_url) as run:
+        run.log({"loss": 1.0, "system/process_memory_gb": 900.0})
+    costs = {cost.name: cost.values for cost in compared(store_url, [run.id]).costs}
+    assert costs["Peak memory of the process"] == (900.0,)
+
+
 def test_a_first_value_that_is_late_is_said(store_url: str) -> None:
     ids: list[str] = []
     for first in (1, 50):
