@@ -18,6 +18,7 @@ import select
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,12 @@ def metrics_of(reader: Reader, run_id: str) -> set[tuple[str, str | None]]:
 def names_of(reader: Reader, run_id: str, kind: str) -> set[str]:
     """Return the names of the run's series of a kind."""
     return {series.name for series in reader.series(run_id, kind=kind)}
+
+
+def images_of(reader: Reader, run_id: str) -> dict[str, dict[int, int]]:
+    """Return of each of the run's series of images how many it has at which step."""
+    found = {series.name: reader.records(series) for series in reader.series(run_id, kind="image")}
+    return {name: dict(Counter(record.step for record in records)) for name, records in found.items()}
 
 
 def _serve(modules: list[str]) -> None:
