@@ -6,9 +6,12 @@ import subprocess
 import sys
 import venv
 import zipfile
+from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from support import ROOT, run_python
 
@@ -59,13 +62,50 @@ def test_the_wheel_holds_every_file_of_the_layers_and_nothing_else(wheel: Path) 
         assert {name for name in archive.namelist() if ".dist-info/" not in name} == expected
 
 
-@pytest.mark.slow
+def install(python: Path, wheel: Path) -> None:
+    """Install the wheel and what it requires, as people do."""
+    subprocess.run([python, "-m", "ensurepip"], check=True, capture_output=True)
+    command = [python, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt", wheel]
+    subprocess.run(command, check=True)
+
+
+def link(python: Path, wheel: Path) -> None:
+    """Unpack the wheel, and link what it requires from where it is installed: the same, but for pip."""
+    site = next(python.parents[1].glob("lib/python*/site-packages"))
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    (own,) = metadata.distributions(name="stepscope", path=[str(site)])
+    for name in required(own, set()):
+        packages = metadata.distribution(name)
+        for first in {path.parts[0] for path in packages.files or () if path.parts[0] != ".."}:
+            there = Path(packages.locate_file(first))
+            if first != "__pycache__" and not (site / first).exists():
+                (site / first).symlink_to(there)
+    command = python.with_name("stepscope")
+    command.write_text(f"#!{python}\nfrom stepscope.app.cli import main\nraise SystemExit(main())\n")
+    command.chmod(0o755)
+
+
+def required(packages: metadata.Distribution, found: set[str]) -> set[str]:
+    """Return what a distribution requires without any extra, and what that requires."""
+    for line in packages.requires or ():
+        wanted = Requirement(line)
+        if wanted.name not in found and (wanted.marker is None or wanted.marker.evaluate({"extra": ""})):
+            found.add(wanted.name)
+            required(metadata.distribution(wanted.name), found)
+    return found
+
+
 @pytest.mark.timeout(600)
-def test_the_bare_wheel_logs_and_opens_the_dashboard(wheel: Path, tmp_path: Path) -> None:
-    venv.create(tmp_path / "venv", with_pip=True)
+@pytest.mark.parametrize("put", [link, pytest.param(install, marks=pytest.mark.long)])
+def test_the_bare_wheel_logs_and_opens_the_dashboard(
+    wheel: Path, tmp_path: Path, put: Callable[[Path, Path], None]
+) -> None:
+    venv.create(tmp_path / "venv")
     python = tmp_path / "venv" / "bin" / "python"
-    install = [python, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt", wheel]
-    subprocess.run(install, check=True)
+    put(python, wheel)
+    without = [python, "-c", "import importlib.util as u; print(u.find_spec('torch'), u.find_spec('keras'))"]
+    assert subprocess.run(without, capture_output=True, text=True, check=True).stdout == "None None\n"
     printed = subprocess.run(
         [python, "-W", "error:::stepscope", "-c", LOG_AND_READ],
         cwd=tmp_path,
