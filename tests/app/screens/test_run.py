@@ -151,3 +151,13 @@ def test_a_long_diff_is_cut_and_says_so(store: str, monkeypatch: pytest.MonkeyPa
     test = opened("run", part="Code")
     assert [code.value for code in test.code] == ["0123456789"]
     assert "5 more characters are not shown" in said(test)
+
+
+def test_the_program_stands_below_the_code_and_not_among_the_facts(store: str) -> None:
+    stepscope.init(store=store).finish()
+    program = '{"program": {"path": "/x/train.py", "text": "lr = 0.1", "truncated": false}, "python": "3"}'
+    change(store, f"UPDATE runs SET environment = '{program}'")
+    test = opened("run", part="Code")
+    assert [code.value for code in test.code] == ["lr = 0.1"]
+    assert "The program, /x/train.py" in plain(test)
+    assert "lr = 0.1" not in cells(opened("run", part="Environment"))
