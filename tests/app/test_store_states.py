@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,7 +119,12 @@ def test_a_store_of_an_older_schema_names_the_command(store: str, page: str) -> 
 
 
 @pytest.mark.postgres
-def test_a_server_that_stops_and_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "pages", [("runs", "charts", "run"), pytest.param(PAGES, marks=pytest.mark.long)], ids=["some", "all"]
+)
+def test_a_server_that_stops_and_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pages: Sequence[str]
+) -> None:
     programs = find_postgres()
     if programs is None:
         pytest.skip("no PostgreSQL programs on this machine; `make test` installs them")
@@ -127,7 +132,7 @@ def test_a_server_that_stops_and_comes_back(tmp_path: Path, monkeypatch: pytest.
     with own_server(programs) as server:
         fill(server.url)
         monkeypatch.setenv("STEPSCOPE_STORE", server.url)
-        tests = {page: opened(page) for page in PAGES}
+        tests = {page: opened(page) for page in pages}
         assert all(shows_runs(test) for test in tests.values())
         server.stop()
         for page, test in tests.items():

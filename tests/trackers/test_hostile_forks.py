@@ -70,7 +70,11 @@ class Samples:
         return float(index)
 
 
-@pytest.mark.parametrize(("method", "persistent"), [("fork", False), ("fork", True), ("spawn", True)])
+@pytest.mark.parametrize(
+    ("method", "persistent"),
+    # Spawned workers import torch; that a run which is sent to such a process logs there is shown below.
+    [("fork", False), ("fork", True), pytest.param("spawn", True, marks=pytest.mark.long)],
+)
 def test_workers_of_a_dataloader_log_while_a_thread_of_the_training_does(
     store_url: str, method: str, persistent: bool
 ) -> None:

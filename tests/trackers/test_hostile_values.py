@@ -57,7 +57,7 @@ def test_names_by_mistake_are_told_once_and_counted_as_one(
     assert grown < 30 << 20, f"{grown >> 20} MiB were taken for names that were refused"
 
 
-@pytest.mark.slow
+@pytest.mark.long  # its short twin is test_names_by_mistake_are_told_once_and_counted_as_one
 def test_a_million_names_by_mistake(store_url: str, caplog: pytest.LogCaptureFixture) -> None:
     before = psutil.Process().memory_info().rss
     run, _ = a_name_for_each_step(store_url, names.MOST_SERIES, 1_000_000)

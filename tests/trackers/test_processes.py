@@ -79,17 +79,18 @@ def test_a_fork_while_values_are_under_way_repeats_none(store_url: str) -> None:
     assert points(store_url, run.id, "of child") == dict.fromkeys(range(200, 2000, 400), 1.0)
 
 
-def test_children_flush_beside_a_parent_that_writes(store_url: str) -> None:
+@pytest.mark.parametrize("children", [8, pytest.param(40, marks=pytest.mark.long)])
+def test_children_flush_beside_a_parent_that_writes(store_url: str, children: int) -> None:
     def work(step: int) -> None:
         run.log({"of child": float(step)}, step=step)
         assert run.flush()
 
     with stepscope.init(store=store_url) as run:
-        for step in range(40):
+        for step in range(children):
             for _ in range(100):
                 run.log({"loss": 1.0, "words": stepscope.Text("x")}, step=step)
             assert os.waitpid(forked(lambda step=step: work(step)), 0)[1] == 0
-        assert points(store_url, run.id, "of child") == {step: float(step) for step in range(40)}
+        assert points(store_url, run.id, "of child") == {step: float(step) for step in range(children)}
 
 
 def test_a_child_that_was_forked_at_a_bad_moment_ends_at_once(
