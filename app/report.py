@@ -11,21 +11,21 @@ import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 from . import report_chart
 from .comparison import result_tables, tables
-from .comparison.compare import Comparison, Parted, partings, spreads
+from .comparison.compare import Comparison, Parted, partings
 from .comparison.curves import Axis
 from .comparison.metrics import MetricRow
-from .comparison.sheets import BEST, Sheet
+from .comparison.repeats import spreads
+from .comparison.sheets import Sheet
 from .comparison.strokes import dash_of, marks_of, strokes_of
 from .comparison.words import headline, in_short
-from .views.words import LONGEST_NAME, brief, count, one_of, valid
+from .report_html import cell, diff, safe, section, table
+from .views.words import LONGEST_NAME, brief, count, one_of
 
 MOST_CHARTS = 8
-LONGEST_WORD = 24
 _STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'none'; base-uri 'none'"
@@ -74,7 +74,7 @@ def document(found: Comparison, shown: Shown, made_at: float | None = None) -> s
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="referrer" content="no-referrer">'
-        f"<title>{_safe(title)}</title><style>{_STYLE}</style></head>\n<body>{body}</body></html>\n"
+        f"<title>{safe(title)}</title><style>{_STYLE}</style></head>\n<body>{body}</body></html>\n"
     )
 
 
@@ -86,17 +86,17 @@ def file_name(found: Comparison) -> str:
 
 def _head(found: Comparison, shown: Shown, title: str, made_at: float) -> Iterator[str]:
     runs = one_of(len(found.runs), "run")
-    yield f"<h1>{_safe(title)}</h1>"
-    yield f'<p class="soft">{_moment(made_at)} · {runs} of {_safe(shown.store)} · Stepscope</p>'
+    yield f"<h1>{safe(title)}</h1>"
+    yield f'<p class="soft">{_moment(made_at)} · {runs} of {safe(shown.store)} · Stepscope</p>'
 
 
 def _short(found: Comparison, shown: Shown, parted: Sequence[Parted]) -> Iterator[str]:
     yield '<section class="summary" aria-label="In short"><ul>'
     for sentence in in_short(found, shown.row, shown.target, parted):
-        yield f"<li>{_safe(sentence)}</li>"
+        yield f"<li>{safe(sentence)}</li>"
     yield "</ul></section>"
     for trouble in found.troubles:
-        yield f'<p class="note">{_safe(trouble)}</p>'
+        yield f'<p class="note">{safe(trouble)}</p>'
 
 
 def _runs(found: Comparison, shown: Shown) -> Iterator[str]:
@@ -115,7 +115,7 @@ def _runs(found: Comparison, shown: Shown) -> Iterator[str]:
     head = "".join(f'<th scope="col">{word}</th>' for word in ("", *told))
     yield f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>'
     for place in range(len(found.runs)):
-        cells = "".join(_cell(column[place]) for column in told.values())
+        cells = "".join(cell(column[place]) for column in told.values())
         yield f"<tr><td>{_swatch(found, shown, place)}</td>{cells}</tr>"
     yield "</tbody></table></div>"
 
@@ -125,15 +125,15 @@ def _results(found: Comparison, shown: Shown) -> Iterator[str]:
     sheets = result_tables.results(found)
     if not found.metrics:
         yield '<p class="note">None of these runs has logged a metric.</p>'
-    yield from map(_section, sheets)
+    yield from map(section, sheets)
     if shown.row is not None and shown.target is not None:
-        yield _section(result_tables.times_to(found, shown.row, shown.target))
+        yield section(result_tables.times_to(found, shown.row, shown.target))
     if repeated := spreads(found, shown.groups):
-        yield _section(result_tables.groups(repeated))
-    yield _section(tables.costs(found, found.costs))
+        yield section(result_tables.groups(repeated))
+    yield section(tables.costs(found, found.costs))
     if found.training:
         told = f"How the training went: {one_of(len(found.training), 'metric')}"
-        inner = _table(result_tables.metrics(found, found.training), "")
+        inner = table(result_tables.metrics(found, found.training), "")
         yield f"<details><summary>{told}</summary>{inner}</details>"
 
 
@@ -144,7 +144,7 @@ def _charts(found: Comparison, shown: Shown, parted: Sequence[Parted]) -> Iterat
         if (more := len(drawn) - MOST_CHARTS) > 0:
             yield f'<p class="note">{count(more)} more metrics are in the tables only.</p>'
     if parted:
-        yield _section(tables.partings(found, parted))
+        yield section(tables.partings(found, parted))
 
 
 def _chart(found: Comparison, shown: Shown, row: MetricRow, parted: Sequence[Parted]) -> str:
@@ -158,10 +158,10 @@ def _chart(found: Comparison, shown: Shown, row: MetricRow, parted: Sequence[Par
         title, strokes, shown.axis.words, marks=marks, target=target, upwards=row.higher_is_better
     )
     legend = "".join(
-        f'<span class="key">{_swatch(found, shown, one.run)}{_safe(_name(one.name))}</span>'
+        f'<span class="key">{_swatch(found, shown, one.run)}{safe(brief(one.name, LONGEST_NAME))}</span>'
         for one in strokes
     )
-    return f"<figure><figcaption><b>{_safe(row.name)}</b><br>{legend}</figcaption>{picture}</figure>"
+    return f"<figure><figcaption><b>{safe(row.name)}</b><br>{legend}</figcaption>{picture}</figure>"
 
 
 def _models(found: Comparison) -> Iterator[str]:
@@ -171,21 +171,21 @@ def _models(found: Comparison) -> Iterator[str]:
         sheet = tables.models(found, parity)
         if parity.alignment.same and len(found.graphs) > 1:
             told = f"{sheet.title}: the same layer by layer"
-            yield f"<details><summary>{_safe(told)}</summary>{_table(sheet, '')}</details>"
+            yield f"<details><summary>{safe(told)}</summary>{table(sheet, '')}</details>"
         else:
-            yield _section(sheet)
+            yield section(sheet)
 
 
 def _programs(found: Comparison) -> Iterator[str]:
     sheet = tables.programs(found)
     if not sheet.rows:
         return
-    yield f"<h2>The code each took</h2>{_table(sheet, '')}"
+    yield f"<h2>The code each took</h2>{table(sheet, '')}"
     texts = tables.program_texts(found)
     yield '<details><summary>The programs beside each other</summary><div class="beside">'
     for names, program in texts:
-        head = f"<h3>{_safe(program.name)} · {_safe(names)}</h3>"
-        yield f'<div>{head}<pre tabindex="0">{_safe(tables.shown_text(program))}</pre></div>'
+        head = f"<h3>{safe(program.name)} · {safe(names)}</h3>"
+        yield f'<div>{head}<pre tabindex="0">{safe(tables.shown_text(program))}</pre></div>'
     yield "</div></details>"
 
 
@@ -195,55 +195,17 @@ def _differences(found: Comparison) -> Iterator[str]:
         if facts:
             yield _facts(tables.facts(found, title, facts))
     for names, code in tables.codes(found):
-        yield f"<h3>Code of {_safe(names)}</h3><p>{_safe(code.said)}</p>"
+        yield f"<h3>Code of {safe(names)}</h3><p>{safe(code.said)}</p>"
         if code.diff:
-            yield f'<pre tabindex="0">{_diff(code.diff)}</pre>'
+            yield f'<pre tabindex="0">{diff(code.diff)}</pre>'
 
 
 def _facts(sheet: Sheet) -> str:
     equal = one_of(sheet.equal, "value")
-    inner = _table(sheet.differing, f"Nothing: {equal} are the same." if sheet.equal else "Nothing.")
+    inner = table(sheet.differing, f"Nothing: {equal} are the same." if sheet.equal else "Nothing.")
     if sheet.equal and sheet.differing.rows:
         inner += f'<p class="note">{equal} {"is" if sheet.equal == 1 else "are"} the same.</p>'
-    return f"<h3>{_safe(sheet.title)}</h3>{inner}"
-
-
-def _section(sheet: Sheet) -> str:
-    return f"<h3>{_safe(sheet.title)}</h3>{_table(sheet, 'Nothing is known.')}"
-
-
-def _table(sheet: Sheet, nothing: str) -> str:
-    if not sheet.rows:
-        return f'<p class="note">{_safe(nothing)}</p>'
-    head = "".join(_cell(_name(word), "th") for word in sheet.head)
-    rows = "".join(
-        f"<tr{'' if row.differs else ' class=same'}>{''.join(map(_cell, row.cells))}</tr>"
-        for row in sheet.rows
-    )
-    note = f'<p class="note">{_safe(sheet.note)}</p>' if sheet.note else ""
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{note}'
-
-
-def _cell(text: str, tag: str = "td") -> str:
-    """Return a cell: a short one stays on a line, a word too long for a column may be broken."""
-    kinds = ["best"] if BEST in text else []
-    if max(map(len, text.split()), default=0) > LONGEST_WORD:
-        kinds.append("long")
-    elif len(text) <= LONGEST_WORD and tag == "td":
-        kinds.append("short")
-    elif len(text) > 2 * LONGEST_WORD:
-        kinds.append("text")
-    told = f' class="{" ".join(kinds)}"' if kinds else ""
-    scope = ' scope="col"' if tag == "th" else ""
-    return f"<{tag}{scope}{told}>{_safe(text)}</{tag}>"
-
-
-def _diff(text: str) -> str:
-    kinds = {"+": "p", "-": "m", "@": "h"}
-    return "\n".join(
-        f'<span class="{kinds[line[0]]}">{_safe(line)}</span>' if line[:1] in kinds else _safe(line)
-        for line in text.splitlines()
-    )
+    return f"<h3>{safe(sheet.title)}</h3>{inner}"
 
 
 def _swatch(found: Comparison, shown: Shown, place: int) -> str:
@@ -251,14 +213,5 @@ def _swatch(found: Comparison, shown: Shown, place: int) -> str:
     return report_chart.swatch(colour, dash_of(place))
 
 
-def _name(text: str) -> str:
-    return brief(text, LONGEST_NAME)
-
-
 def _moment(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
-
-
-def _safe(text: str) -> str:
-    """Return a logged text such that HTML shows it literally."""
-    return escape(valid(text))

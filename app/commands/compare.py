@@ -14,10 +14,11 @@ from ...storage.name_rules import Naming
 from ...storage.read import Reader
 from .. import report
 from ..comparison import result_tables, tables
-from ..comparison.compare import Comparison, axes, partings, repeated, spreads
+from ..comparison.compare import Comparison, axes, partings
 from ..comparison.curves import Axis
 from ..comparison.metrics import MetricRow
 from ..comparison.reading import StoreSource, distinct_names, read
+from ..comparison.repeats import repeated, spreads
 from ..comparison.targets import default_target, leading
 from ..comparison.words import in_short
 from ..views.figures import run_colours

@@ -60,11 +60,21 @@ def code_difference(base: Mapping[str, Any], other: Mapping[str, Any]) -> CodeDi
 
 
 def _other_programs(base: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """Return the names of two programs; "" where they are the same, or one was not kept."""
-    one, two = program_of(base), program_of(other)
-    if one is None or two is None or (one.name, one.text) == (two.name, two.text):
-        return ""
-    return f"{one.name} and {two.name}" if one.name != two.name else f"{one.name} was changed in between"
+    """Return the names of two programs; "" where they are the same, as far as is known."""
+    one, two = _script(base), _script(other)
+    if one != two and one and two:
+        return f"{one} and {two}"
+    kept = program_of(base), program_of(other)
+    changed = kept[0] and kept[1] and kept[0].text != kept[1].text
+    return f"{one} was changed in between" if changed else ""
+
+
+def _script(environment: Mapping[str, Any]) -> str:
+    """Return the name of a script; of a run that did not keep it, as the command tells it."""
+    if (kept := program_of(environment)) is not None:
+        return kept.name
+    named = re.search(r"([^\s/\\]+\.py)(?=\s|$)", str(environment.get("command") or ""))
+    return named[1] if named else ""
 
 
 def _by_programs(base: Mapping[str, Any], other: Mapping[str, Any]) -> CodeDifference:

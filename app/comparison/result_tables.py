@@ -7,8 +7,9 @@ from typing import Any
 
 from ...storage.nested import flatten
 from ..views.words import NOTHING, count, duration, number
-from .compare import Comparison, Spread
+from .compare import Comparison
 from .metrics import Best, MetricRow
+from .repeats import Spread
 from .sheets import BEST, Row, Sheet, marked, names_of, with_multiples
 from .splits import Reached, SplitRow
 from .targets import Arrival, arrivals

@@ -11,10 +11,11 @@ import streamlit as st
 from ...storage.model import Run
 from .. import queries, report, url_state
 from ..analysis import grouping
-from ..comparison.compare import Comparison, axes, partings, repeated
+from ..comparison.compare import Comparison, axes, partings
 from ..comparison.curves import Axis
 from ..comparison.metrics import MetricRow
 from ..comparison.reading import read
+from ..comparison.repeats import repeated
 from ..comparison.targets import default_target, leading
 from ..comparison.words import in_short
 from ..views.words import LONGEST_NAME, brief, count, one_of, plain

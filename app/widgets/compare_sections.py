@@ -9,7 +9,8 @@ import streamlit as st
 
 from .. import report, url_state
 from ..comparison import result_tables, tables
-from ..comparison.compare import Comparison, Parted, spreads
+from ..comparison.compare import Comparison, Parted
+from ..comparison.repeats import spreads
 from ..comparison.sheets import Sheet
 from ..comparison.strokes import marks_of, strokes_of
 from ..views import compared

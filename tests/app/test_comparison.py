@@ -14,10 +14,11 @@ import pytest
 import stepscope
 from made_runs import BATCHES, EPOCHS, compared, train
 from stepscope.app.comparison.changes import CodeDifference, code_difference
-from stepscope.app.comparison.compare import Comparison, axes, partings, spreads
+from stepscope.app.comparison.compare import Comparison, axes, partings
 from stepscope.app.comparison.curves import Axis, Curve, averaged, parting, together
 from stepscope.app.comparison.facts import facts_of, machines
 from stepscope.app.comparison.metrics import MetricRow, higher_is_better
+from stepscope.app.comparison.repeats import spreads
 from stepscope.app.comparison.targets import arrivals, default_target
 from stepscope.app.comparison.words import in_short
 from stepscope.app.views.words import NOTHING

@@ -168,6 +168,10 @@ def test_two_programs_of_one_commit_are_not_the_same_code() -> None:
     assert not found.same
     assert found.said.endswith("but not the same program: a.py and b.py.")
     assert code_difference(of("a.py", "1", commit), of("a.py", "1", commit)).same
+    # Of runs that kept none, the command tells the name.
+    ran = [{"git": commit, "command": f"python runs/{name}.py --lr 1"} for name in ("a", "b")]
+    assert code_difference(*ran).said.endswith("but not the same program: a.py and b.py.")
+    assert code_difference(ran[0], ran[0]).same
     # Outside of a repository, the programs are all that is known.
     assert code_difference(of("a.py", "1", None), of("a.py", "1", None)).same
     changed = code_difference(of("a.py", "x = 1", None), of("a.py", "x = 2", None))

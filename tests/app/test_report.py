@@ -16,8 +16,9 @@ import stepscope
 from made_runs import compared, train
 from stepscope.app import report
 from stepscope.app.cli import main
-from stepscope.app.comparison.compare import Comparison, repeated
+from stepscope.app.comparison.compare import Comparison
 from stepscope.app.comparison.curves import Axis, Curve
+from stepscope.app.comparison.repeats import repeated
 from stepscope.app.comparison.strokes import Mark, Stroke
 from stepscope.app.comparison.targets import default_target, leading
 from stepscope.app.report_chart import drawing, log_ticks, ticks
