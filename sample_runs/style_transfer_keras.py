@@ -6,7 +6,7 @@
 sample_runs/style_transfer_pytorch.py does the same in PyTorch. Content, style and result are images of one
 run; a slider goes through the painting. Method: Gatys et al. 2015: the pixels are changed until the features
 that a network sees in them are those of the content, and how features go together (Gram matrices) is as in
-the style.
+the style; of the style, the colours themselves count, too.
 
 With --weights vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 --size 256 they are
 those of VGG-16, once Keras' file is there:
@@ -31,6 +31,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 from PIL import Image
+from scipy.ndimage import zoom
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from tqdm import trange
@@ -79,7 +80,7 @@ style = read(options.style, np.stack(waves, axis=2))
 dark, light = colour.random((2, len(digits.images), 1, 1, 3)) / 2 + [[[[[0.0]]]], [[[[0.5]]]]]
 swapped = colour.random((len(dark), 1, 1, 1)) < 0.5
 ink, paper = np.where(swapped, dark, light), np.where(swapped, light, dark)
-drawn = (digits.images / 16)[..., None].repeat(2, axis=1).repeat(2, axis=2)  # 16x16: the network halves twice
+drawn = zoom(digits.images / 16, (1, 2, 2), order=1)[..., None]  # 16x16: the network halves them twice
 coloured = (drawn * ink + (1 - drawn) * paper).astype("float32")
 x_train, x_test, y_train, y_test = train_test_split(
     coloured, digits.target, train_size=0.8, stratify=digits.target, random_state=options.seed
@@ -141,10 +142,11 @@ else:
 
 # 3. Define the losses: how far features and Gram matrices are from those that are wanted, as parts of these.
 def seen(picture: tf.Tensor) -> list[tf.Tensor]:
-    """Return what each ReLU gives for a picture: (pixels, channels) of several sizes."""
+    """Return a picture's colours, and what each ReLU gives for it: (pixels, channels) of several sizes."""
+    x = picture
     if options.weights:  # what VGG-16 was trained with
-        picture = keras.applications.vgg16.preprocess_input(255 * picture)
-    return [tf.reshape(x, (-1, x.shape[-1])) for x in network(picture)]
+        x = keras.applications.vgg16.preprocess_input(255 * picture)
+    return [tf.reshape(x, (-1, x.shape[-1])) for x in (picture, *network(x))]
 
 
 def gram(x: tf.Tensor) -> tf.Tensor:
@@ -179,7 +181,7 @@ def paint() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         content_loss = away(found[-1], wanted_content)
         style_losses = [away(gram(x), wanted) for x, wanted in zip(found, wanted_style, strict=True)]
         style_loss = tf.reduce_mean(style_losses)
-        loss = content_loss + options.style_weight * style_loss + 0.3 * roughness(result)
+        loss = content_loss + options.style_weight * style_loss + roughness(result)
     painter.apply([tape.gradient(loss, result)], [result])
     result.assign(tf.clip_by_value(result, 0.0, 1.0))
     return content_loss, style_loss, loss

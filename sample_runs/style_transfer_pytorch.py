@@ -6,7 +6,7 @@
 sample_runs/style_transfer_keras.py does the same in Keras. Content, style and result are images of one
 run; a slider goes through the painting. Method: Gatys et al. 2015: the pixels are changed until the features
 that a network sees in them are those of the content, and how features go together (Gram matrices) is as in
-the style.
+the style; of the style, the colours themselves count, too.
 
 With --weights vgg16-397923af.pth --size 256 they are those of VGG-16, once torchvision's file is there:
 
@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from scipy.ndimage import zoom
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import nn
@@ -72,7 +73,7 @@ style = read(options.style, np.stack(waves, axis=2))
 dark, light = colour.random((2, len(digits.images), 1, 1, 3)) / 2 + [[[[[0.0]]]], [[[[0.5]]]]]
 swapped = colour.random((len(dark), 1, 1, 1)) < 0.5
 ink, paper = np.where(swapped, dark, light), np.where(swapped, light, dark)
-drawn = (digits.images / 16)[..., None].repeat(2, axis=1).repeat(2, axis=2)  # 16x16: the network halves twice
+drawn = zoom(digits.images / 16, (1, 2, 2), order=1)[..., None]  # 16x16: the network halves them twice
 coloured = (drawn * ink + (1 - drawn) * paper).astype("float32")
 x_train, x_test, y_train, y_test = train_test_split(
     coloured.transpose(0, 3, 1, 2),
@@ -149,8 +150,8 @@ network.requires_grad_(False)
 
 # 3. Define the losses: how far features and Gram matrices are from those that are wanted, as parts of these.
 def seen(picture: torch.Tensor) -> list[torch.Tensor]:
-    """Return what each ReLU gives for a picture: (channels, pixels) of several sizes."""
-    found, x = [], picture
+    """Return a picture's colours, and what each ReLU gives for it: (channels, pixels) of several sizes."""
+    found, x = [picture[0].flatten(1)], picture
     if options.weights:  # what VGG-16 was trained with
         mean, deviation = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]], device=device)
         x = (x - mean[:, None, None]) / deviation[:, None, None]
@@ -187,7 +188,7 @@ for step in trange(options.steps + 1, desc="painting", unit="step"):
     content_loss = away(found[-1], wanted_content)
     style_losses = [away(gram(x), wanted) for x, wanted in zip(found, wanted_style, strict=True)]
     style_loss = torch.stack(style_losses).mean()
-    loss = content_loss + options.style_weight * style_loss + 0.3 * roughness(result)
+    loss = content_loss + options.style_weight * style_loss + roughness(result)
     values = {"loss/content": content_loss, "loss/style": style_loss, "loss/painting": loss}
     if step % 10 == 0:
         values["result"] = stepscope.Image(result.detach()[0], caption=f"after {step} steps")
