@@ -59,14 +59,14 @@ def splits(found: Comparison, given: Sequence[SplitRow]) -> Sheet:
             split: _split_cells(row.splits[split], upwards=row.higher_is_better) for split in row.splits
         }
         for run, name in enumerate(names_of(found)):
-            cells = [
-                cell for split in names for cell in (columns[split][run] if split in columns else ("", ""))
-            ]
+            of_run = [columns[split][run] if split in columns else ("", "") for split in names]
+            cells = [final for final, _ in of_run] + [best for _, best in of_run]
             lines.append(Row((row.metric, name, *cells)))
     head = (
         "Metric",
         "Run",
-        *(title for split in names for title in (split.capitalize(), f"best on {split}")),
+        *(split.capitalize() for split in names),
+        *(f"best on {split}" for split in names),
     )
     return _without_empty(Sheet("Train, validation and test", head, tuple(lines), _split_note(found, given)))
 

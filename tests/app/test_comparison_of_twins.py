@@ -89,11 +89,11 @@ def lines(sheet: Any) -> list[list[str]]:
 def test_splits_are_columns_of_one_row(pair: Comparison) -> None:
     first, *_ = result_tables.results(pair)
     assert first.head == (
-        "Metric", "Run", "Train", "best on train", "Validation", "best on validation", "Test", "best on test",
+        "Metric", "Run", "Train", "Validation", "Test", "best on train", "best on validation", "best on test",
     )  # fmt: skip
     assert lines(first) == [
-        ["loss", "twin_torch", "1.2 ★", "1.1 ★ at 1", "2.2 ★", "2.1 ★ at 1", "3.2", "3.1 at 1"],
-        ["loss", "twin_keras", "1.7", "1.6 at 1", "2.7", "2.6 at 1", "2.5 ★ †", ""],
+        ["loss", "twin_torch", "1.2 ★", "2.2 ★", "3.2", "1.1 ★ at 1", "2.1 ★ at 1", "3.1 at 1"],
+        ["loss", "twin_keras", "1.7", "2.7", "2.5 ★ †", "1.6 at 1", "2.6 at 1", ""],
         ["accuracy", "twin_torch", "0.9 ★", "", "", "", "", ""],
         ["accuracy", "twin_keras", "0.8", "", "", "", "", ""],
     ]

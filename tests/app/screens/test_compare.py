@@ -59,7 +59,7 @@ def test_a_pair_is_compared_over_all_axes() -> None:
         "Different: 1 of config",
     ):
         assert sentence in told
-    assert headings(test)[0][:4] == ["Metric", "Run", "Train", "best on train"]
+    assert headings(test)[0][:4] == ["Metric", "Run", "Train", "Validation"]
     assert ["≠", "lr", "0.1", "0.2"] in cells(test)
     assert {alt.split(" of ")[0] for alt in charts(test)} == {
         "loss · validation", "loss · train", "accuracy · validation"
