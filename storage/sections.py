@@ -12,10 +12,10 @@ ABOUT_TRAINING = frozenset(
     }
 )  # fmt: skip
 """What hooks log about the training itself, apart from what the model achieves."""
-FIRST, LAST = ("metrics", "training"), ("system",)
-"""The sections at the beginning and at the end of a page."""
-_NUMBERS = re.compile(r"(\d{1,15})", re.ASCII)
 _FIRST_METRICS = ("loss", "accuracy")
+FIRST, LAST = ("metrics", *_FIRST_METRICS, "training"), ("system",)
+"""The sections at the beginning and at the end of a page: the losses of a GAN come before its times."""
+_NUMBERS = re.compile(r"(\d{1,15})", re.ASCII)
 
 
 def sections(metrics: Iterable[str]) -> dict[str, list[str]]:

@@ -57,6 +57,11 @@ def test_sections() -> None:
     }
 
 
+def test_losses_of_several_networks_come_before_what_hooks_log() -> None:
+    metrics = ["step_time/generator", "loss/generator", "head/loss", "accuracy/top5", "sure_digits"]
+    assert list(sections(metrics)) == ["metrics", "loss", "accuracy", "training", "head"]
+
+
 def test_last_values_are_those_of_the_metrics_that_most_runs_have() -> None:
     names = ("acc", "batch_loss", "epoch_loss", "loss", "system/cpu", "rare")
     found = LastValues(
