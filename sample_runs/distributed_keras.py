@@ -6,7 +6,7 @@
 sample_runs/distributed_pytorch.py does the same in PyTorch. Where there are no two GPUs, the processor is
 split into two devices of TensorFlow's. PyTorch's ranks are processes; TensorFlow's replicas live in one
 process, which logs what each of them got under its rank: the Charts page draws their mean in a band, or each
-by itself. Before it, one device trains the same model alone, to compare with: as long as the processor has a
+by itself. Then one device trains the same model alone, to compare with: as long as the processor has a
 core for each replica, two share the work, and lose the time in which they wait for each other's gradients.
 `model.fit` within the strategy's scope needs no loop, and logs the mean of the replicas.
 """
@@ -130,10 +130,10 @@ def evaluate(run: stepscope.Run, model: keras.Model) -> None:
     print(f"{run.name}: {run.summary['steps_a_second']:.1f} steps a second")
 
 
-# 5. One device; then two replicas.
+# 5. Two replicas; then one device.
 for name, group, strategy in (
-    ("one-device-keras", "one device", tf.distribute.OneDeviceStrategy(DEVICES[0])),
     ("mirrored-keras", "two ranks", tf.distribute.MirroredStrategy(DEVICES)),
+    ("one-device-keras", "one device", tf.distribute.OneDeviceStrategy(DEVICES[0])),
 ):
     keras.utils.set_random_seed(options.seed)
     config = {**vars(options), "ranks": strategy.num_replicas_in_sync, "backend": type(strategy).__name__}

@@ -4,10 +4,10 @@
     stepscope ui
 
 sample_runs/distributed_keras.py does the same in Keras. The processes talk over gloo, which needs no GPU.
-What a rank logs has its rank: the Charts page draws their mean in a band, or each by itself. Before it, one
-process trains the same model alone, to compare with: as long as the processor has a core for each rank, two
-share the work, and lose the time in which they wait for each other's gradients. Last, the older way:
-DataParallel splits a batch over the GPUs of one process; without GPUs, it is the model itself.
+What a rank logs has its rank: the Charts page draws their mean in a band, or each by itself. Then one process
+trains the same model alone, to compare with: as long as the processor has a core for each rank, two share the
+work, and lose the time in which they wait for each other's gradients. Last, the older way: DataParallel
+splits a batch over the GPUs of one process; without GPUs, it is the model itself.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections import OrderedDict
@@ -168,9 +169,15 @@ def train_in_one_process(name: str, options: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     given = parsed()
-    train_in_one_process("one-device", given)
     with tempfile.TemporaryDirectory() as folder:
-        # With torchrun, one would start the program twice; here it starts its processes itself.
-        meeting = os.path.join(folder, "meeting")
-        torch.multiprocessing.spawn(train_rank, (meeting, given), nprocs=RANKS)
+        # With torchrun, one would start the program twice; here it starts its processes itself. Forks need
+        # not load anything again; CUDA does not work in them, nor does what macOS brings along.
+        may_fork = sys.platform == "linux" and not torch.cuda.is_available()
+        torch.multiprocessing.start_processes(
+            train_rank,
+            (os.path.join(folder, "meeting"), given),
+            nprocs=RANKS,
+            start_method="fork" if may_fork else "spawn",
+        )
+    train_in_one_process("one-device", given)
     train_in_one_process("data-parallel", given)

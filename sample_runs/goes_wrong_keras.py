@@ -146,13 +146,13 @@ def train(how: str) -> tuple[list[float], int | None, str]:
         if tracker is not None:
             tracker.end_step({"loss/train": loss}, samples=len(x))
         times.append(time.perf_counter() - began)
-    if tracker is None:
-        return times, None, ""
-    tracker.close()
-    run.flush()
-    with stepscope.open(options.store) as store:
-        (alert,) = store.run(run.id).alerts
-    return times, alert.step, f"{alert.title}. {alert.text}"
+    if tracker is not None:
+        tracker.close()
+        run.flush()
+        with stepscope.open(options.store) as store:
+            for alert in store.run(run.id).alerts:
+                return times, alert.step, f"{alert.title}. {alert.text}"
+    return times, None, ""
 
 
 # 4. Whoever looks, one after the other; the table of what they said.

@@ -31,7 +31,8 @@ SAMPLES = Path(__file__).resolve().parents[2] / "sample_runs"
 FRAMEWORKS = {"pytorch": "torch", "keras": "tensorflow", "tensorflow": "tensorflow"}
 """What a sample's name ends with -> the package that is loaded for it."""
 ALSO_LOADED = {
-    "torch": ["stepscope.trackers.pytorch"],
+    # torch loads the compiler with the first optimizer
+    "torch": ["stepscope.trackers.pytorch", "torch._dynamo"],
     "tensorflow": ["keras", "stepscope.trackers.keras"],
 }
 LOADED_FOR_ALL = ["sklearn.datasets", "sklearn.model_selection", "stepscope.storage.write", "tqdm"]
