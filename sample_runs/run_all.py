@@ -12,6 +12,7 @@ processes took is kept in the store too, as the table "processes" of the run in 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -30,6 +31,7 @@ import stepscope
 def main() -> int:
     """Run them all; return 1 when one failed, 130 after Ctrl-C, else 0."""
     options = parsed()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: no sample is left behind
     done: list[Process] = []
     stopped = False
     try:

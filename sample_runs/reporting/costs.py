@@ -20,10 +20,11 @@ from .measures import (
 from .spread import SIDES, Spread, number, spread_of
 from .tables import Measure, Table, beside_table, told, twins_of
 
-_Key = TypeVar("_Key", tuple[int, int, str], tuple[str, str], str)
+_Key = TypeVar("_Key", tuple[int, int, str], tuple[str, str])
 
 STARTS_PROCESSES = ("execution", "distributed")
 """Pairs whose programs only start others: what the program as a whole took says nothing of a run."""
+_ALONE = "one-device"
 _MODES = ("eager", "graph", "xla", "session")
 
 
@@ -99,21 +100,25 @@ def training(runs: Sequence[Measured]) -> list[Table]:
 
 def distribution(runs: Sequence[Measured]) -> list[Table]:
     """Return a row for each way to share a training between processes or devices."""
+    ways = _grouped(runs, lambda one: (one.side, one.what != _ALONE, one.run.name))
+    alone = {
+        side: spread_of(map(_whole_step_s, group)) for (side, shared, _), group in ways.items() if not shared
+    }
     rows = [
         [
             name,
             ", ".join(sorted({str(_ranks(one)) for one in group})),
             *(told(spread_of(map(measure, group)), unit) for measure, unit in _OF_SHARED),
+            _against(spread_of(map(_whole_step_s, group)), alone.get(side)) if shared else "",
         ]
-        for name, group in _grouped(runs, lambda one: one.run.name).items()
+        for (side, shared, name), group in ways.items()
     ]
-    columns = ["run", "ranks", "step", "samples a second", "accuracy, test", "run as a whole"]
-    below = [
-        "An empty cell: the sample does not evaluate that run, or the hook cannot know its samples."
-        if any("" in row for row in rows)
-        else ""
-    ]
-    return [Table("**One training on several processes or devices** of one machine.", columns, rows, below)]
+    columns = ["run", "ranks", "step", "steps a second", "accuracy, test", "run", "beside one device"]
+    below = (
+        "Steps a second are those of the median epoch, with all that lies between two steps; the last column "
+        "compares them, and is empty for one device itself."
+    )
+    return [Table("**One training on several processes or devices** of one machine.", columns, rows, [below])]
 
 
 def watching(runs: Sequence[Measured]) -> list[Table]:
@@ -184,9 +189,9 @@ def _ranks(one: Measured) -> int:
     )
 
 
-def _samples_a_second(one: Measured) -> float | None:
-    timed = in_summary("samples_a_second")(one)
-    return median_of("samples_per_second")(one) if timed is None else timed
+def _whole_step_s(one: Measured) -> float | None:
+    steps = in_summary("steps_a_second")(one)
+    return None if steps is None else 1 / steps
 
 
 def _percent(one: Measured) -> float | None:
@@ -195,7 +200,7 @@ def _percent(one: Measured) -> float | None:
 
 _OF_SHARED: Sequence[tuple[Measure, str]] = (
     (step_ms, "ms"),
-    (_samples_a_second, ""),
+    (in_summary("steps_a_second"), ""),
     (_percent, "%"),
     (lambda one: one.run.duration, "s"),
 )
