@@ -34,6 +34,7 @@ from stepscope.storage.compact import compact
 from stepscope.storage.model import Run
 from stepscope.storage.read import Reader
 from stepscope.storage.rebuild import rebuild
+from stepscope.storage.record_checksum import record_checksum
 from stepscope.storage.schema import attempts, blobs, records, runs, series
 from stepscope.storage.write import Writer
 
@@ -53,6 +54,7 @@ SAMPLES = (
 """What fills all pages in little room. Last, since the newest runs are shown first: twins that train long
 enough for curves of what the machine did."""
 HERE = Path(__file__).resolve().parent
+FOLDERS = (str(HERE.parent), sys.prefix, str(Path.home()))
 NAME = "recorded.db"
 MOST_BYTES = 2_000_000
 QUIET_PERCENT = 20
@@ -115,6 +117,7 @@ def tidy(store: Path) -> None:
             writer.update_run(run.run_id, without_places(run, environment, store))
         compact(writer)
         writer.transact(leave_out)
+        writer.transact(shorten_folders)
 
 
 def without_places(run: Run, environment: Mapping[str, Any], store: Path) -> dict[str, Any]:
@@ -150,6 +153,19 @@ def leave_out(connection: sa.Connection) -> None:
     named = sa.select(records.c.digest).where(records.c.digest.is_not(None))
     connection.execute(sa.delete(blobs).where(blobs.c.digest.not_in(named)))
     rebuild(connection)
+
+
+def shorten_folders(connection: sa.Connection) -> None:
+    """Put dots for the folders in tracebacks and the like: as many, since places in a text are counted."""
+    query = sa.select(records).where(records.c.payload.is_not(None))
+    for row in connection.execute(query).all():
+        payload = row.payload
+        for folder in map(os.fsencode, FOLDERS):
+            payload = payload.replace(folder, (b"./" * len(folder))[: len(folder)])
+        if payload != row.payload:
+            checksum = record_checksum(row.step, row.time, row.meta, payload, row.digest)
+            same = [column == getattr(row, column.name) for column in records.primary_key]
+            connection.execute(sa.update(records).where(*same).values(payload=payload, checksum=checksum))
 
 
 def machine(environment: Mapping[str, Any]) -> str:
@@ -192,7 +208,7 @@ def pack(store: Path, target: Path) -> None:
     with closing(sqlite3.connect(store)) as database:
         database.execute("VACUUM INTO ?", [str(clean)])
     data = clean.read_bytes()
-    told = [word for word in (str(HERE.parent), str(store.parent), str(Path.home())) if word.encode() in data]
+    told = [folder for folder in (*FOLDERS, str(store.parent)) if folder.encode() in data]
     packed = zstandard.ZstdCompressor(level=19).compress(data)
     if told or len(packed) > MOST_BYTES:
         sys.exit(

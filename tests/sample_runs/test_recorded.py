@@ -119,7 +119,9 @@ def test_record_tidies_what_it_packs(tmp_path: Path, gpus: list[str]) -> None:
     with stepscope.init(
         project="p", name="r", store=store, config={"store": str(store)}, notes="mine"
     ) as run:
-        run.log({"loss": 1.0, "picture": np.zeros((8, 8))})
+        run.log(
+            {"loss": 1.0, "picture": np.zeros((8, 8)), "said": stepscope.Text(f"File {ROOT}/a.py, line 1")}
+        )
         run.log_artifact(tmp_path / "model.txt")
     with Reader.open(store) as reader:
         environment = {**reader.environment(run.id), "gpu": gpus}
@@ -131,10 +133,10 @@ def test_record_tidies_what_it_packs(tmp_path: Path, gpus: list[str]) -> None:
     store.write_bytes(zstandard.decompress((tmp_path / "packed.zst").read_bytes()))
     with Reader.open(store) as reader:
         [kept] = reader.runs()
-        assert [one.name for one in reader.series(run.id) if not one.name.startswith("system/")] == [
-            "loss",
-            "picture",
-        ]
+        series = {one.name: one for one in reader.series(run.id) if not one.name.startswith("system/")}
+        assert [*series] == ["loss", "picture", "said"]
+        [said] = reader.records(series["said"])
+        assert re.fullmatch(r"File [./]+/a\.py, line 1", reader.load(series["said"], said).text)
         assert artifacts_of(reader) == []
     assert (kept.host, kept.config, kept.tags) == (
         "",
@@ -154,6 +156,6 @@ def test_a_store_that_names_a_folder_is_not_packed(tmp_path: Path) -> None:
     store = tmp_path / "recorded.db"
     with stepscope.init(project="p", store=store, notes=f"lies in {ROOT}"):
         pass
-    with pytest.raises(SystemExit, match=re.escape(f"The store names ['{ROOT}']")):
+    with pytest.raises(SystemExit, match=re.escape(f"The store names ['{ROOT}'")):
         record["pack"](store, tmp_path / "packed.zst")
     assert not (tmp_path / "packed.zst").exists()
