@@ -69,9 +69,12 @@ def twin(
         return run.id
 
 
-@pytest.fixture
-def pair(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comparison:
-    """Two runs of which one logs its test loss and the other one tells it in the summary."""
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Comparison]:
+    """A store with two runs, of which one logs its test loss and the other one tells it in the summary."""
+    tmp_path = tmp_path_factory.mktemp("twins")
+    store_url = str(tmp_path / "stepscope.db")
+    monkeypatch = pytest.MonkeyPatch()
     scripts = tmp_path / "twin_torch.py", tmp_path / "twin_keras.py"
     scripts[0].write_text(PROGRAM)
     scripts[1].write_text("import stepscope\nstepscope.init()\n")
@@ -79,7 +82,14 @@ def pair(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Com
     one = twin(store_url, monkeypatch, scripts[0], told, loss=1.0, val_loss=2.0, test_loss=3.0)
     told = {"train_accuracy": 0.8, "test_loss": 2.5, "seconds_to_first_step": 5.0, "test_samples": 360}
     two = twin(store_url, monkeypatch, scripts[1], told, loss__train=1.5, loss__val=2.5)
-    return compared(store_url, [one, two])
+    monkeypatch.undo()
+    return store_url, compared(store_url, [one, two])
+
+
+@pytest.fixture
+def pair(twins: tuple[str, Comparison]) -> Comparison:
+    """The two of them, compared."""
+    return twins[1]
 
 
 def lines(sheet: Any) -> list[list[str]]:
@@ -236,8 +246,9 @@ def test_a_mean_does_not_hide_that_a_run_ended_without_a_number(store_url: str) 
 
 
 def test_the_command_tells_all_of_it_as_json(
-    pair: Comparison, store_url: str, capsys: pytest.CaptureFixture[str]
+    twins: tuple[str, Comparison], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    store_url, pair = twins
     names = [one.run.run_id for one in pair.runs]
     assert main(["compare", *names, "--store", store_url, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
