@@ -10,7 +10,7 @@ from sample_runs.sampling import Samples, finished_run, metrics_of, names_of
 from stepscope.storage.artifacts import artifacts_of_run
 from stepscope.storage.read import Reader
 
-EPOCHS, BATCHES = 3, 68
+EPOCHS, BATCHES = 2, 68
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, samples: Samples) -> Path:
 def test_it_learns_and_records_everything(store: Path, framework: str) -> None:
     with Reader.open(store) as reader:
         run = finished_run(reader, f"digits-{framework}")
-        assert run.summary["test_accuracy"] >= 0.9
+        assert run.summary["test_accuracy"] >= 0.8
         assert {"train_loss", "train_accuracy", "test_loss"} <= set(run.summary)
         names = names_of(reader, run.run_id, "scalar") | names_of(reader, run.run_id, "histogram")
         assert {"learning_rate", "gradient_norm", "step_time", "samples_per_second", "epoch"} <= names
