@@ -29,6 +29,21 @@ def wait_until(predicate: Callable[[], T], deadline_s: float = 20.0, what: str =
         time.sleep(0.02)
 
 
+def wait_for(wanted: T, read: Callable[[], T], what: str, deadline_s: float = 30.0) -> None:
+    """Wait until `read` returns `wanted`; fail the test with what it returned last when the deadline passes.
+
+    Args:
+        wanted: anything that compares with ==, such as pytest.approx.
+        read: called again and again.
+        what: the name of what is read.
+        deadline_s: how long to go on.
+    """
+    end = time.monotonic() + deadline_s
+    while (found := read()) != wanted:
+        assert time.monotonic() < end, f"waited {deadline_s:g} s for {what}: {wanted!r}, but it is {found!r}"
+        time.sleep(0.02)
+
+
 def forked(work: Callable[[], object]) -> int:
     """Run `work` in a forked child; return its pid. It exits with 0 when `work` raised nothing, and with no
     exit handlers, as multiprocessing ends its children.

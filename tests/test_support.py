@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from support import run_python, wait_until
+from support import run_python, wait_for, wait_until
 
 
 def test_wait_until_returns_the_first_truthy_answer() -> None:
@@ -16,6 +16,13 @@ def test_wait_until_returns_the_first_truthy_answer() -> None:
 def test_wait_until_names_what_it_waited_for() -> None:
     with pytest.raises(AssertionError, match=r"waited 0\.05 s for the moon, but the last answer was False"):
         wait_until(lambda: False, 0.05, "the moon")
+
+
+def test_wait_for_shows_what_came_instead() -> None:
+    answers = iter([1, 2])
+    wait_for(2, lambda: next(answers), "the count")
+    with pytest.raises(AssertionError, match=r"waited 0\.05 s for the names: \['a'\], but it is \['b'\]"):
+        wait_for(["a"], lambda: ["b"], "the names", 0.05)
 
 
 def test_run_python_shows_why_a_process_failed() -> None:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 import stepscope
-from support import wait_until
+from support import wait_for, wait_until
 
 pytestmark = pytest.mark.browser
 PATIENCE_MS = 30_000
@@ -123,17 +123,17 @@ def test_a_zoom_is_in_the_address_and_brings_finer_points_and_what_lies_below_is
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5, steps=4)
     page.mouse.up()
+    wait_until(lambda: whole[0] < range_of(loss)[0] < range_of(loss)[1] < whole[1], what="a zoom")
     zoomed = range_of(loss)
-    assert whole[0] < zoomed[0] < zoomed[1] < whole[1]
     wait_until(lambda: "zoom=" in page.evaluate("location.href"), what="the zoom in the address")
     within = f"b => b._fullData.some(t => t.x.filter(x => x >= {zoomed[0]} && x <= {zoomed[1]}).length > 200)"
     wait_until(lambda: loss.evaluate(within), what="finer points")
 
     page.reload()
     loss = charts("loss")
-    assert range_of(loss) == pytest.approx(zoomed)
+    wait_for(pytest.approx(zoomed), lambda: range_of(loss), "the zoom after a reload")
     page.get_by_role("button", name="Menu of the chart loss of").click()
     page.get_by_role("menuitem", name="Reset zoom").click()
-    wait_until(lambda: range_of(loss) == pytest.approx(whole), what="the whole")
+    wait_for(pytest.approx(whole), lambda: range_of(loss), "the whole range")
     wait_until(lambda: "zoom=" not in page.evaluate("location.href"), what="an address without zoom")
     charts("other9")

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 import stepscope
 from contracts.filled_store import fill
-from support import wait_until
+from support import wait_for, wait_until
 
 pytestmark = pytest.mark.browser
 PATIENCE_MS = 30_000
@@ -35,6 +35,21 @@ def lines(drawn: Locator) -> list[dict[str, Any]]:
 
 def longest(drawn: Locator) -> int:
     return max((line["many"] for line in lines(drawn)), default=0)
+
+
+def begins(drawn: Locator, letters: int) -> set[str]:
+    """Return the first letters of the names of a chart's lines."""
+    return {line["name"][:letters] for line in lines(drawn)}
+
+
+def zoomed_range(drawn: Locator, least: float, most: float) -> list[float]:
+    """Return the range of a chart's steps, once it lies within these."""
+
+    def within() -> list[float]:
+        first, last = drawn.evaluate(RANGE)
+        return [first, last] if least < first < last < most else []
+
+    return wait_until(within, what=f"a range between {least} and {most}")
 
 
 def address(page: Page) -> str:
@@ -68,14 +83,13 @@ def test_a_run_appears_and_grows_while_it_trains_and_keeps_the_zoom(
         log(run, 0, 60)
         drawn = chart(page, "loss")
         expect(page.locator("label").filter(has_text="training")).to_be_visible(timeout=PATIENCE_MS)
-        wait_until(lambda: longest(drawn) == 60, what="60 points")
+        wait_for(60, lambda: longest(drawn), "the number of points")
 
         drawn.evaluate("b => b.mark = 'the same element'")
         drag(page, drawn)
-        zoomed = wait_until(lambda: drawn.evaluate(RANGE), what="a range")
-        assert 10 < zoomed[0] < zoomed[1] < 50
+        zoomed = zoomed_range(drawn, 10, 50)
         log(run, 60, 120)
-        wait_until(lambda: longest(drawn) == 120, what="120 points")
+        wait_for(120, lambda: longest(drawn), "the number of points")
         assert drawn.evaluate(RANGE) == pytest.approx(zoomed)
         assert drawn.evaluate("b => b.mark") == "the same element"
 
@@ -87,14 +101,14 @@ def test_smoothing_changes_the_curve_and_leaves_the_logged_one_behind_it(
         log(run, 0, 100)
     page.goto(f"{dashboard}/charts?smoothing=0.9")
     drawn = chart(page, "loss")
-    wait_until(lambda: len(lines(drawn)) == 2, what="two lines")
+    wait_for(2, lambda: len(lines(drawn)), "the number of lines")
     behind, front = (np.array(line["y"]) for line in lines(drawn))
     assert np.diff(front)[20:].std() < 0.3 * np.diff(behind)[20:].std()
 
     slider = page.get_by_role("slider", name="Smoothing")
     slider.focus()
     page.keyboard.press("Home")
-    wait_until(lambda: len(lines(drawn)) == 1, what="one line")
+    wait_for(1, lambda: len(lines(drawn)), "the number of lines")
     np.testing.assert_array_equal(lines(drawn)[0]["y"], behind)
     wait_until(lambda: address(page).endswith("smoothing=0"), what="the address")
 
@@ -106,13 +120,13 @@ def test_ticking_a_run_reaches_every_page_and_survives_a_reload(
     second = fill(store_url, "second", seed=1)
     page.goto(f"{dashboard}/charts")
     drawn = chart(page, "loss")
-    wait_until(lambda: {line["name"][:5] for line in lines(drawn)} == {"first", "secon"}, what="two runs")
+    wait_for({"first", "secon"}, lambda: begins(drawn, 5), "two runs")
     page.locator("label").filter(has_text="first").click()
-    wait_until(lambda: {line["name"][:6] for line in lines(drawn)} == {"second"}, what="one run")
+    wait_for({"second"}, lambda: begins(drawn, 6), "one run")
     wait_until(lambda: f"runs={second}" in address(page), what="the address")
 
     page.reload()
-    assert {line["name"][:6] for line in lines(chart(page, "loss"))} == {"second"}
+    wait_for({"second"}, lambda: begins(chart(page, "loss"), 6), "one run after the reload")
     page.get_by_role("link", name="Distributions").click()
     expect(page.locator(".stepscope-chart[aria-label='weights/fc1 of second']")).to_be_visible(
         timeout=PATIENCE_MS
@@ -131,7 +145,7 @@ def test_groups_pins_and_a_zoom_survive_a_reload(
             run.alert("half way", step=1500)
     page.goto(f"{dashboard}/charts?group_by=config.lr&smoothing=0")
     drawn = chart(page, "loss")
-    wait_until(lambda: {line["name"] for line in lines(drawn)} == GROUPS, what="two groups")
+    wait_for(GROUPS, lambda: {line["name"] for line in lines(drawn)}, "two groups")
     expect(page.get_by_text("0.1 (2 runs)")).to_be_visible(timeout=PATIENCE_MS)
     shot("charts-groups")
 
@@ -145,14 +159,14 @@ def test_groups_pins_and_a_zoom_survive_a_reload(
     expect(page.get_by_text("Pinned")).to_be_visible(timeout=PATIENCE_MS)
     page.reload()
     drawn = chart(page, "loss")
-    assert drawn.evaluate(RANGE) == pytest.approx(zoomed)
+    wait_for(pytest.approx(zoomed), lambda: drawn.evaluate(RANGE), "the zoom after a reload")
     expect(page.get_by_text("Pinned")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_role("button", name="Unpin net/width")).to_be_visible(timeout=PATIENCE_MS)
     shot("charts-pinned-and-zoomed")
 
     for folded in (True, False):
         page.locator("summary").filter(has_text="Metrics").click()
-        wait_until(lambda folded=folded: ("sections=" in address(page)) is folded, what="the address")
+        wait_for(folded, lambda: "sections=" in address(page), "whether sections are in the address")
         expect(page.locator(".stepscope-chart[aria-label^='loss of']")).to_have_count(0 if folded else 1)
 
 

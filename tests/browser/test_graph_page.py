@@ -95,7 +95,7 @@ def test_a_network_of_5000_operations_opens_module_by_module(
     expect(page.locator(".stepscope-chart[aria-label^='weights/head/weight']")).to_be_visible(
         timeout=PATIENCE_MS
     )
-    assert "layer=head" in address(page)
+    wait_until(lambda: "layer=head" in address(page), what="the layer in the address")
     expect(box(page, "head")).to_have_attribute("aria-pressed", "true", timeout=PATIENCE_MS)
     page.keyboard.press(" ")
     expect(boxes(page).filter(has_text=HOSTILE)).to_have_count(1, timeout=PATIENCE_MS)

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 import stepscope
 from contracts.filled_store import fill
 from stepscope.storage.read import Reader
-from support import wait_until
+from support import wait_for, wait_until
 
 pytestmark = pytest.mark.browser
 PATIENCE_MS = 30_000
@@ -31,8 +31,8 @@ def rows(page: Page) -> Locator:
     return page.locator(".stepscope-runs .body [role=row]")
 
 
-def names(page: Page) -> list[str]:
-    return page.locator(".stepscope-runs .body .name").all_text_contents()
+def names(page: Page) -> Locator:
+    return page.locator(".stepscope-runs .body .name")
 
 
 def row(page: Page, name: str) -> Locator:
@@ -50,14 +50,14 @@ def test_ticked_runs_stay_ticked_when_a_newer_one_comes(page: Page, dashboard: s
     first, second = fill(store_url, "first"), fill(store_url, "second")
     page.goto(dashboard)
     tick(page, "second")
-    wait_until(lambda: chosen(page) == [first], what="the older run alone")
+    wait_for([first], lambda: chosen(page), "the older run alone")
     with stepscope.init(store=store_url, project="digits", name="third", config={"epochs": 4}) as third:
         third.log({"epoch": 1, "loss": 0.5}, step=0)
         expect(row(page, "third")).to_contain_text("epoch 1 of 4", timeout=PATIENCE_MS)
         third.log({"epoch": 2, "loss": 0.4}, step=1)
         expect(row(page, "third")).to_contain_text("epoch 2 of 4", timeout=PATIENCE_MS)
         tick(page, "second")
-        wait_until(lambda: set(chosen(page)) == {first, second}, what="both older runs")
+        wait_for({first, second}, lambda: set(chosen(page)), "both older runs")
         assert third.id not in chosen(page)
     expect(row(page, "third")).to_contain_text("finished", timeout=PATIENCE_MS)
     row(page, "first").click()
@@ -82,35 +82,33 @@ def test_a_view_is_found_sorted_grouped_and_survives_reload_and_back(
     expect(page.get_by_text("Near names: 'lr'")).to_be_visible()
     field.fill("lr > 0.15 and val/loss.min < 2")
     field.press("Enter")
-    wait_until(lambda: names(page) == ["n5", "n4", "n3", "n2"], what="what passes the filter")
+    expect(names(page)).to_have_text(["n5", "n4", "n3", "n2"])
 
     page.get_by_role("button", name="validation/loss").click()
-    wait_until(
-        lambda: names(page)[-2:] == ["n3", "n4"] or names(page)[-2:] == ["n4", "n3"], what="the worst first"
-    )
+    wait_for({"n3", "n4"}, lambda: set(names(page).all_text_contents()[-2:]), "the worst first")
     page.get_by_role("button", name="validation/loss ↓").click()
-    wait_until(lambda: set(names(page)[:2]) == {"n3", "n4"}, what="the best first")
-    wait_until(lambda: address(page).get("sort") == ["validation/loss"], what="the address")
+    wait_for({"n3", "n4"}, lambda: set(names(page).all_text_contents()[:2]), "the best first")
+    wait_for(["validation/loss"], lambda: address(page).get("sort"), "the address")
 
     page.get_by_label("Group by").click()
     page.get_by_role("option", name="config.width").click()
-    wait_until(lambda: len(names(page)) == 6, what="two groups")
+    expect(names(page)).to_have_count(6)
     group = page.locator(".stepscope-runs .group").filter(has=page.locator(".name", has_text="8"))
     expect(group).to_contain_text("± ")
     group.locator(".name").click()
-    wait_until(lambda: len(names(page)) == 4, what="a group that is closed")
-    wait_until(lambda: address(page).get("groups") == ['["8"]'], what="the closed group in the address")
+    expect(names(page)).to_have_count(4)
+    wait_for(['["8"]'], lambda: address(page).get("groups"), "the closed group in the address")
     shot("runs")
 
-    before, seen = address(page), names(page)
+    before, seen = address(page), names(page).all_text_contents()
     page.reload()
-    wait_until(lambda: names(page) == seen, what="the same after a reload")
+    expect(names(page)).to_have_text(seen)
     page.get_by_role("link", name="Charts").click()
     expect(page.locator(".stepscope-chart").first).to_be_visible(timeout=PATIENCE_MS)
-    assert "filter" not in address(page)
+    wait_for(None, lambda: address(page).get("filter"), "the filter in the address of another page")
     page.go_back()
-    wait_until(lambda: names(page) == seen, what="the same on the way back")
-    assert address(page) == before
+    expect(names(page)).to_have_text(seen)
+    wait_for(before, lambda: address(page), "the address on the way back")
 
 
 def test_runs_are_named_before_they_are_deleted(page: Page, dashboard: str, store_url: str) -> None:
