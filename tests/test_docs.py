@@ -63,6 +63,7 @@ def test_the_paths_it_names_exist(page: Path) -> None:
     assert not [path for path in named if not (ROOT / path).exists()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framework", ["torch", "tensorflow", "neither"])
 def test_python_in_the_pages_runs_as_it_is_printed(framework: str, tmp_path: Path) -> None:
     for page in PAGES:

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.browser
 PATIENCE_MS = 60_000
 
 
+@pytest.mark.slow
 def test_a_live_run_grows_in_both_pages_which_are_not_loaded_again(
     page: Page, dashboard: str, store_url: str, shot: Callable[[str], None]
 ) -> None:
