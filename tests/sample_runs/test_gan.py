@@ -9,16 +9,15 @@ import pytest
 from sample_runs.sampling import Samples, finished_run, images_of, metrics_of, names_of
 from stepscope.storage.read import Reader
 
-EPOCHS, BATCHES = 2, 28
+EPOCHS, BATCHES = 2, 7
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory, samples: Samples) -> Path:
     store = tmp_path_factory.mktemp("gan") / "samples.db"
+    options = ("--epochs", str(EPOCHS), "--batch-size", "256")
     for sample in ("gan_pytorch", "gan_keras"):
-        assert "of the drawings are surely digits" in samples.run(
-            sample, "--epochs", str(EPOCHS), store=store
-        )
+        assert "of the drawings are surely digits" in samples.run(sample, *options, store=store)
     return store
 
 

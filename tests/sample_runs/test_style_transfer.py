@@ -11,7 +11,7 @@ import pytest
 from sample_runs.sampling import Samples, finished_run, images_of, metrics_of, names_of
 from stepscope.storage.read import Reader
 
-EPOCHS, BATCHES, STEPS = 2, 23, 20
+EPOCHS, BATCHES, STEPS = 1, 23, 20
 
 
 @pytest.fixture(scope="module")
