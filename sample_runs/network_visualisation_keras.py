@@ -75,9 +75,7 @@ run = stepscope.init(
     project="network-visualisation", name="visualised-keras", config=vars(options), store=options.store
 )
 look = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: log_saliency(run, model, x_test[:5]))
-model.fit(
-    x_train, y_train, batch_size=32, epochs=options.epochs, callbacks=[KerasTracker(run), look], verbose=2
-)
+model.fit(x_train, y_train, batch_size=32, epochs=options.epochs, callbacks=[KerasTracker(run), look])
 for split, of in (("train", (x_train, y_train)), ("test", (x_test, y_test))):
     mean_loss, part_right = model.evaluate(*of, verbose=0)
     run.summary[f"{split}_loss"], run.summary[f"{split}_accuracy"] = mean_loss, part_right

@@ -112,7 +112,7 @@ def learn_digits(network: keras.Model) -> None:
         metrics=["accuracy"],
     )
     tracker = KerasTracker(run)
-    model.fit(x_train, y_train, batch_size=64, epochs=options.epochs, callbacks=[tracker], verbose=2)
+    model.fit(x_train, y_train, batch_size=64, epochs=options.epochs, callbacks=[tracker])
     for split, of in (("train", (x_train, y_train)), ("test", (x_test, y_test))):
         mean_loss, part_right = model.evaluate(*of, verbose=0)
         run.summary[f"{split}_loss"] = mean_loss
