@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, TypeVar
 import psutil
 
 from .program import main_script, read_program
+from .redact import redacted
 from .system import gpu_names
 
 DIFF_LIMIT = 256 * 1024
@@ -76,7 +77,7 @@ def _command() -> str:
             words[i] = f"{option}=***"
         elif i + 1 < len(words) and not words[i + 1].startswith("-"):
             words[i + 1] = "***"
-    return shlex.join(words)[:_COMMAND_LIMIT]
+    return redacted(shlex.join(words))[:_COMMAND_LIMIT]
 
 
 def _packages() -> dict[str, str]:
@@ -131,12 +132,12 @@ def _repository(folder: Path) -> dict[str, Any]:
 
 
 def _diff(command: list[str]) -> tuple[str, bool]:
-    """Return at most DIFF_LIMIT bytes of a diff, and whether there was more."""
+    """Return at most DIFF_LIMIT bytes of a diff, without secrets, and whether there was more."""
     with tempfile.TemporaryFile() as out:  # a pipe would have to be read to its end, however long the diff
         _run(command, out)
         out.seek(0)
         data = out.read(DIFF_LIMIT + 1)
-    return data[:DIFF_LIMIT].decode("utf-8", "replace"), len(data) > DIFF_LIMIT
+    return redacted(data[:DIFF_LIMIT].decode("utf-8", "replace")), len(data) > DIFF_LIMIT
 
 
 def _output(command: list[str]) -> str:
