@@ -59,7 +59,8 @@ def write(page: Path, store_name: str) -> int:
             return 1
         made = blocks(runs, Source(store_name, [(run.config, found) for run, found in times]))
     page.write_text(written(page.read_text(encoding="utf-8"), made), encoding="utf-8")
-    print(f"{page}: {len(made)} blocks from {len(runs)} runs of {len(processes)} programs.")
+    programs = {one.process for one in runs}
+    print(f"{page}: {len(made)} blocks from {len(runs)} runs of {len(programs)} programs.")
     for process in processes:
         if process.state != "finished":
             reason = process.reason.partition("\n")[0]

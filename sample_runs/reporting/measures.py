@@ -18,6 +18,10 @@ PROJECT, PROCESSES = "run-all", "processes"
 """Where run_all.py keeps what it has measured of its children, in the same store."""
 _SETTLED = 10
 """Steps that are left out of medians: they trace, compile and allocate."""
+_ONE_TASK = ("style-transfer", "network-visualisation")
+"""Pairs whose runs have other names than their project, but all the same one."""
+_LOGS_LATE = ("goes-wrong",)
+"""Pairs whose first training logs nothing, so that nobody knows when its first step was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class Measured:
 
     @property
     def _speaks_for_project(self) -> bool:
-        return self.what == self.run.project or self.run.project in ("deployment", "network-visualisation")
+        return self.what == self.run.project or self.run.project in _ONE_TASK
 
     @cached_property
     def kinds(self) -> dict[str, int]:
@@ -84,7 +88,9 @@ class Measured:
 
     @cached_property
     def first_value_at(self) -> float | None:
-        """When the first values of the training were logged; seconds since the epoch."""
+        """When the first values were logged, in seconds since the epoch; None if not after the first step."""
+        if self.run.project in _LOGS_LATE:
+            return None
         early = self.run.history(last_step=_SETTLED)
         times = [
             t for name, t in zip(early["name"], early["time"], strict=True) if not name.startswith("system/")
@@ -127,8 +133,16 @@ def process_table(processes: Iterable[Process]) -> stepscope.Table:
     return stepscope.Table(names, [[getattr(one, name) for name in names] for one in processes])
 
 
-def median_of(name: str, scale: float = 1.0) -> Callable[[Measured], float | None]:
-    """Return a function: the median of a scalar after the first steps; of several ranks, the largest."""
+def median_of(
+    name: str, scale: float = 1.0, *, of_several: Callable[[list[float]], float] = max
+) -> Callable[[Measured], float | None]:
+    """Return a function: the median of a scalar after the first steps.
+
+    Args:
+        name: of the scalar; where a hook has a name, it stands behind a slash.
+        scale: what the median is multiplied by.
+        of_several: which one to take of the medians of several ranks or networks.
+    """
 
     def measure(one: Measured) -> float | None:
         medians: list[float] = []
@@ -138,7 +152,7 @@ def median_of(name: str, scale: float = 1.0) -> Callable[[Measured], float | Non
             values = one.run.scalars(series.name, context=series.context)["value"]
             settled = values[_SETTLED:] if len(values) > 2 * _SETTLED else values
             medians.append(float(np.nanmedian(settled)) * scale)
-        return max(medians, default=None)
+        return of_several(medians) if medians else None
 
     return measure
 

@@ -26,7 +26,8 @@ def graphs(runs: Sequence[Measured]) -> list[Table]:
     ]
     same = sum(row[-1] == "the same" for row in rows)
     said = f"In {same} of {len(rows)} rows the layers with weights are as many, as large, and in one order."
-    return [Table("**What the graph of each model holds**, as the hooks found it.", columns, rows, [said])]
+    caption = "**What the graph of each model holds**, as the hooks found it; of two models the larger."
+    return [Table(caption, columns, rows, [said])]
 
 
 def kinds(runs: Sequence[Measured]) -> list[Table]:

@@ -80,7 +80,11 @@ def _block(heading: Heading, runs: Sequence[Measured], source: Source) -> str:
     if not taken:
         return "No run of the store tells this."
     name = "URL" if "://" in source.store else shlex.quote(Path(source.store).name)
-    commands = dict.fromkeys(_command(time, heading, name) for time in source.times)
+    told = {one.process for one in taken}  # of others, somebody has deleted the runs
+    commands = dict.fromkeys(
+        _command(options, [one for one in processes if one in told], name)
+        for options, processes in source.times
+    )
     made = " and ".join(
         f"`{line}`" for line in (*filter(None, commands), f"python sample_runs/report.py {name}")
     )
@@ -101,10 +105,9 @@ def _left_out(heading: Heading, source: Source) -> str:
     return f"Not in these figures: {', '.join(said)}." if said else ""
 
 
-def _command(time: tuple[Mapping[str, object], Sequence[Process]], heading: Heading, store: str) -> str:
-    """Return the command that measures what one time did for a heading; "" where that was nothing."""
-    options, processes = time
-    pairs = sorted({one.pair for one in processes if heading.takes(one.pair) and one.state == "finished"})
+def _command(options: Mapping[str, object], processes: Sequence[Process], store: str) -> str:
+    """Return the command that measures what some processes of one time measured; "" for none."""
+    pairs = sorted({one.pair for one in processes})
     if not pairs:
         return ""
     words = ["python", "sample_runs/run_all.py"]

@@ -59,9 +59,11 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     log_run(store, "digits-keras", 7, 123.0, 0.1)  # of somebody else: run_all.py has not started it
     failed = Process("gan", "keras", 0, "failed", time.time(), 1.0, 1.0, 100.0, "exit status 1")
     log_processes(store, [*processes, failed])
+    # Its run was deleted, so that no figure is of it.
+    log_processes(store, [Process("digits", "pytorch", 9, "finished", 1.0, 1.0, 1.0, 1.0)])
     path.write_text(EMPTY_PAGE)
     printed = run_python(ROOT / "sample_runs" / "report.py", store, "--page", path)
-    assert f"{len(HEADINGS)} blocks from 9 runs of 10 programs" in printed
+    assert f"{len(HEADINGS)} blocks from 9 runs of 9 programs" in printed
     return path.read_text()
 
 
@@ -101,6 +103,7 @@ def test_each_block_says_where_its_figures_come_from(page: str) -> None:
     command = "`python sample_runs/run_all.py --only digits gan --seeds 3 --device cpu --store samples.db`"
     assert command in block(page, "speed")
     assert "`python sample_runs/report.py samples.db`" in block(page, "speed")
+    assert "--only digits --seeds" not in page
     assert re.search(
         r"; \d{4}-\d\d-\d\d, on \d+ cores of .*, [\d.]+ GB, GPU: none, .*Python 3", block(page, "speed")
     )
