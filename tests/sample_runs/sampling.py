@@ -24,6 +24,7 @@ from typing import Any
 
 import pytest
 
+from stepscope.app.graphs.layer_names import shared_name
 from stepscope.storage.names import parse_name
 from stepscope.storage.read import Reader
 
@@ -130,6 +131,12 @@ def metrics_of(reader: Reader, run_id: str) -> set[tuple[str, str | None]]:
 def names_of(reader: Reader, run_id: str, kind: str) -> set[str]:
     """Return the names of the run's series of a kind."""
     return {series.name for series in reader.series(run_id, kind=kind)}
+
+
+def layers_of(reader: Reader, run_id: str) -> set[str]:
+    """Return which histograms of weights and gradients there are, by the names layers have in both twins."""
+    names = names_of(reader, run_id, "histogram")
+    return {shared_name(name) for name in names if name.startswith(("weights/", "gradients/"))}
 
 
 def images_of(reader: Reader, run_id: str) -> dict[str, dict[int, int]]:

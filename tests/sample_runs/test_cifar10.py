@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sample_runs.sampling import SAMPLES, Samples, finished_run, metrics_of, names_of
+from sample_runs.sampling import SAMPLES, Samples, finished_run, layers_of, metrics_of, names_of
 from stepscope.storage.read import Reader
 
 FILES = [*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"]
@@ -111,13 +111,15 @@ def test_the_run_says_what_stands_in(store: Path, folder: Path) -> None:
 
 def test_both_twins_leave_the_same(store: Path) -> None:
     with Reader.open(store) as reader:
-        metrics = {}
+        metrics, layers = {}, {}
         for framework in ("pytorch", "keras"):
             run = finished_run(reader, f"cifar10-{framework}")
             assert {f"{s}_{m}" for s in ("train", "test") for m in ("loss", "accuracy")} <= set(run.summary)
             assert names_of(reader, run.run_id, "image") == {"predictions"}
             assert names_of(reader, run.run_id, "graph") == {"model"}
             metrics[framework] = metrics_of(reader, run.run_id)
+            layers[framework] = layers_of(reader, run.run_id)
+    assert layers["keras"] == layers["pytorch"] != set()
     assert metrics["keras"] <= metrics["pytorch"]
     splits = {(metric, split) for metric in ("loss", "accuracy") for split in ("train", "validation", "test")}
     assert splits <= metrics["keras"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sample_runs.sampling import Samples, finished_run, metrics_of
+from sample_runs.sampling import Samples, finished_run, layers_of, metrics_of
 from stepscope.storage.artifacts import artifacts_of_run
 from stepscope.storage.read import Reader
 
@@ -45,9 +45,9 @@ def test_every_form_answers_as_the_model_does(store: Path, framework: str) -> No
 
 def test_both_hang_on_one_chart_per_metric(store: Path) -> None:
     with Reader.open(store) as reader:
-        of_torch, of_keras = (
-            metrics_of(reader, finished_run(reader, f"deployment-{framework}").run_id) for framework in FORMS
-        )
+        runs = [finished_run(reader, f"deployment-{framework}").run_id for framework in FORMS]
+        of_torch, of_keras = (metrics_of(reader, run_id) for run_id in runs)
+        assert layers_of(reader, runs[0]) == layers_of(reader, runs[1]) != set()
     # A step of model.fit is one traced function, whose parts have no times of their own.
     parts = {(f"{part}_time", None) for part in ("data", "forward", "backward", "optimizer")}
     assert of_torch - of_keras == parts

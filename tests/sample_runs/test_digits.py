@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sample_runs.sampling import Samples, finished_run, metrics_of, names_of
+from sample_runs.sampling import Samples, finished_run, layers_of, metrics_of, names_of
 from stepscope.storage.artifacts import artifacts_of_run
 from stepscope.storage.read import Reader
 
@@ -45,6 +45,7 @@ def test_both_hang_on_one_chart_per_metric(store: Path) -> None:
     with Reader.open(store) as reader:
         runs = {run.name: run.run_id for run in reader.runs(project="digits")}
         of_torch, of_keras = (metrics_of(reader, runs[f"digits-{each}"]) for each in ("pytorch", "keras"))
+        assert layers_of(reader, runs["digits-pytorch"]) == layers_of(reader, runs["digits-keras"]) != set()
         last_steps = {
             max(series.last_step or 0 for series in reader.series(run_id, kind="scalar"))
             for run_id in runs.values()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sample_runs.sampling import Samples, finished_run, metrics_of, names_of
+from sample_runs.sampling import Samples, finished_run, layers_of, metrics_of, names_of
 from stepscope.storage.read import Reader
 
 EPOCHS, BATCHES = 1, 11
@@ -60,9 +60,9 @@ def test_replicas_learn_what_one_device_learns(store: Path) -> None:
 
 def test_both_hang_on_one_chart_per_metric(store: Path) -> None:
     with Reader.open(store) as reader:
-        of_torch, of_keras = (
-            metrics_of(reader, finished_run(reader, run).run_id) for run in TOGETHER.values()
-        )
+        runs = [finished_run(reader, run).run_id for run in TOGETHER.values()]
+        of_torch, of_keras = (metrics_of(reader, run_id) for run_id in runs)
+        assert layers_of(reader, runs[0]) == layers_of(reader, runs[1]) != set()
     # A step of a strategy is one traced function, whose parts have no times of their own.
     parts = {(f"{part}_time", None) for part in ("data", "forward", "backward", "optimizer")}
     assert of_torch - of_keras == parts

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sample_runs.sampling import Samples, finished_run, images_of, metrics_of, names_of
+from sample_runs.sampling import Samples, finished_run, images_of, layers_of, metrics_of, names_of
 from stepscope.storage.read import Reader
 
 EPOCHS, BATCHES = 2, 7
@@ -43,9 +43,9 @@ def test_it_records_what_is_drawn_and_both_networks(store: Path, framework: str)
 
 def test_both_hang_on_one_chart_per_metric(store: Path) -> None:
     with Reader.open(store) as reader:
-        of_torch, of_keras = (
-            metrics_of(reader, reader.find_run(f"gan-{each}").run_id) for each in ("pytorch", "keras")
-        )
+        runs = [reader.find_run(f"gan-{each}").run_id for each in ("pytorch", "keras")]
+        of_torch, of_keras = (metrics_of(reader, run_id) for run_id in runs)
+        assert layers_of(reader, runs[0]) == layers_of(reader, runs[1]) != set()
     # A step of the twin is one traced function, whose parts have no times of their own.
     assert {metric.partition("/")[0] for metric, _ in of_torch - of_keras} == {
         f"{part}_time" for part in ("data", "forward", "backward", "optimizer")

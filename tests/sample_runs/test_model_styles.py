@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sample_runs.sampling import Samples, finished_run, metrics_of
+from sample_runs.sampling import Samples, finished_run, layers_of, metrics_of
 from stepscope.storage.read import Reader
 
 STYLES = {"pytorch": ("sequential", "subclassed"), "keras": ("sequential", "functional", "subclassed")}
@@ -47,7 +47,10 @@ def test_all_styles_have_one_table_of_layers_and_learn_the_same(store: Path, fra
 
 def test_all_hang_on_the_same_charts(store: Path) -> None:
     with Reader.open(store) as reader:
-        metrics = {run.name: metrics_of(reader, run.run_id) for run in reader.runs(project="model-styles")}
+        runs = reader.runs(project="model-styles")
+        metrics = {run.name: metrics_of(reader, run.run_id) for run in runs}
+        layers = [layers_of(reader, run.run_id) for run in runs]
+    assert all(each == layers[0] != set() for each in layers)
     assert set.intersection(*metrics.values()) == metrics["sequential-keras"]
     splits = {(metric, split) for metric in ("loss", "accuracy") for split in ("train", "test")}
     assert splits <= metrics["sequential-keras"]

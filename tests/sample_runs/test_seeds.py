@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sample_runs.sampling import Samples, finished_run, metrics_of
+from sample_runs.sampling import Samples, finished_run, layers_of, metrics_of
 from stepscope.app.analysis.grouping import groups
 from stepscope.storage.read import Reader
 
@@ -41,7 +41,10 @@ def test_the_runs_are_one_group_a_framework(store: Path) -> None:
 
 def test_all_hang_on_the_same_charts(store: Path) -> None:
     with Reader.open(store) as reader:
-        metrics = {run.name: metrics_of(reader, run.run_id) for run in reader.runs(project="seeds")}
+        runs = reader.runs(project="seeds")
+        metrics = {run.name: metrics_of(reader, run.run_id) for run in runs}
+        layers = [layers_of(reader, run.run_id) for run in runs]
+    assert all(each == layers[0] != set() for each in layers)
     shared = set.intersection(*metrics.values())
     assert shared == metrics["seed-7-keras"]
     for metric in ("loss", "accuracy"):
