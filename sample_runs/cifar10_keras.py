@@ -4,7 +4,9 @@
     stepscope ui
 
 sample_runs/cifar10_pytorch.py does the same in PyTorch: the same network, split, optimiser and first weights'
-distribution. Without --data, digits stand in, and the run says so: see cifar10_data.py.
+distribution. Without --data, digits stand in, and the run says so: see cifar10_data.py. What Keras logs of a
+batch in training is the mean of the epoch so far; the twin logs each batch by itself. tf.data prepares
+batches in threads of its own, while the model trains; so does the twin with --workers 1, but not by default.
 """
 
 from __future__ import annotations

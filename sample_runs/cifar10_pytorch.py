@@ -4,7 +4,8 @@
     stepscope ui
 
 sample_runs/cifar10_keras.py does the same in Keras: the same network, split, optimiser and first weights'
-distribution. Without --data, digits stand in, and the run says so: see cifar10_data.py.
+distribution. Without --data, digits stand in, and the run says so: see cifar10_data.py. Batches are prepared
+between two steps, as is PyTorch's default; with --workers 1, as in the twin, while the model trains.
 """
 
 from __future__ import annotations

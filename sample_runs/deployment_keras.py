@@ -5,7 +5,8 @@
 
 sample_runs/deployment_pytorch.py does the same in PyTorch. Each form becomes an artifact of the run; what it
 costs stands in the table "deployment" on the Media page. All forms answer on one thread. The size of the
-model in the program is that of its weights.
+model in the program is that of its weights. What Keras logs of a batch in training is the mean of the epoch
+so far; the twin logs each batch by itself.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
     stepscope ui
 
 sample_runs/digits_pytorch.py does the same in PyTorch: the same network, split, optimiser and first weights'
-distribution. Stepscope's lines are those with `run` in them.
+distribution. Stepscope's lines are those with `run` in them. What Keras logs of a batch in training is the
+mean of the epoch so far; the twin logs each batch by itself.
 """
 
 from __future__ import annotations

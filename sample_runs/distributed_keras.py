@@ -6,9 +6,10 @@
 sample_runs/distributed_pytorch.py does the same in PyTorch. Where there are no two GPUs, the processor is
 split into two devices of TensorFlow's. PyTorch's ranks are processes; TensorFlow's replicas live in one
 process, which logs what each of them got under its rank: the Charts page draws their mean in a band, or each
-by itself. Then one device trains the same model alone, to compare with: as long as the processor has a
-core for each replica, two share the work, and lose the time in which they wait for each other's gradients.
-`model.fit` within the strategy's scope needs no loop, and logs the mean of the replicas.
+by itself. Then one device trains the same model alone, to compare with (it may run two operations at once,
+the twin's process one): as long as the processor has a core for each replica, two share the work, and lose
+the time in which they wait for each other's gradients. `model.fit` within the strategy's scope needs no loop,
+and logs the mean of the replicas.
 """
 
 from __future__ import annotations

@@ -7,6 +7,9 @@ sample_runs/execution_tensorflow.py does the same in TensorFlow: the same data, 
 and one thread. Each mode is a run of its own, in a process of its own, so that neither the time of its first
 step nor its memory holds anything of another's. The names say what they are like there: "eager" and "graph"
 are on both sides, and group runs on the Compare page. What is measured, is measured without the tracker.
+
+torch.compile compiles what the model does, forwards and backwards; loss and optimiser stay eager. The twin's
+tf.function takes the whole step.
 """
 
 from __future__ import annotations
@@ -110,7 +113,7 @@ def train(run: stepscope.Run, mode: str) -> None:
     model = new_model().to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7)  # eps as Keras has it
     # Eager: each operation runs when Python comes to it. Compiled: the first call is traced, what was traced
-    # is compiled, and Python is out of the way from then on. Nothing else changes.
+    # is compiled, and Python is out of the model's way from then on. Nothing else changes.
     called = torch.compile(model, backend=BACKEND) if mode == "graph" else model
 
     def step(x: np.ndarray, y: np.ndarray) -> float:

@@ -7,6 +7,9 @@ sample_runs/execution_pytorch.py does the same in PyTorch: the same data, batche
 one thread. Each mode is a run of its own, in a process of its own, so that neither the time of its first step
 nor its memory holds anything of another's. The names say what they are like there: "eager" and "graph" are on
 both sides, and group runs on the Compare page. What is measured, is measured without the tracker.
+
+tf.function takes the whole step: model, loss and optimiser. The twin's torch.compile compiles what the model
+does, forwards and backwards; loss and optimiser stay eager.
 """
 
 from __future__ import annotations

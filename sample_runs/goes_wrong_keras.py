@@ -3,9 +3,10 @@
     python sample_runs/goes_wrong_keras.py
     stepscope ui
 
-sample_runs/goes_wrong_pytorch.py does the same in PyTorch. The loss only becomes NaN; that it comes out of
-the layer "scale", in the forward pass of step 51, stands in the alert of Stepscope's watchdog. The same
-training is made several times; what each way to look at it said is a text of the run, what it cost a number:
+sample_runs/goes_wrong_pytorch.py does the same in PyTorch; first weights and Adam's epsilon are each
+framework's own. The loss only becomes NaN; that it comes out of the layer "scale", in the forward pass of
+step 51, stands in the alert of Stepscope's watchdog. The same training is made several times; what each way
+to look at it said is a text of the run, what it cost a number:
 
 - plain: nobody looks. The curve of the loss ends; the weights are spoiled.
 - watched: Stepscope's tracker does, whose watchdog is on unless it is turned off.
@@ -131,9 +132,9 @@ def train(how: str) -> tuple[list[float], int | None, str]:
     times = []
     order = np.random.default_rng(options.seed)
     batches = [
-        order.permutation(len(pixels))[first : first + 64]
+        chosen
         for _ in range(options.epochs)
-        for first in range(0, len(pixels), 64)
+        for chosen in np.split(order.permutation(len(pixels)), range(64, len(pixels), 64))
     ]
     for step, chosen in enumerate(tqdm(batches, desc=how, unit="step"), 1):
         x, y = tf.constant(pixels[chosen]), tf.constant(labels[chosen])

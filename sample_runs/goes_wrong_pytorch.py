@@ -3,9 +3,10 @@
     python sample_runs/goes_wrong_pytorch.py
     stepscope ui
 
-sample_runs/goes_wrong_keras.py does the same in Keras. The loss only becomes NaN; that it comes out of the
-layer "scale", in the forward pass of step 51, stands in the alert of Stepscope's watchdog. The same training
-is made several times; what each way to look at it said is a text of the run, what it cost a number:
+sample_runs/goes_wrong_keras.py does the same in Keras; first weights and Adam's epsilon are each framework's
+own. The loss only becomes NaN; that it comes out of the layer "scale", in the forward pass of step 51, stands
+in the alert of Stepscope's watchdog. The same training is made several times; what each way to look at it
+said is a text of the run, what it cost a number:
 
 - plain: nobody looks. The curve of the loss ends; the weights are spoiled.
 - watched: Stepscope's tracker does, whose watchdog is on unless it is turned off.

@@ -5,7 +5,8 @@
 
 sample_runs/model_styles_pytorch.py does the same in PyTorch, which has no Functional style. Each style is a
 run of its own, with the same layers and the same first weights: choose two on the Compare page, and the Graph
-page puts them side by side.
+page puts them side by side. What Keras logs of a batch in training is the mean of the epoch so far; the twin
+logs each batch by itself.
 """
 
 from __future__ import annotations

@@ -3,10 +3,11 @@
     python sample_runs/network_visualisation_keras.py
     stepscope ui
 
-sample_runs/network_visualisation_pytorch.py does the same in PyTorch. All three ask for the gradient of
-a score with respect to the pixels instead of the weights. Methods: Simonyan et al. 2013 (saliency, class
+sample_runs/network_visualisation_pytorch.py does the same in PyTorch. All three ask for the gradient of a
+score with respect to the pixels instead of the weights. Methods: Simonyan et al. 2013 (saliency, class
 visualisation), Szegedy et al. 2013 (fooling images). On the Media page one slider goes through the training,
-then the fooling, then the visualising.
+then the fooling, then the visualising. What Keras logs of a batch in training is the mean of the epoch so
+far; the twin logs each batch by itself.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ def climb(
     return x.numpy(), scores.numpy()
 
 
-# Fooling: the smallest changes to a 0 that make the network read another digit.
+# Fooling: small changes to a 0 that make the network read another digit.
 zero = x_test[y_test == 0][:1]
 fooling, fooling_scores = climb("fooling", zero.repeat(9, 0), range(1, 10), rate=0.03, enough=0.9)
 # Class visualisation: from noise, the same in both frameworks, to what the network takes for the ideal digit.

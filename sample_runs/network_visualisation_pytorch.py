@@ -149,7 +149,7 @@ def climb(
     return x.cpu().numpy(), scores.cpu().numpy()
 
 
-# Fooling: the smallest changes to a 0 that make the network read another digit.
+# Fooling: small changes to a 0 that make the network read another digit.
 zero = x_test[y_test == 0][:1]
 fooling, fooling_scores = climb("fooling", zero.repeat(9, 0), range(1, 10), rate=0.03, enough=0.9)
 # Class visualisation: from noise, the same in both frameworks, to what the network takes for the ideal digit.

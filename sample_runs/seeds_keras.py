@@ -5,7 +5,8 @@
 
 sample_runs/seeds_pytorch.py does the same in PyTorch: the same network, split, optimiser and first weights'
 distribution. Each seed is a run. On the Charts page, group the runs by "group": each framework becomes a line
-with a band around it, instead of five lines.
+with a band around it, instead of five lines. What Keras logs of a batch in training is the mean of the epoch
+so far; the twin logs each batch by itself.
 """
 
 from __future__ import annotations

@@ -8,14 +8,15 @@ run; a slider goes through the painting. Method: Gatys et al. 2015: the pixels a
 that a network sees in them are those of the content, and how features go together (Gram matrices) is as in
 the style; of the style, the colours themselves count, too.
 
-With --weights vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 --size 256 they are
-those of VGG-16, once Keras' file is there:
+With --weights vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 --size 256 they are those of VGG-16, once
+Keras' file is there:
 
     curl -O https://storage.googleapis.com/tensorflow/keras-applications/vgg16/\
 vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5
 
 Without weights, the features are those of a small network that first learns to read coloured digits, and the
-run says so. They know strokes, edges and a few colours, so do not expect a Van Gogh.
+run says so. They know strokes, edges and a few colours, so do not expect a Van Gogh. What Keras logs of a
+batch in this training is the mean of the epoch so far; the twin logs each batch by itself.
 """
 
 from __future__ import annotations

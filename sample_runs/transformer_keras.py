@@ -4,8 +4,10 @@
     stepscope ui
 
 sample_runs/transformer_pytorch.py does the same under Hugging Face's Trainer, whose newer versions have no
-models for TensorFlow: the same network, texts, optimiser and first weights' distribution. A text is a row of
-numbers that goes up by a fixed amount, modulo 64.
+models for TensorFlow: the same network, texts, optimiser and first weights' distribution, but for what comes
+out of attention: GPT-2 begins it smaller, Keras' layer has one distribution for all it holds. A text is a row
+of numbers that goes up by a fixed amount, modulo 64. What Keras logs of a batch in training is the mean of
+the epoch so far; the Trainer logs each batch by itself.
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@
     stepscope ui
 
 sample_runs/transformer_keras.py does the same in Keras: the same network, texts, optimiser and first weights'
-distribution. The model is made from a config, so nothing is downloaded. A text is a row of numbers that goes
-up by a fixed amount, modulo 64. The Trainer measures accuracy on validation data alone; Keras on both.
+distribution, but for what comes out of attention, which GPT-2 begins smaller. The model is made from a
+config, so nothing is downloaded. A text is a row of numbers that goes up by a fixed amount, modulo 64. The
+Trainer measures accuracy on validation data alone; Keras on both.
 """
 
 from __future__ import annotations
