@@ -42,7 +42,7 @@ class Entrance:
     password: str | None = field(default=None, repr=False)
     oidc: bool = False
     command: str = "ui"
-    """The command that serves: "ui", "demo" or "tensorboard"."""
+    """The command that serves: "ui", "demo", "demo --recorded" or "tensorboard"."""
 
     def access(self, port: int) -> Access:
         """Return who may see the dashboard.

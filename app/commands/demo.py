@@ -50,7 +50,8 @@ def run(options: argparse.Namespace) -> int:
     password = read_password(options)
     from ..access.entrance import Entrance  # noqa: PLC0415 - brings Starlette, which takes a moment
 
-    entrance = Entrance(options.host, tuple(options.name), password, command="demo")
+    command = "demo --recorded" if options.recorded else "demo"
+    entrance = Entrance(options.host, tuple(options.name), password, command=command)
     # As Ctrl-C: what was begun here is ended and removed here.
     signal.signal(signal.SIGTERM, _interrupt)
     return _show_recorded(options, entrance) if options.recorded else _train(options, entrance)

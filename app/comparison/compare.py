@@ -103,6 +103,14 @@ class Comparison:
             "Repository": self.repository,
         }
 
+    def finals(self, row: MetricRow) -> tuple[float | None, ...]:
+        """Return the final values of a metric, as they are told by split where it has one."""
+        metric, split = row.key
+        for one in self.splits:
+            if one.metric == metric and split is not None and split in one.splits:
+                return tuple(reached and reached.final for reached in one.splits[split])
+        return row.last
+
 
 def compare(
     runs: Sequence[RunFacts],

@@ -57,9 +57,9 @@ class Parting:
     points: int
     """How many places of the axis were compared."""
     higher: bool = False
-    """Whether the second curve lies above the first one from there on."""
+    """Whether the second curve lies above the first one in the median from there on."""
     gap: float = 0.0
-    """The median distance between them from there on."""
+    """By how much it does so, or lies below."""
     meet: bool = False
     """Whether they lie within their noise again at the end."""
     reason: str = ""
@@ -172,16 +172,17 @@ def parting(a: Curve, b: Curve) -> Parting:
         return Parting(None, len(x), reason=f"{len(x)} shared points are too few, {FEWEST_POINTS} are needed")
     apart = (yb - ya) / np.hypot(noise(x, ya), noise(x, yb))
     rises = [_alarm(np.clip(sign * apart, -CLIP, CLIP)) for sign in (1.0, -1.0)]
-    found = [(place, sign) for place, sign in zip(rises, (True, False), strict=True) if place is not None]
+    found = [place for place in rises if place is not None]
     if not found:
         return Parting(None, len(x))
-    first, higher = min(found)
+    first = min(found)
+    gap = float(np.median((yb - ya)[first:]))  # curves may cross after they parted
     tail = apart[-max(3, len(x) // 10) :]
     return Parting(
         float(x[first]),
         len(x),
-        higher,
-        float(np.median(np.abs(yb - ya)[first:])),
+        gap > 0,
+        abs(gap),
         meet=bool(abs(np.mean(tail)) * np.sqrt(len(tail)) < 3.0),
     )
 

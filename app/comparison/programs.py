@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any, cast
 
@@ -59,6 +61,7 @@ def program_of(environment: Mapping[str, Any]) -> Program | None:
     return Program(str(kept.get("path") or ""), text, truncated, None if truncated else lines_of(text))
 
 
+@lru_cache(maxsize=32)  # a page that follows a run asks again and again
 def lines_of(text: str) -> Lines | None:
     """Return how many lines of a program hold code; None when it is no Python.
 
@@ -66,7 +69,9 @@ def lines_of(text: str) -> Lines | None:
     of such a name returned (`run = stepscope.init(...)`), and all lines of statements that begin with one.
     """
     try:
-        tree = ast.parse(text)
+        with warnings.catch_warnings():  # of the program, not of this one
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
         tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None

@@ -35,7 +35,7 @@ def spreads(found: Comparison, groups: Mapping[str, Sequence[str]]) -> tuple[Spr
     place_of = {one.run.run_id: place for place, one in enumerate(found.runs)}
     made: list[Spread] = []
     for row in found.metrics:
-        last = row.last
+        last = found.finals(row)
         for group, run_ids in groups.items():
             values = [last[place_of[run_id]] for run_id in run_ids if run_id in place_of]
             known = sorted(value for value in values if value is not None and value == value)

@@ -131,7 +131,7 @@ def programs(found: Comparison) -> Sheet:
         "The script as it lay there when the run began, without what it imports; blank lines, comments and "
         "docstrings are not counted. Stepscope's lines are those that name it, or what came from it"
     )
-    return Sheet(PROGRAMS, ("", *names_of(found)), rows, note)
+    return Sheet(PROGRAMS, ("Measure", *names_of(found)), rows, note)
 
 
 def program_texts(found: Comparison) -> list[tuple[str, Program]]:

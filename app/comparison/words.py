@@ -71,7 +71,7 @@ def _setting(found: Comparison) -> Iterator[str]:
 def _reached(found: Comparison, row: MetricRow) -> str:
     known = [
         (run.name, value)
-        for run, value in zip(found.runs, row.last, strict=True)
+        for run, value in zip(found.runs, found.finals(row), strict=True)
         if value is not None and math.isfinite(value)
     ]
     if len(found.runs) > FEW_RUNS and known:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import signal
+import socket
+import tempfile
 from importlib import util
 from pathlib import Path
 from threading import Thread
@@ -132,6 +134,18 @@ def test_recorded_runs_and_a_training_are_two_things(capsys: pytest.CaptureFixtu
         "expected --recorded or some of --store, --epochs and --check, but got both"
         in capsys.readouterr().err
     )
+
+
+def test_a_port_that_is_taken_leaves_no_copy_and_names_the_same_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STEPSCOPE_STORE", "")  # which the server sets
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert main(["demo", "--recorded", "--port", str(port)]) == 1
+    assert "Choose another one: stepscope demo --recorded --port " in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.long

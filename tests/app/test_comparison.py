@@ -241,6 +241,14 @@ def test_curves_that_meet_again_are_said_to() -> None:
     assert found.meet
 
 
+def test_after_curves_have_crossed_the_median_tells_which_one_lies_above() -> None:
+    x = np.arange(100.0)
+    one = noisy(np.random.default_rng(5), 100)
+    found = parting(one, Curve(x, one.y + np.where(x < 15, 1.0, -0.5)))
+    assert found.at == 0
+    assert (found.higher, found.gap) == (False, pytest.approx(0.5))
+
+
 def test_one_odd_point_is_no_parting() -> None:
     rng = np.random.default_rng(3)
     odd = noisy(rng, 100)

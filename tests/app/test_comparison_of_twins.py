@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from stepscope.app.comparison.compare import Comparison
 from stepscope.app.comparison.costs import FIRST_STEP, STARTUP, Process, process_of
 from stepscope.app.comparison.curves import Axis
 from stepscope.app.comparison.programs import Lines, Program, lines_of, program_of
+from stepscope.app.comparison.repeats import repeated, spreads
 from stepscope.app.comparison.words import in_short
 from stepscope.app.report import Shown, document
 from stepscope.app.views.words import NOTHING, TIMES
@@ -143,6 +145,29 @@ def test_lines_of_code_without_blanks_comments_and_docstrings() -> None:
     assert lines_of("import stepscope.trackers.keras as k; k.x()\nmy_stepscope = 1\n") == Lines(2, 1)
     assert lines_of("print 'Python 2'") is None
     assert lines_of("%matplotlib inline") is None
+
+
+def test_what_a_program_is_written_like_is_no_warning_of_this_one() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert lines_of('pattern = "\\d"\nif pattern is "x":\n    pass\n') == Lines(3, 0)
+
+
+def test_the_sentence_and_the_spread_tell_the_final_values_of_the_table(
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "seeds.py"
+    script.touch()
+    ids = [
+        twin(store_url, monkeypatch, script, {"train_loss": final}, loss__train=1.0) for final in (0.4, 0.6)
+    ]
+    found = compared(store_url, ids)
+    (row,) = found.metrics
+    assert row.last == (1.2, 1.2)
+    assert in_short(found, row, None, [])[0].endswith(" 0.6.")
+    assert "0.4" in in_short(found, row, None, [])[0]
+    (spread,) = spreads(found, repeated(found))
+    assert spread.values == (0.4, 0.6)
 
 
 def test_programs_are_shown_beside_each_other(pair: Comparison) -> None:

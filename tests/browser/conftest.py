@@ -39,8 +39,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Tell the page of a test that it failed, before the page is closed."""
     report = yield
-    if report.failed:
-        item.stash[FAILED] = True
+    if report.failed or report.when == "setup":  # the second try of a test begins anew
+        item.stash[FAILED] = report.failed
     return report
 
 
