@@ -190,7 +190,8 @@ def axes(found: Comparison) -> tuple[Axis, ...]:
 
 def _told(one: RunFacts) -> dict[Key, float]:
     summary = flatten(one.run.summary)
-    return {key: float(summary[name]) for name, key in one.told.items()}
+    told = {key: facts.number_in(summary[name]) for name, key in one.told.items()}
+    return {key: value for key, value in told.items() if value is not None}
 
 
 def _epochs(one: RunFacts, points: Mapping[SeriesId, Points]) -> Points | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -91,6 +92,16 @@ def mapping_of(environment: Mapping[str, Any], key: str) -> dict[str, Any]:
     """Return a mapping out of what was captured; empty when there is none."""
     found: object = environment.get(key)
     return dict(cast("Mapping[str, Any]", found)) if isinstance(found, Mapping) else {}
+
+
+def number_in(value: object) -> float | None:
+    """Return a number of a summary; None for what is none. An integer past all floats is infinite."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _machine(run: Run, environment: Mapping[str, Any]) -> dict[str, Any]:

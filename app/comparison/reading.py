@@ -21,6 +21,7 @@ from ..views import ranks
 from .choosing import chosen_members
 from .compare import Comparison, RunFacts, compare
 from .costs import EPOCH, READ
+from .facts import number_in
 from .metrics import Key, SeriesId, id_of, is_result
 from .programs import program_of
 
@@ -225,8 +226,8 @@ def _told(run: Run, naming: Naming, rows: Iterable[Key]) -> dict[str, Key]:
     found: dict[str, Key] = {}
     for name, value in flatten(run.summary).items():
         meant = naming.parse(name, {})
-        plain = isinstance(value, int | float) and not isinstance(value, bool)
-        if plain and meant.split is not None and meant.metric in known and is_result(meant.metric):
+        is_metric = meant.split is not None and meant.metric in known and is_result(meant.metric)
+        if is_metric and number_in(value) is not None:
             found[name] = meant.metric, meant.split
     return found
 

@@ -8,10 +8,11 @@ from typing import Any
 from ...storage.nested import flatten
 from ..views.words import NOTHING, count, duration, number
 from .compare import Comparison
+from .facts import number_in
 from .metrics import Best, MetricRow
 from .repeats import Spread
 from .sheets import BEST, Row, Sheet, marked, names_of, with_multiples
-from .splits import Reached, SplitRow
+from .splits import Reached, SplitRow, in_order
 from .targets import Arrival, arrivals
 
 TOLD = "†"
@@ -52,7 +53,7 @@ def results(found: Comparison) -> list[Sheet]:
 
 def splits(found: Comparison, given: Sequence[SplitRow]) -> Sheet:
     """Return one line for each metric and run: final and best on train, validation and test data."""
-    names = list(dict.fromkeys(split for row in given for split in row.splits))
+    names = in_order(split for row in given for split in row.splits)
     lines: list[Row] = []
     for row in given:
         columns = {
@@ -82,9 +83,7 @@ def summary(found: Comparison) -> Sheet:
 
 
 def _said(name: str, values: Sequence[Any]) -> list[str]:
-    numbers = [
-        None if isinstance(one, bool) or not isinstance(one, int | float) else float(one) for one in values
-    ]
+    numbers = [number_in(one) for one in values]
     if any(one is None and value is not None for one, value in zip(numbers, values, strict=True)):
         return [NOTHING if value is None else str(value)[:LONGEST_SAID] for value in values]
     words = name.casefold().replace("/", "_").replace(".", "_").split("_")

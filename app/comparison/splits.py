@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .metrics import Best, Key, MetricRow, higher_is_better
@@ -32,6 +32,11 @@ class SplitRow:
     """Train, validation, test, others -> one for each run; None where it does not know the metric there."""
 
 
+def in_order(splits: Iterable[str]) -> list[str]:
+    """Return splits, each once: train, validation, test and then others."""
+    return sorted(set(splits), key=lambda one: (_ORDER.get(one, 3), one))
+
+
 def split_rows(rows: Sequence[MetricRow], told: Sequence[Mapping[Key, float]]) -> tuple[SplitRow, ...]:
     """Return the metrics that are known by split.
 
@@ -46,10 +51,7 @@ def split_rows(rows: Sequence[MetricRow], told: Sequence[Mapping[Key, float]]) -
     logged = {row.key: row for row in rows if row.key[1] is not None}
     metrics = {row.key[0]: row.higher_is_better for row in logged.values()}
     said = {key for each in told for key in each}
-    known = sorted(
-        {split for _, split in (*logged, *said) if split is not None},
-        key=lambda one: (_ORDER.get(one, 3), one),
-    )
+    known = in_order(split for _, split in (*logged, *said) if split is not None)
     found = dict.fromkeys([*metrics, *sorted(metric for metric, _ in said)])
     made: list[SplitRow] = []
     for metric in found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import warnings
 from dataclasses import replace
@@ -168,6 +169,25 @@ def test_the_sentence_and_the_spread_tell_the_final_values_of_the_table(
     assert "0.4" in in_short(found, row, None, [])[0]
     (spread,) = spreads(found, repeated(found))
     assert spread.values == (0.4, 0.6)
+
+
+def test_a_summary_may_hold_any_number_and_splits_keep_their_order(
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "odd.py"
+    script.touch()
+    odd = {
+        "test_accuracy": 10**400,
+        "train_loss": -(10**400),
+        "seconds_a_step": 10**400,
+        "test_loss": math.nan,
+    }
+    usual = {"test_accuracy": 0.5, "train_loss": 1, "seconds_a_step": 2, "test_loss": 0.5}
+    found = compared(store_url, [twin(store_url, monkeypatch, script, told) for told in (odd, usual)])
+    first, told = result_tables.results(found)
+    assert first.head == ("Metric", "Run", "Train", "Test")
+    assert [row[2:] for row in lines(first)] == [["", "∞"], ["", "0.5"], ["-∞", "NaN"], ["1", "0.5"]]
+    assert lines(told) == [["seconds_a_step", "∞", f"2 (0.00\u00a0{TIMES})"]]
 
 
 def test_programs_are_shown_beside_each_other(pair: Comparison) -> None:
