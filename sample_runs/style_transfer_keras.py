@@ -93,11 +93,11 @@ def layers_of(plan: tuple[int | str, ...]) -> keras.Model:
     """Return convolutions and pools as VGG has them; a number is how many filters."""
     x = pictures = keras.Input((None, None, 3))
     found = []
-    for part in plan:
-        if part == "pool":
-            x = layers.AveragePooling2D(2)(x)  # paints smoother pictures than VGG's maximum, say Gatys et al.
+    for number, part in enumerate(plan, 1):
+        if part == "pool":  # the mean paints smoother pictures than VGG's maximum, say Gatys et al.
+            x = layers.AveragePooling2D(2, name=f"pool{number}")(x)
         else:
-            x = layers.Conv2D(part, 3, padding="same", activation="relu")(x)
+            x = layers.Conv2D(part, 3, padding="same", activation="relu", name=f"conv{number}")(x)
             found.append(x)
     return keras.Model(pictures, found)
 
@@ -106,7 +106,7 @@ def learn_digits(network: keras.Model) -> None:
     """Let the features learn to tell digits apart."""
     pictures = keras.Input((16, 16, 3))
     x = layers.Flatten()(layers.AveragePooling2D(2)(network(pictures)[-1]))
-    model = keras.Model(pictures, layers.Dense(10)(x))
+    model = keras.Model(pictures, layers.Dense(10, name="out")(x))
     model.compile(
         optimizer=keras.optimizers.Adam(1e-3),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -19,6 +19,7 @@ run says so. They know strokes, edges and a few colours, so do not expect a Van 
 from __future__ import annotations
 
 import argparse
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -87,20 +88,22 @@ x_train, x_test, y_train, y_test = train_test_split(
 # 2. Define the network whose features are used, and learn them where no weights are given.
 def layers_of(plan: tuple[int | str, ...]) -> nn.Sequential:
     """Return convolutions and pools as VGG has them; a number is how many filters."""
-    layers: list[nn.Module] = []
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
     channels = 3
-    for part in plan:
-        if part == "pool":
-            layers.append(nn.AvgPool2d(2))  # paints smoother pictures than VGG's maximum, say Gatys et al.
+    for number, part in enumerate(plan, 1):
+        if part == "pool":  # the mean paints smoother pictures than VGG's maximum, say Gatys et al.
+            layers[f"pool{number}"] = nn.AvgPool2d(2)
         else:
-            layers += [nn.Conv2d(channels, part, 3, padding=1), nn.ReLU()]
+            layers[f"conv{number}"] = nn.Conv2d(channels, part, 3, padding=1)
+            layers[f"relu{number}"] = nn.ReLU()
             channels = part
-    return nn.Sequential(*layers).to(device)
+    return nn.Sequential(layers).to(device)
 
 
 def learn_digits(network: nn.Sequential) -> None:
     """Let the features learn to tell digits apart."""
-    model = nn.Sequential(network, nn.AvgPool2d(2), nn.Flatten(), nn.Linear(64 * 2 * 2, 10)).to(device)
+    head = OrderedDict(pool=nn.AvgPool2d(2), flatten=nn.Flatten(), out=nn.Linear(64 * 2 * 2, 10))
+    model = nn.Sequential(OrderedDict(network.named_children()) | head).to(device)
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(layer.weight)  # Keras' first weights: PyTorch's own are smaller
@@ -141,8 +144,9 @@ run = stepscope.init(
 run.log({"content": stepscope.Image(content[0]), "style": stepscope.Image(style[0])}, step=0)
 network = layers_of(VGG16 if options.weights else SMALL)
 if options.weights:
-    known = torch.load(options.weights, map_location=device)
-    network.load_state_dict({name: known[f"features.{name}"] for name in network.state_dict()})
+    known = torch.load(options.weights, map_location=device).items()
+    features = [weight for name, weight in known if name.startswith("features.")]
+    network.load_state_dict(dict(zip(network.state_dict(), features, strict=False)))
 else:
     learn_digits(network)
 network.requires_grad_(False)

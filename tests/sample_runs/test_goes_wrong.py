@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sample_runs.sampling import Samples, finished_run, metrics_of, names_of
+from sample_runs.sampling import Samples, finished_run, layers_of, metrics_of, names_of
 from stepscope.storage.events import alerts_of
 from stepscope.storage.read import Reader
 
@@ -68,8 +68,8 @@ def test_the_debuggers_say_where(store: Path) -> None:
 
 def test_both_hang_on_one_chart_per_metric(store: Path) -> None:
     with Reader.open(store) as reader:
-        of_torch, of_keras = (
-            metrics_of(reader, finished_run(reader, f"goes-wrong-{each}").run_id) for each in FRAMEWORKS
-        )
+        runs = [finished_run(reader, f"goes-wrong-{each}").run_id for each in FRAMEWORKS]
+        of_torch, of_keras = (metrics_of(reader, run_id) for run_id in runs)
+        assert layers_of(reader, runs[0]) == layers_of(reader, runs[1]) != set()
     assert ("loss", "train") in of_keras
     assert of_keras <= of_torch
