@@ -150,7 +150,7 @@ def all_runs(runs: Sequence[Measured]) -> list[Table]:
             str(len(group)),
             *(told(spread_of(map(measure, group)), unit) for _, measure, unit in _OF_ALL),
         ]
-        for key, group in _grouped(runs, lambda one: (one.run.project, _without_seed(one))).items()
+        for key, group in _grouped(runs, lambda one: (one.pair, _without_seed(one))).items()
     ]
     columns = ["pair", "run", "runs", *(title for title, _, _ in _OF_ALL)]
     below = "An empty cell: the sample does not log it, or the run is not the first one of its program."

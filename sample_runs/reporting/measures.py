@@ -71,7 +71,13 @@ class Measured:
     @property
     def task(self) -> str:
         """What a row of a table is called."""
-        return self.run.project if self._speaks_for_project else f"{self.run.project}: {self.what}"
+        return self.pair if self._speaks_for_project else f"{self.pair}: {self.what}"
+
+    @property
+    def pair(self) -> str:
+        """The project, with what the run's tags say of data that stand in: "digits instead of CIFAR-10"."""
+        instead = [tag for tag in self.run.tags if " instead of " in tag]
+        return " ".join([self.run.project, *(f"({tag})" for tag in instead)])
 
     @property
     def _speaks_for_project(self) -> bool:

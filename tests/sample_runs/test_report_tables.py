@@ -31,11 +31,12 @@ def log_run(
     values: Mapping[str, float] | None = None,
     summary: Mapping[str, float] | None = None,
     log: Logged | None = None,
+    tags: Sequence[str] = (),
 ) -> Process:
     """Log a run whose steps all have the same values, and say what its program took."""
     began = time.time()
     with stepscope.init(
-        project=project, name=name, config={"wrong_after": 50}, store=store, console=False
+        project=project, name=name, config={"wrong_after": 50}, tags=tags, store=store, console=False
     ) as run:
         for _ in range(STEPS):
             run.log({"loss/train": 1.0, **(values or {})})
@@ -99,6 +100,18 @@ def test_unlike_work_is_not_put_beside_each_other(tmp_path: Path) -> None:
     assert rows["Until the first step is done"] == first
     assert rows["Until the first step is done, from the start of the program"] == first
     assert rows["The whole program"] == rows["Memory"] == ["digits", "style-transfer"]
+
+
+def test_rows_say_where_other_data_stood_in(tmp_path: Path) -> None:
+    store = tmp_path / "s.db"
+    processes = [
+        log_run(store, "cifar10", f"cifar10-{framework}", tags=["mine", "digits instead of CIFAR-10"])
+        for framework in ("pytorch", "keras")
+    ]
+    (row,) = rows_of(store, processes, costs.speed)["The whole program"]
+    assert row[0] == "cifar10 (digits instead of CIFAR-10)"
+    (rows,) = rows_of(store, processes, costs.all_runs).values()
+    assert {row[0] for row in rows} == {"cifar10 (digits instead of CIFAR-10)"}
 
 
 def test_ways_to_run_stand_beside_the_eager_one(tmp_path: Path) -> None:
