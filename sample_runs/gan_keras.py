@@ -145,6 +145,8 @@ def quality() -> tuple[float, int]:
 
 # 5. Train.
 run = stepscope.init(project="gan", name="gan-keras", config=vars(options), store=options.store)
+for name in ("sure_digits", "classes_drawn"):
+    run.define_metric(name, goal="maximize")
 of_generator = TensorFlowTracker(run, generator, generator_optimizer, name="generator")
 of_discriminator = TensorFlowTracker(run, discriminator, discriminator_optimizer, name="discriminator")
 for epoch in tqdm(range(1, options.epochs + 1), unit="epoch"):

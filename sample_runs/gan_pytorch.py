@@ -142,6 +142,8 @@ def quality() -> tuple[float, int]:
 
 # 5. Train.
 run = stepscope.init(project="gan", name="gan-pytorch", config=vars(options), store=options.store)
+for name in ("sure_digits", "classes_drawn"):
+    run.define_metric(name, goal="maximize")
 TorchTracker(run, generator, generator_optimizer, name="generator")
 TorchTracker(run, discriminator, discriminator_optimizer, name="discriminator")
 for epoch in tqdm(range(1, options.epochs + 1), unit="epoch"):
