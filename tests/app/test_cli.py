@@ -23,8 +23,8 @@ def test_the_installed_command_tells_its_version() -> None:
 
 
 VERBS = (
-    "ui", "demo", "tensorboard", "runs", "show", "rename", "archive", "restore", "rm", "import", "export", "sync",
-    "backup", "verify", "compact", "upgrade",
+    "ui", "demo", "tensorboard", "runs", "show", "rename", "archive", "restore", "rm", "import", "export",
+    "sync", "backup", "verify", "compact", "upgrade",
 )  # fmt: skip
 
 
