@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .code_lines import Lines, count_file
+from stepscope.app.comparison.programs import Lines, lines_of
+
 from .measures import Measured
 from .samples import find_samples
 from .spread import SIDES, spread_of
@@ -63,15 +64,19 @@ def code(_runs: Sequence[Measured]) -> list[Table]:
     rows: list[list[str]] = []
     total = [Lines(0, 0), Lines(0, 0)]
     for pair, samples in find_samples().items():
-        both = [count_file(sample.file) for sample in samples]
-        rows.append([pair, *(str(n) for lines in both for n in lines)])
-        total = [Lines(a.all + b.all, a.stepscope + b.stepscope) for a, b in zip(total, both, strict=True)]
-    rows.append(["all", *(f"{n:,}" for lines in total for n in lines)])
+        both = [lines_of(sample.file.read_text(encoding="utf-8")) or Lines(0, 0) for sample in samples]
+        rows.append([pair, *_lengths(both)])
+        total = [Lines(a.code + b.code, a.tracker + b.tracker) for a, b in zip(total, both, strict=True)]
+    rows.append(["all", *_lengths(total)])
     columns = ["pair", *(f"{side}: {what}" for side in SIDES for what in ("lines", "of them Stepscope's"))]
     left, right = total
-    said = f"PyTorch's twins have {left.all / right.all:.2f} times as many lines as the others."
+    said = f"PyTorch's twins have {left.code / right.code:.2f} times as many lines as the others."
     caption = "**Lines of code** of the files in `sample_runs/`, without empty ones, comments and docstrings."
     return [Table(caption, columns, rows, [said])]
+
+
+def _lengths(both: Sequence[Lines]) -> list[str]:
+    return [f"{number:,}" for lines in both for number in (lines.code, lines.tracker)]
 
 
 def _described(graph: Any) -> list[str]:

@@ -15,7 +15,6 @@ from support import ROOT, run_python
 
 sys.path.insert(0, str(ROOT / "sample_runs"))  # as it is for report.py itself
 
-from reporting.code_lines import Lines, count
 from reporting.headings import HEADINGS
 from reporting.measures import PROCESSES, PROJECT, Process, process_table
 from reporting.page import faults
@@ -175,32 +174,3 @@ def test_unknown_values_are_in_no_median() -> None:
 )
 def test_numbers_have_three_digits(value: float, text: str) -> None:
     assert number(value) == text
-
-
-def test_lines_that_say_something_are_counted() -> None:
-    program = '''"""Words of the module.
-
-More of them.
-"""
-
-import argparse  # needed
-import stepscope
-from stepscope.trackers.pytorch import TorchTracker
-
-
-def train(x: int) -> int:
-    """Words."""
-    return x
-
-
-# Only a comment.
-with stepscope.init(
-    project="p",
-) as run:
-    TorchTracker(run, None, None)
-    text = """two
-    lines"""
-    run.log({"x": train(1)})
-print(text)
-'''
-    assert count(program) == Lines(all=13, stepscope=7)
