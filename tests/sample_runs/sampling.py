@@ -38,6 +38,9 @@ ALSO_LOADED = {
 }
 LOADED_FOR_ALL = ["sklearn.datasets", "sklearn.model_selection", "stepscope.storage.write", "tqdm"]
 
+PARTS_OF_A_STEP = {(f"{part}_time", None) for part in ("data", "forward", "backward", "optimizer")}
+"""The charts that PyTorch alone has: a step of model.fit, or of a tf.function, is one traced function."""
+
 
 class Samples:
     """Runs samples; has a process for each framework from its first sample on."""

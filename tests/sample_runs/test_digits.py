@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sample_runs.sampling import Samples, finished_run, layers_of, metrics_of, names_of
+from sample_runs.sampling import PARTS_OF_A_STEP, Samples, finished_run, layers_of, metrics_of, names_of
 from stepscope.storage.artifacts import artifacts_of_run
 from stepscope.storage.read import Reader
 
@@ -50,10 +50,7 @@ def test_both_hang_on_one_chart_per_metric(store: Path) -> None:
             max(series.last_step or 0 for series in reader.series(run_id, kind="scalar"))
             for run_id in runs.values()
         }
-    # A step of model.fit is one traced function, whose parts have no times of their own.
-    assert of_torch - of_keras == {
-        (f"{part}_time", None) for part in ("data", "forward", "backward", "optimizer")
-    }
+    assert of_torch - of_keras == PARTS_OF_A_STEP
     assert of_keras <= of_torch
     assert {("loss", "train"), ("loss", "validation"), ("accuracy", "test")} <= of_keras
     assert last_steps == {EPOCHS * BATCHES}  # both count batches in the same way

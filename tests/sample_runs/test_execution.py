@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sample_runs.sampling import Samples, finished_run, metrics_of, names_of
+from sample_runs.sampling import PARTS_OF_A_STEP, Samples, finished_run, metrics_of, names_of
 from stepscope.storage.read import Reader
 
 EPOCHS, BATCHES, LENGTHS = 1, 22, 4
@@ -68,8 +68,7 @@ def test_both_hang_on_one_chart_per_metric(store: Path) -> None:
         )
     # A traced step of TensorFlow's is one call, whose parts have no times of their own. TensorFlow's hook
     # has an update ratio each 10 steps, PyTorch's each 100.
-    parts = {(f"{part}_time", None) for part in ("data", "forward", "backward", "optimizer")}
-    assert of_torch - of_tensorflow == parts
+    assert of_torch - of_tensorflow == PARTS_OF_A_STEP
     assert of_tensorflow - of_torch == {("update_ratio", None)}
 
 
