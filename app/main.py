@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from stepscope.app import url_state
 from stepscope.app.screens import (
     charts,
     compare,
@@ -26,7 +27,7 @@ from stepscope.app.widgets.brand import MARK
 
 st.set_page_config(page_title="Stepscope", page_icon=MARK, layout="wide")
 
-st.navigation(
+page = st.navigation(
     [
         st.Page(runs.show, title="Runs", url_path="runs", default=True),
         st.Page(charts.show, title="Charts", url_path="charts"),
@@ -42,6 +43,8 @@ st.navigation(
         st.Page(vd.show, title="Visdom", url_path="vd"),
     ],
     position="top",
-).run()
+)
+url_state.enter(page.url_path)
+page.run()
 
 account.show()

@@ -4,6 +4,10 @@ A copied address shows the same to someone else. What a control sets (smoothing,
 to the address by Streamlit itself: `bind="query-params"` where the control is made, which drops what the
 control does not offer, and brings it back when the viewer returns to the page. Here are the chosen runs, of
 which only ids are kept, and lists of texts: pins, open sections, columns.
+
+A session remembers each choice. The browser tells its address with each request, but perhaps the one from
+before it heard of the viewer's newest choice: the address counts when a session begins and when a page is
+entered, as with the browser's "back"; while the viewer stays, what the session remembers does.
 """
 
 from __future__ import annotations
@@ -28,14 +32,11 @@ LONGEST_LINE = 2000
 
 _RUN_ID = re.compile(r"[0-9A-Za-z]{1,32}")
 _MEMORY = "url_state_"
+_PAGE = "url_state of page"
 
 
 def read(name: str) -> tuple[str, ...] | None:
-    """Return the run ids under a name; None when nobody chose.
-
-    The address comes first, so that the browser's back button works. Changing the page empties the
-    address, so the session remembers.
-    """
+    """Return the run ids under a name; None when nobody chose."""
     found = _there(name)
     if found is None:
         return None
@@ -44,12 +45,7 @@ def read(name: str) -> tuple[str, ...] | None:
 
 def write(name: str, run_ids: Sequence[str] | None) -> None:
     """Keep run ids under a name, at most MOST_RUNS of them; None forgets the choice."""
-    if run_ids is None:
-        st.session_state.pop(_MEMORY + name, None)
-        if name in st.query_params:
-            del st.query_params[name]
-        return
-    _keep(name, ",".join(run_ids[:MOST_RUNS]))
+    _keep(name, None if run_ids is None else ",".join(run_ids[:MOST_RUNS]))
 
 
 def text(name: str) -> str:
@@ -84,37 +80,45 @@ def set_texts(name: str, values: Sequence[str]) -> None:
     _keep(name, _encoded(kept) if kept else "")
 
 
-def restore() -> None:
-    """Begin a page: what the address says is remembered, and the chosen runs are put back into it."""
+def enter(page: str) -> None:
+    """Take over what the address says when the viewer comes to a page from another one.
+
+    Args:
+        page: the path of the page that is about to be drawn.
+    """
+    if st.session_state.get(_PAGE) == page:
+        return
+    st.session_state[_PAGE] = page
     for name in st.query_params:
         if _MEMORY + name in st.session_state:
             st.session_state[_MEMORY + name] = str(st.query_params[name])
+
+
+def restore() -> None:
+    """Begin a page: what is remembered stands in its address, the chosen runs in any case."""
+    correct()
     for name in (RUNS, FOCUS):
         write(name, read(name))
 
 
 def correct() -> None:
-    """Let what the session remembers replace what the address says, before a part of a page is drawn again.
-
-    The browser asks for that by itself when the store has news, with the address that it knows: perhaps
-    before it heard of the viewer's newest choice. Steps back and other pages are drawn as a whole.
-    """
+    """Let what the session remembers replace what the address says, before any of a page is drawn again."""
     for name in list(st.query_params):
         if _MEMORY + name in st.session_state:
             _keep(name, st.session_state[_MEMORY + name])
 
 
 def _there(name: str) -> str | None:
-    """Return what stands under a name in the address, else what the session remembers of it."""
-    if name in st.query_params:
-        return str(st.query_params[name])
-    return st.session_state.get(_MEMORY + name)
+    """Return what the session remembers under a name, else what the address says."""
+    if _MEMORY + name in st.session_state:
+        return st.session_state[_MEMORY + name]
+    return str(st.query_params[name]) if name in st.query_params else None
 
 
-def _keep(name: str, value: str) -> None:
-    """Remember a text and show it in the address; an empty one only for runs, where none is a choice."""
+def _keep(name: str, value: str | None) -> None:
+    """Remember a text and show it in the address; an empty one only of runs, where none is a choice."""
     st.session_state[_MEMORY + name] = value
-    if not value and name not in (RUNS, FOCUS):
+    if value is None or (not value and name not in (RUNS, FOCUS)):
         st.query_params.pop(name, None)
     elif st.query_params.get(name) != value:
         st.query_params[name] = value

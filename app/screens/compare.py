@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 
@@ -19,7 +20,7 @@ from ..comparison.repeats import repeated
 from ..comparison.targets import default_target, leading
 from ..comparison.words import in_short
 from ..views.words import LONGEST_NAME, brief, count, one_of, plain
-from ..widgets import export, notices, page, run_picker
+from ..widgets import control_state, export, notices, page, run_picker
 from ..widgets.compare_sections import SECTIONS
 from ..widgets.run_picker import Choice
 
@@ -114,14 +115,14 @@ def _baseline_first(chosen: Choice) -> list[Run]:
     tagged = next((run.run_id for run in runs.values() if "baseline" in run.tags), next(iter(runs)))
     wanted = url_state.text(BASELINE)
     first = wanted if wanted in runs else tagged
-    st.session_state["baseline_control"] = first
+    key = control_state.tell("baseline_control", first)
     picked = st.selectbox(
         "Baseline",
         list(runs),
-        key="baseline_control",
+        key=key,
         format_func=lambda run_id: chosen.names[run_id],
-        on_change=_keep,
-        args=(BASELINE, "baseline_control"),
+        on_change=control_state.hear,
+        args=("baseline_control", key, partial(_keep, BASELINE)),
         width=260,
     )
     first = picked if picked in runs else first
@@ -135,13 +136,15 @@ def _metric(found: Comparison) -> MetricRow | None:
     if first is None:
         return None
     wanted = url_state.text(METRIC)
-    st.session_state["compare_metric_control"] = wanted if wanted in rows else first.name
+    shown = wanted if wanted in rows else first.name
+    key = control_state.tell("compare_metric_control", shown)
     picked = st.selectbox(
         "Metric looked at",
         list(rows),
-        key="compare_metric_control",
+        key=key,
         format_func=lambda name: brief(name, LONGEST_NAME),
-        on_change=_keep_metric,
+        on_change=control_state.hear,
+        args=("compare_metric_control", key, _keep_metric),
         width=240,
     )
     return rows.get(picked, first)
@@ -153,12 +156,13 @@ def _target(row: MetricRow) -> float | None:
     if first is None:
         return None
     sign = "≥" if row.higher_is_better else "≤"
-    st.session_state["compare_value_control"] = url_state.text(VALUE) or f"{first:.4g}"
+    shown = url_state.text(VALUE) or f"{first:.4g}"
+    key = control_state.tell("compare_value_control", shown)
     text = st.text_input(
         f"Time to a value {sign}",
-        key="compare_value_control",
-        on_change=_keep,
-        args=(VALUE, "compare_value_control"),
+        key=key,
+        on_change=control_state.hear,
+        args=("compare_value_control", key, partial(_keep, VALUE)),
         width=160,
         help="At first, 95 % of the worst run's best: a value that all of them reach",
     )
@@ -172,13 +176,13 @@ def _target(row: MetricRow) -> float | None:
     return first
 
 
-def _keep(name: str, control: str) -> None:
-    url_state.set_text(name, str(st.session_state[control] or ""))
+def _keep(name: str, value: str | None) -> None:
+    url_state.set_text(name, value or "")
 
 
-def _keep_metric() -> None:
-    url_state.set_text(VALUE, "")
-    _keep(METRIC, "compare_metric_control")
+def _keep_metric(name: str | None) -> None:
+    _keep(VALUE, "")
+    _keep(METRIC, name)
 
 
 def _groups(found: Comparison) -> dict[str, list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
@@ -12,7 +13,7 @@ from .. import queries, url_state
 from ..graphs import reading
 from ..views.graph_tree import Tree
 from ..views.words import plain
-from ..widgets import beside, model_view, notices, page
+from ..widgets import beside, control_state, model_view, notices, page
 from ..widgets.run_picker import Choice, choose_one
 
 BESIDE = "beside"
@@ -78,13 +79,14 @@ def _graph_of(run: Run, found: Sequence[Series], key: str) -> Series:
         return own[0]
     names = [one.name for one in own]
     kept = url_state.text(key)
-    st.session_state[f"{key}_control"] = kept if kept in names else names[0]
+    shown = kept if kept in names else names[0]
+    control = control_state.tell(f"{key}_control", shown)
     picked = st.selectbox(
         f"Graph of {plain(run.name)}",
         names,
-        key=f"{key}_control",
-        on_change=_keep,
-        args=(key,),
+        key=control,
+        on_change=control_state.hear,
+        args=(f"{key}_control", control, partial(url_state.set_text, key)),
         width=220,
     )
     return own[names.index(picked)]
@@ -96,19 +98,16 @@ def _other_run(chosen: Choice, run: Run) -> Run | None:
     if not others:
         return None
     kept = url_state.text(BESIDE)
-    st.session_state[f"{BESIDE}_control"] = kept if kept in others else ""
+    shown = kept if kept in others else ""
+    control = control_state.tell(f"{BESIDE}_control", shown)
     picked = st.selectbox(
         "Beside",
         ["", *others],
-        key=f"{BESIDE}_control",
+        key=control,
         format_func=lambda run_id: f"beside {chosen.names[run_id]}" if run_id else "compare with …",
-        on_change=_keep,
-        args=(BESIDE,),
+        on_change=control_state.hear,
+        args=(f"{BESIDE}_control", control, partial(url_state.set_text, BESIDE)),
         label_visibility="collapsed",
         width=250,
     )
     return others.get(picked or "")
-
-
-def _keep(name: str) -> None:
-    url_state.set_text(name, str(st.session_state[f"{name}_control"]))

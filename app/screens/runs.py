@@ -15,7 +15,7 @@ from ...storage.run_metrics import RunMetrics
 from .. import queries, url_state
 from ..analysis.run_columns import Listing
 from ..views.words import one_of, plain
-from ..widgets import live, notices, page, run_table, run_toolbar
+from ..widgets import control_state, live, notices, page, run_table, run_toolbar
 from ..widgets.run_picker import choice_of, group_box, matches, search_box
 
 FILTER = "filter"
@@ -154,13 +154,14 @@ def _columns(listing: Listing) -> list[str]:
         offered = listing.offered
         # Told at each drawing: behind a button, the browser makes the field only when it is opened, and
         # knows no more than the last drawing said. It would begin empty.
-        st.session_state[COLUMNS] = shown
+        key = control_state.tell(COLUMNS, shown)
         st.multiselect(
             "Columns, in their order",
             [*offered, *(key for key in shown if key not in offered)],
-            key=COLUMNS,
+            key=key,
             accept_new_options=True,
-            on_change=lambda: url_state.set_texts(COLUMNS, st.session_state[COLUMNS]),
+            on_change=control_state.hear,
+            args=(COLUMNS, key, partial(url_state.set_texts, COLUMNS)),
             help="Facts, `config.` entries, and metrics with `.min` or `.max`. Type to search.",
         )
         st.button("Usual columns", on_click=url_state.set_texts, args=(COLUMNS, ()), disabled=not chosen)

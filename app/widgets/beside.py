@@ -63,26 +63,21 @@ def _pairs(trees: tuple[Tree, Tree], aligned: Alignment, names: tuple[str, str],
     if not rows:
         notices.nothing("No row fits." if aligned.rows else "There are no layers to compare.")
         return
-    key = "aligned_layers"
     shown = grid.page_of(rows, A_PAGE, key="aligned_page")
 
-    def picked() -> None:
-        ticked: list[int] = st.session_state[key]["selection"]["rows"]
+    def picked(ticked: list[int]) -> None:
         row = shown[ticked[0]] if ticked and ticked[0] < len(shown) else None
         for side, tree, unit in ((HERE, trees[0], row and row.a), (BESIDE, trees[1], row and row.b)):
             side.choose(unit.path if unit else "")
             side.reveal(tree, unit.path if unit else "")
 
-    st.session_state[key] = {"selection": {"rows": _ticked(shown, trees), "columns": [], "cells": []}}
     tints = [faint(colour, 0.22) if (colour := graph_comparison.colour(row)) else None for row in shown]
     table.draw(
         graph_comparison.table(shown, names),
         alt=f"The layers of {names[0]} and {names[1]} side by side",
         tints=tints if any(tints) else None,
         most_rows=14,
-        key=key,
-        on_select=picked,
-        one_row=True,
+        ticks=table.Ticks("aligned_layers", _ticked(shown, trees), picked, only_one=True),
     )
 
 

@@ -45,13 +45,8 @@ def draw(
     ids = [found.runs[row].run_id for row in rows]
     st.markdown(f"**Best runs** :gray[{count(len(ranked))}]")
     ticked = [place for place, run_id in enumerate(ids) if run_id in set(chosen.run_ids)]
-    # Rows move when a run does better: which ones are ticked follows from the choice, not from the table.
-    st.session_state[TABLE] = {"selection": {"rows": ticked}}
 
-    def choose() -> None:
-        now: list[int] = st.session_state[TABLE]["selection"]["rows"]
-        if now == ticked:
-            return  # the rows have changed, not the ticks
+    def choose(now: list[int]) -> None:
         unlisted = [run_id for run_id in chosen.run_ids if run_id not in ids]
         url_state.write(url_state.RUNS, [*(ids[row] for row in now if row < len(ids)), *unlisted])
 
@@ -66,10 +61,10 @@ def draw(
     shape = {"": st.column_config.ImageColumn(width=34, pinned=True, help="The run's colour on every page")}
     table.draw(
         columns,
-        key=TABLE,
         config={**config, **shape, "Run": st.column_config.TextColumn(pinned=True)},
         most_rows=ROWS_SEEN,
-        on_select=choose,
+        # Rows move when a run does better: which ones are ticked follows from the choice, not from the table.
+        ticks=table.Ticks(TABLE, ticked, choose),
         alt=f"The best runs by {metric.name}",
     )
     best = ids[:ROWS_SEEN]

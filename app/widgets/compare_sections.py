@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from html import escape
 
 import streamlit as st
@@ -15,7 +16,7 @@ from ..comparison.sheets import Sheet
 from ..comparison.strokes import marks_of, strokes_of
 from ..views import compared
 from ..views.words import brief, count, one_of, plain, valid
-from . import chart, grid, notices, table
+from . import chart, control_state, grid, notices, table
 
 MOST_CHARTS = 8
 LONGEST_LEGEND = 40
@@ -122,24 +123,22 @@ def _differences(found: Comparison, _: report.Shown, __: Sequence[Parted], every
     titles = [*facts, CODE]
     wanted = url_state.text(DIFFERENCES)
     first = next((title for title, many in differing.items() if many), titles[0])
-    st.session_state["compare_part_control"] = wanted if wanted in titles else first
+    first = wanted if wanted in titles else first
+    key = control_state.tell("compare_part_control", first)
     shown = st.segmented_control(
         "What differs",
         titles,
         required=True,
-        key="compare_part_control",
+        key=key,
         format_func=lambda title: f"{title} :gray[{differing[title]}]" if title in differing else title,
-        on_change=_keep_part,
+        on_change=control_state.hear,
+        args=("compare_part_control", key, partial(url_state.set_text, DIFFERENCES)),
         label_visibility="collapsed",
     )
     if shown in facts:
         _sheet(facts[shown], everything=everything)
     else:
         _codes(found)
-
-
-def _keep_part() -> None:
-    url_state.set_text(DIFFERENCES, str(st.session_state["compare_part_control"] or ""))
 
 
 def _codes(found: Comparison) -> None:

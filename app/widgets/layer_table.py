@@ -46,17 +46,12 @@ def draw(
         on_choose: called with a path when a row was chosen, with "" when none is any more.
     """
     place = next((place for place, row in enumerate(shown) if row.path and row.path == chosen), None)
-    st.session_state[key] = {
-        "selection": {"rows": [] if place is None else [place], "columns": [], "cells": []}
-    }
 
-    def picked() -> None:
-        rows: list[int] = st.session_state[key]["selection"]["rows"]
+    def picked(rows: list[int]) -> None:
         on_choose(shown[rows[0]].path if rows and rows[0] < len(shown) else "")
 
-    table.draw(
-        _columns(tree, shown), alt=alt, config=_CONFIG, most_rows=9, key=key, on_select=picked, one_row=True
-    )
+    ticks = table.Ticks(key, [] if place is None else [place], picked, only_one=True)
+    table.draw(_columns(tree, shown), alt=alt, config=_CONFIG, most_rows=9, ticks=ticks)
 
 
 def _columns(tree: Tree, shown: Sequence[Row]) -> dict[str, list[Any]]:

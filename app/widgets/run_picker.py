@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import streamlit as st
 
@@ -13,6 +14,7 @@ from .. import queries, url_state
 from ..analysis import grouping
 from ..views.figures import run_colours
 from ..views.words import LONGEST_NAME, brief, count, plain
+from . import control_state
 
 SHOWN_AT_FIRST = 10
 """As long as nobody chose, the newest runs of the newest run's project are shown."""
@@ -169,13 +171,14 @@ def choose_one(chosen: Choice) -> Run:
     focus = url_state.read(url_state.FOCUS)
     at = ids.index(focus[0]) if focus and focus[0] in ids else 0
     if len(ids) > 1:
-        st.session_state["focus_control"] = ids[at]
+        key = control_state.tell("focus_control", ids[at])
         picked = st.selectbox(
             "Run",
             ids,
-            key="focus_control",
+            key=key,
             format_func=lambda run_id: chosen.names[run_id],
-            on_change=_focus,
+            on_change=control_state.hear,
+            args=("focus_control", key, _focus),
             label_visibility="collapsed",
             width=360,
         )
@@ -213,23 +216,26 @@ def _list(found: Sequence[Run], chosen: Choice) -> None:
         if several and run.project != project:
             project = run.project
             st.caption(f"**{plain(project, LONGEST_NAME)}**")
-        key = f"pick_{run.run_id}"
-        st.session_state[key] = run.run_id in ticked
+        name = f"pick_{run.run_id}"
+        key = control_state.tell(name, run.run_id in ticked)
         words = (swatch(chosen.colours[run.run_id]), plain(chosen.names[run.run_id]), STATE_MARKS[run.state])
-        st.checkbox(" ".join(words), key=key, on_change=_toggle, args=(run.run_id, chosen.run_ids))
+        act = partial(_tick, run.run_id, chosen.run_ids)
+        st.checkbox(" ".join(words), key=key, on_change=control_state.hear, args=(name, key, act))
 
 
-def _toggle(run_id: str, chosen: list[str]) -> None:
-    without = [one for one in chosen if one != run_id]
-    url_state.write(url_state.RUNS, without if run_id in chosen else [*chosen, run_id])
+def _tick(run_id: str, at_first: list[str], ticked: bool) -> None:
+    # Not what the last drawing knew: of two quick clicks, the second may come before the first is drawn.
+    chosen = url_state.read(url_state.RUNS)
+    others = [one for one in (at_first if chosen is None else chosen) if one != run_id]
+    url_state.write(url_state.RUNS, [*others, run_id] if ticked else others)
 
 
 def _set(run_ids: Sequence[str] | None) -> None:
     url_state.write(url_state.RUNS, run_ids)
 
 
-def _focus() -> None:
-    url_state.write(url_state.FOCUS, [str(st.session_state["focus_control"])])
+def _focus(run_id: str) -> None:
+    url_state.write(url_state.FOCUS, [run_id])
 
 
 def _names(everything: Sequence[Run]) -> dict[str, str]:

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from ..views.words import valid
-from . import notices
+from . import control_state, notices
 
 ROW = 35
 """Pixels of a row, the head included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticks:
+    """Which rows of a table are ticked, and what becomes of it when the viewer changes that."""
+
+    name: str
+    """Of the table among the controls of the page."""
+    rows: Sequence[int]
+    """Places of the ticked rows, from 0."""
+    on_change: Callable[[list[int]], None]
+    """Called with the places of the rows that are ticked then."""
+    only_one: bool = False
+    """Whether a new tick takes the place of the one before."""
 
 
 def draw(
@@ -22,22 +38,23 @@ def draw(
     config: Mapping[str, Any] | None = None,
     most_rows: int = 20,
     key: str | None = None,
-    on_select: Callable[[], None] | None = None,
-    one_row: bool = False,
+    ticks: Ticks | None = None,
     tints: Sequence[str | None] | None = None,
 ) -> None:
-    """Draw a table, or say why it cannot be drawn; with `on_select`, its rows can be ticked.
+    """Draw a table, or say why it cannot be drawn.
 
     Args:
         columns: heading -> values, all of one length.
         alt: what it shows, for screen readers.
         config: Streamlit's configuration of columns.
         most_rows: how many are seen before the table scrolls.
-        key: under which st.session_state holds the ticked rows.
-        on_select: called when the ticks change.
-        one_row: whether only one row can be ticked at a time.
+        key: what makes it the same table in the next run of the page; not with `ticks`.
+        ticks: for one whose rows can be ticked.
         tints: a colour of the background of each row, None for the page's own.
     """
+    if ticks is not None:
+        selection = {"selection": {"rows": list(ticks.rows), "columns": [], "cells": []}}
+        key = control_state.tell(ticks.name, sorted(ticks.rows), selection)
     with notices.guarded(alt):
         rows = pd.DataFrame({name: [_shown(value) for value in values] for name, values in columns.items()})
         # Streamlit's types name optional packages that are not installed: no checker knows all of them.
@@ -49,9 +66,13 @@ def draw(
             height=ROW * (min(max(len(rows), 1), most_rows) + 1) + 3,
             column_config=config,
             placeholder="",
-            on_select=on_select or "ignore",
-            selection_mode="single-row" if one_row else "multi-row",
+            on_select=partial(_hear, ticks, key) if ticks and key else "ignore",
+            selection_mode="single-row" if ticks and ticks.only_one else "multi-row",
         )
+
+
+def _hear(ticks: Ticks, key: str) -> None:
+    control_state.hear(ticks.name, key, ticks.on_change, lambda state: sorted(state["selection"]["rows"]))
 
 
 def _shown(value: object) -> object:

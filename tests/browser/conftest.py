@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 from ensure_chromium import find_chromium
 from prepared import prepared_dashboards
+from slow_link import SlowLink
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -91,6 +92,12 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Generator[Page]:
         page.screenshot(path=SCREENSHOTS / f"{request.node.name}.png")
     context.close()
     assert not elsewhere, f"the page should load from this machine only, but asked for {elsewhere}"
+
+
+@pytest.fixture
+def slow_link(page: Page) -> SlowLink:
+    """Return the link between the page and its server; ask for it before the page is opened."""
+    return SlowLink(page)
 
 
 @pytest.fixture
