@@ -53,10 +53,24 @@ def address_of(name: str) -> str:
 
 
 def starts(name: str) -> str:
-    """Return a script for a component of Streamlit's that hands all it is given to a script of ours."""
+    """Return a script for a component of Streamlit's that hands all it is given to a script of ours.
+
+    When a component is told something new before its script has come, Streamlit calls it for both, and then
+    the clean-up of the first call, as if that one had been alone: only the last call is handed on, and it
+    alone is cleaned up after.
+    """
     return (
         f"const script = import(location.origin + {address_of(name)!r});\n"
-        "export default async (given) => (await script).default(given);\n"
+        "const calls = new WeakMap();\n"
+        "export default async (given) => {\n"
+        "  const { parentElement } = given;\n"
+        "  calls.set(parentElement, given);\n"
+        "  const isLast = () => calls.get(parentElement) === given;\n"
+        "  const { default: show } = await script;\n"
+        "  if (!isLast()) return undefined;\n"
+        "  const cleanUp = show(given);\n"
+        "  return () => isLast() && cleanUp?.();\n"
+        "};\n"
     )
 
 

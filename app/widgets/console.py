@@ -1,4 +1,4 @@
-"""What a run's processes printed, with a search (see console.js)."""
+"""What a run's processes printed, with a search (see browser/console.js)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import streamlit as st
 import streamlit.components.v2 as components_v2
 
 from ...storage.console import Printed
+from ..routing import browser_files
 from ..views import console
 from ..views.console import Row
 from ..views.words import count, one_of, plain
@@ -15,11 +16,10 @@ from ..views.words import count, one_of, plain
 MOST_LINES = 1000
 """Lines that are shown: the last ones."""
 ALL, ERRORS = "all", "stderr"
-_HERE = Path(__file__)
 _render = components_v2.component(
     "stepscope_console",
-    js=_HERE.with_suffix(".js").read_text(encoding="utf-8"),
-    css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
+    js=browser_files.starts("console.js"),
+    css=Path(__file__).with_suffix(".css").read_text(encoding="utf-8"),
 )
 
 

@@ -1,4 +1,4 @@
-"""Pictures and films of one key, a card for each run, drawn in the browser (see media_board.js)."""
+"""Pictures and films of one key, a card for each run, drawn in the browser (see browser/media_board.js)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import numpy as np
 import streamlit.components.v2 as components_v2
 from numpy.typing import NDArray
 
-_HERE = Path(__file__)
-_SCRIPTS = [_HERE.with_name("media_viewer.js"), _HERE.with_suffix(".js")]
+from ..routing import browser_files
+
 _render = components_v2.component(
     "stepscope_media_board",
-    js="\n".join(script.read_text(encoding="utf-8") for script in _SCRIPTS),
-    css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
+    js=browser_files.starts("media_board.js"),
+    css=Path(__file__).with_suffix(".css").read_text(encoding="utf-8"),
 )
 
 

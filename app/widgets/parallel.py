@@ -1,4 +1,4 @@
-"""Parallel coordinates that can be brushed, hovered over and clicked (see parallel.js).
+"""Parallel coordinates that can be brushed, hovered over and clicked (see browser/parallel.js).
 
 plotly's own need three WebGL contexts a chart, of which a browser has few, and name no run of a line.
 """
@@ -8,21 +8,20 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 import streamlit.components.v2 as components_v2
 
 from .. import url_state
+from ..routing import browser_files
 from ..views.parallel import Parallel
 from .chart import pack
 
 BRUSHES = "brushes"
 HEIGHT = 360
 _KEY = "parallel"
-_SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
-_render = components_v2.component("stepscope_parallel", js=_SCRIPT)
+_render = components_v2.component("stepscope_parallel", js=browser_files.starts("parallel.js"))
 
 Brushes = Mapping[str, tuple[float, float]]
 """Axis -> the ends of what is chosen on it, in its places."""

@@ -1,4 +1,4 @@
-"""One slider over the steps of all that a page shows (see step_slider.js)."""
+"""One slider over the steps of all that a page shows (see browser/step_slider.js)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import streamlit as st
 import streamlit.components.v2 as components_v2
 
 from .. import url_state
+from ..routing import browser_files
 
 SLOT = "step_slot"
 """Key of a container for the slider, where it has to be drawn after what it is about."""
-_HERE = Path(__file__)
 _render = components_v2.component(
     "stepscope_step_slider",
-    js=_HERE.with_suffix(".js").read_text(encoding="utf-8"),
-    css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
+    js=browser_files.starts("step_slider.js"),
+    css=Path(__file__).with_suffix(".css").read_text(encoding="utf-8"),
 )
 
 

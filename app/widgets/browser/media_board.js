@@ -1,63 +1,23 @@
 // Pictures and films of one key, a card for each run: they follow the step slider in the browser, without a
 // word to the server, so that hundreds of steps pass as quickly as they are moved over.
 
+import {
+  addressOf,
+  captionOf,
+  explain,
+  fileName,
+  isFilm,
+  make,
+  markStep,
+  nearest,
+  stepWords,
+  swap,
+} from "./media_parts.js";
+import { openViewer, Wipe } from "./media_viewer.js";
+
 const MOST_FETCHED = 400;
 const SMALLEST_CARD = 96;
 const SMALLEST_FILM = 240;
-
-/** Make an element; text is never read as markup. */
-function make(tag, className, text, parent) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  parent?.appendChild(made);
-  return made;
-}
-
-/** Return the index of the nearest place, the earlier one of two; the last when none is wanted. */
-function nearest(places, wanted) {
-  if (wanted === null || wanted === undefined || places.every(Number.isNaN)) return places.length - 1;
-  let best = -1;
-  places.forEach((place, index) => {
-    const nearer = best < 0 || Math.abs(place - wanted) < Math.abs(places[best] - wanted);
-    if (!Number.isNaN(place) && nearer) best = index;
-  });
-  return best;
-}
-
-const addressOf = (run, frame) => `/blobs/${run.id}/${frame.digest}`;
-const isFilm = (frame) => frame.media_type === "video/mp4" || frame.media_type === "video/webm";
-const stepWords = (step) => `step ${Number(step).toLocaleString("en-US")}`;
-const sizeOf = (frame) => (frame.width ? `${frame.width} × ${frame.height}` : "");
-const captionOf = (frame) => [frame.caption, sizeOf(frame)].filter(Boolean).join(" · ");
-
-/** Say in place of what cannot be shown why not. */
-async function explain(element, what, address) {
-  element.replaceChildren();
-  element.classList.add("broken");
-  let reason = "";
-  try {
-    const answer = await fetch(address);
-    reason = answer.ok ? "The browser cannot read it." : await answer.text();
-  } catch {
-    reason = "The dashboard does not answer.";
-  }
-  make("span", "", `${what} cannot be shown. ${reason}`, element);
-}
-
-/** Show another picture once it is there: the old one stays until then, and a slow one never comes late. */
-async function swap(image, address, failed) {
-  if (image.wanted === address) return;
-  image.wanted = address;
-  const next = new Image();
-  next.src = address;
-  try {
-    await next.decode();
-    if (image.wanted === address) image.src = address;
-  } catch {
-    if (image.wanted === address) failed();
-  }
-}
 
 /** Prepare what the slider may reach next, nearest first, a few at a time. */
 class Fetcher {
@@ -151,18 +111,6 @@ class Card {
     this.stage.replaceChildren(this.player);
     this.board.fit(this.element, this.stage, this.player, frame);
   }
-}
-
-function markStep(element, step, other) {
-  element.textContent = stepWords(step);
-  element.classList.toggle("other", other);
-  element.title = other ? "the nearest step that this run has" : "";
-}
-
-function fileName(name, run, step, place, frame) {
-  const end = (frame.media_type ?? "image/png").split("/")[1];
-  const words = [run.name, name, `step${step}`, ...(place ? [place + 1] : [])];
-  return `${words.join("-").replace(/[^\p{L}\p{N}._-]+/gu, "_").slice(0, 120)}.${end}`;
 }
 
 class Board {

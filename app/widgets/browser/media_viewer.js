@@ -1,7 +1,9 @@
-// What is put before media_board.js: the picture in its original size over the whole page, and the wipe.
+// The picture in its original size over the whole page, and the wipe.
+
+import { addressOf, captionOf, explain, fileName, make, markStep, nearest, stepWords, swap } from "./media_parts.js";
 
 /** Show a card's picture over the whole page: arrow keys go to the next step and the next run. */
-function openViewer(board, card) {
+export function openViewer(board, card) {
   const dialog = make("dialog", "viewer", undefined, board.root);
   const bar = make("div", "tools", undefined, dialog);
   const dot = make("span", "dot", "", bar);
@@ -92,7 +94,7 @@ function openViewer(board, card) {
 }
 
 /** Two pictures on top of each other, with a divider that is dragged or moved by arrow keys. */
-class Wipe {
+export class Wipe {
   constructor(board, before, after, place) {
     Object.assign(this, { board, before, run: after, place });
     this.element = make("figure", "card");
