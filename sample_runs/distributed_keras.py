@@ -42,7 +42,10 @@ parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--store", help="path or URL (default: STEPSCOPE_STORE, or ./stepscope.db)")
 options = parser.parse_args()
 
-use_gpu = options.device != "cpu" and len(tf.config.list_physical_devices("GPU")) >= RANKS
+gpus = len(tf.config.list_physical_devices("GPU"))
+if options.device == "gpu" and gpus < RANKS:
+    parser.error(f"--device gpu: TensorFlow sees {gpus} GPUs, and {RANKS} are needed")
+use_gpu = options.device != "cpu" and gpus >= RANKS
 if not use_gpu:
     tf.config.set_visible_devices([], "GPU")
     (cpu,) = tf.config.list_physical_devices("CPU")

@@ -46,7 +46,10 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, default=128, help="of all ranks together")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--store", help="path or URL (default: STEPSCOPE_STORE, or ./stepscope.db)")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.device == "gpu" and torch.cuda.device_count() < RANKS:
+        parser.error(f"--device gpu: PyTorch sees {torch.cuda.device_count()} GPUs, and {RANKS} are needed")
+    return options
 
 
 # 1. The data: 1,797 digits of 8x8 pixels, scaled to 0..1, 80 % to train on, 20 % to test.

@@ -57,7 +57,9 @@ parser.add_argument("--store", help="path or URL (default: STEPSCOPE_STORE, or .
 parser.add_argument("--mode", choices=MODES, help="only this one (default: one after the other)")
 options = parser.parse_args()
 
-use_gpu = options.device == "gpu" or (options.device == "auto" and torch.cuda.is_available())
+if options.device == "gpu" and not torch.cuda.is_available():
+    parser.error("--device gpu: PyTorch sees no GPU")
+use_gpu = options.device != "cpu" and torch.cuda.is_available()
 device = torch.device("cuda" if use_gpu else "cpu")
 torch.set_num_threads(1)
 torch.manual_seed(options.seed)

@@ -36,7 +36,9 @@ options = parser.parse_args()
 
 torch.manual_seed(options.seed)
 torch.set_num_threads(1)  # so small a network gains nothing from more, and loses when other programs run
-use_gpu = options.device == "gpu" or (options.device == "auto" and torch.cuda.is_available())
+if options.device == "gpu" and not torch.cuda.is_available():
+    parser.error("--device gpu: PyTorch sees no GPU")
+use_gpu = options.device != "cpu" and torch.cuda.is_available()
 device = torch.device("cuda" if use_gpu else "cpu")
 
 

@@ -49,12 +49,18 @@ class Samples:
         self._loaded: dict[str, subprocess.Popen[str]] = {}
 
     def run(
-        self, sample: str, *options: str | Path, store: Path, deadline_s: float = 120.0, **environment: str
+        self,
+        sample: str,
+        *options: str | Path,
+        store: Path,
+        deadline_s: float = 120.0,
+        exit_code: int = 0,
+        **environment: str,
     ) -> str:
         """Run e.g. "digits_keras" on the CPU, strictly, in an empty folder; return what it printed.
 
-        The test fails, and shows what was printed, unless the sample exits with 0; it is skipped where the
-        framework is not installed.
+        The test fails, and shows what was printed, unless the sample exits as it should; it is skipped where
+        the framework is not installed.
         """
         framework = FRAMEWORKS[sample.rsplit("_", 1)[1]]
         if importlib.util.find_spec(framework) is None:
@@ -69,7 +75,7 @@ class Samples:
         }
         code = self._answer(framework, json.dumps(order), deadline_s)
         printed = folder.with_suffix(".txt").read_text()
-        assert code == 0, f"{sample} {' '.join(map(str, options))}: exit {code}\n{printed}"
+        assert code == exit_code, f"{sample} {' '.join(map(str, options))}: exit {code}\n{printed}"
         return printed
 
     def _answer(self, framework: str, order: str, deadline_s: float) -> int | str:
