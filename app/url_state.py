@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import cast
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 RUNS = "runs"
 """The runs that are shown together."""
@@ -65,10 +66,7 @@ def set_text(name: str, value: str) -> None:
 
 
 def texts(name: str) -> tuple[str, ...]:
-    """Return the texts under a name; none when nobody chose, or when the address holds something else.
-
-    As with runs, the address comes first; what the session remembers is put back into it.
-    """
+    """Return the texts under a name; none when nobody chose, or when the address holds something else."""
     found = _decoded(_there(name) or "")
     set_texts(name, found)
     return found
@@ -81,12 +79,14 @@ def set_texts(name: str, values: Sequence[str]) -> None:
 
 
 def enter(page: str) -> None:
-    """Take over what the address says when the viewer comes to a page from another one.
+    """Take over what the address says when the viewer comes to a page from another one, or by "back".
 
     Args:
         page: the path of the page that is about to be drawn.
     """
-    if st.session_state.get(_PAGE) == page:
+    # "Back" over several pages may lead to the one that is shown, as it was before.
+    context = get_script_run_ctx()
+    if st.session_state.get(_PAGE) == page and not (context and context.is_history_navigation):
         return
     st.session_state[_PAGE] = page
     for name in st.query_params:

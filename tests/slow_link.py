@@ -30,6 +30,14 @@ class SlowLink:
         """Wait until so many drawings of the page, or of a part of it, have ended in what is kept back."""
         wait_until(lambda: self._drawings() >= times, what=f"{times} answers of the server")
 
+    def release_one_drawing(self) -> None:
+        """Let the browser hear what belongs to the first drawing."""
+        while self._held:
+            message = self._held.pop(0)
+            self._browsers[-1].send(message)
+            if _ends_drawing(message):
+                return
+
     def release(self) -> None:
         """Let the browser hear all of it."""
         self._slow = False
@@ -44,5 +52,10 @@ class SlowLink:
 
     def _drawings(self) -> int:
         self._page.wait_for_timeout(20)  # In which Playwright handles messages.
-        said = [ForwardMsg.FromString(one) for one in self._held if isinstance(one, bytes)]
-        return sum(one.WhichOneof("type") == "script_finished" for one in said)
+        return sum(map(_ends_drawing, self._held))
+
+
+def _ends_drawing(message: str | bytes) -> bool:
+    if isinstance(message, str):
+        return False
+    return ForwardMsg.FromString(message).WhichOneof("type") == "script_finished"

@@ -14,7 +14,7 @@ from ..views.figures import faint
 from ..views.graph_details import details
 from ..views.graph_tree import Tree
 from ..views.words import plain
-from . import grid, layer_details, model_view, notices, table
+from . import graph_drawing, grid, layer_details, model_view, notices, table
 from .graph_choice import BESIDE, HERE, Side
 from .run_picker import Choice
 
@@ -65,8 +65,10 @@ def _pairs(trees: tuple[Tree, Tree], aligned: Alignment, names: tuple[str, str],
         return
     shown = grid.page_of(rows, A_PAGE, key="aligned_page")
 
-    def picked(ticked: list[int]) -> None:
-        row = shown[ticked[0]] if ticked and ticked[0] < len(shown) else None
+    def picked(place: int | None) -> None:
+        if graph_drawing.is_clicked():
+            return
+        row = None if place is None or place >= len(shown) else shown[place]
         for side, tree, unit in ((HERE, trees[0], row and row.a), (BESIDE, trees[1], row and row.b)):
             side.choose(unit.path if unit else "")
             side.reveal(tree, unit.path if unit else "")
@@ -77,7 +79,7 @@ def _pairs(trees: tuple[Tree, Tree], aligned: Alignment, names: tuple[str, str],
         alt=f"The layers of {names[0]} and {names[1]} side by side",
         tints=tints if any(tints) else None,
         most_rows=14,
-        ticks=table.Ticks("aligned_layers", _ticked(shown, trees), picked, only_one=True),
+        ticks=table.Tick("aligned_layers", _ticked(shown, trees), picked),
     )
 
 
@@ -93,12 +95,12 @@ def _partner(side: Side, tree: Tree, aligned: Alignment, *, first: bool) -> Call
     return choose
 
 
-def _ticked(shown: Sequence[Pair], trees: tuple[Tree, Tree]) -> list[int]:
+def _ticked(shown: Sequence[Pair], trees: tuple[Tree, Tree]) -> int | None:
     here, there = HERE.chosen(trees[0]), BESIDE.chosen(trees[1])
     for place, row in enumerate(shown):
         if (here and row.a and row.a.path == here) or (there and row.b and row.b.path == there):
-            return [place]
-    return []
+            return place
+    return None
 
 
 def _fits(row: Pair, wanted: str) -> bool:

@@ -8,32 +8,48 @@ but itself gets a new key, and what the browser still says of the one before is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
+Value = TypeVar("Value")
 _MEMORY = "told "
 
 
-def tell(name: str, value: object, state: object = None) -> str:
-    """Set what a control shows; return the key under which it is drawn now.
+def tell(name: str, value: object) -> str:
+    """Set what a control shows, at each drawing; return the key under which it is drawn now.
 
     Args:
         name: of the control; unique on the page.
         value: what it is to show.
-        state: how st.session_state holds that for such a control, if in another way.
     """
-    number, known = st.session_state.get(_MEMORY + name, (0, value))
-    if known != value:
-        number += 1
-    st.session_state[_MEMORY + name] = (number, value)
-    key = _key(name, number)
-    st.session_state[key] = value if state is None else state
+    key, _ = begin(name, value)
+    st.session_state[key] = value
     return key
 
 
+def begin(name: str, value: Value) -> tuple[str, Value]:
+    """Return the key under which a control is drawn now, and the value with which it begins under that key.
+
+    For controls that are set several times in quick succession: what a drawing told, the browser would show
+    in place of what the viewer has set since.
+
+    Args:
+        name: of the control; unique on the page.
+        value: what it is to show.
+    """
+    number, known, first = st.session_state.get(_MEMORY + name, (0, value, value))
+    if known != value:
+        number += 1
+    # Also when the viewer comes back from another page.
+    if known != value or _key(name, number) not in st.session_state:
+        first = value
+    st.session_state[_MEMORY + name] = (number, value, first)
+    return _key(name, number), first
+
+
 def hear(name: str, key: str, act: Callable[[Any], None], read: Callable[[Any], Any] | None = None) -> None:
-    """Act on what the viewer set a control to: the callback of each control that is told its value.
+    """Act on what the viewer set a control to: the callback of each control that has its key from here.
 
     Args:
         name: of the control.
@@ -41,11 +57,11 @@ def hear(name: str, key: str, act: Callable[[Any], None], read: Callable[[Any], 
         act: called with the value, unless the control has another key by now.
         read: returns the value from what st.session_state holds, if that is not the value itself.
     """
-    number, _ = st.session_state[_MEMORY + name]
+    number, _, first = st.session_state[_MEMORY + name]
     if key != _key(name, number):
         return
     value = st.session_state[key] if read is None else read(st.session_state[key])
-    st.session_state[_MEMORY + name] = (number, value)
+    st.session_state[_MEMORY + name] = (number, value, first)
     act(value)
 
 

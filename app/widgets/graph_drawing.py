@@ -23,6 +23,7 @@ from ..views.words import valid
 
 HEIGHT = 620
 """Pixels."""
+_PLACE = "graph drawing "
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def draw(
         "model": key,
     }
     text = valid(json.dumps(content, ensure_ascii=False, separators=(",", ":")))
-    place = f"graph_{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:16]}"
+    place = f"{_PLACE}{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:16]}"
 
     def clicked() -> None:
         what: Any = st.session_state[place]["clicked"]
@@ -91,6 +92,15 @@ def draw(
             on_click(Click(str(told.get("id", "")), bool(told.get("toggles"))))
 
     _component()(data=text.encode("utf-8"), key=place, height=height, on_clicked_change=clicked)
+
+
+def is_clicked() -> bool:
+    """Return, in a callback, whether the viewer has just clicked in a drawing.
+
+    What the browser says of tables then is no choice: it may not have heard of the one before.
+    """
+    places = [key for key in st.session_state if str(key).startswith(_PLACE)]
+    return any(st.session_state[place].get("clicked") for place in places)
 
 
 def _box(box: Box, marks: Marks, opened: Collection[str]) -> dict[str, Any]:

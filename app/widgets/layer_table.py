@@ -10,7 +10,7 @@ import streamlit as st
 from ..views.graph_rows import Row, name_of
 from ..views.graph_tree import Tree
 from ..views.words import LONGEST_NAME, brief, shape
-from . import table
+from . import graph_drawing, table
 
 _INDENT = "\u2003"
 
@@ -47,11 +47,12 @@ def draw(
     """
     place = next((place for place, row in enumerate(shown) if row.path and row.path == chosen), None)
 
-    def picked(rows: list[int]) -> None:
-        on_choose(shown[rows[0]].path if rows and rows[0] < len(shown) else "")
+    def picked(row: int | None) -> None:
+        if not graph_drawing.is_clicked():
+            on_choose("" if row is None or row >= len(shown) else shown[row].path)
 
-    ticks = table.Ticks(key, [] if place is None else [place], picked, only_one=True)
-    table.draw(_columns(tree, shown), alt=alt, config=_CONFIG, most_rows=9, ticks=ticks)
+    tick = table.Tick(key, place, picked)
+    table.draw(_columns(tree, shown), alt=alt, config=_CONFIG, most_rows=9, ticks=tick)
 
 
 def _columns(tree: Tree, shown: Sequence[Row]) -> dict[str, list[Any]]:

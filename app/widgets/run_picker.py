@@ -217,10 +217,10 @@ def _list(found: Sequence[Run], chosen: Choice) -> None:
             project = run.project
             st.caption(f"**{plain(project, LONGEST_NAME)}**")
         name = f"pick_{run.run_id}"
-        key = control_state.tell(name, run.run_id in ticked)
+        key, first = control_state.begin(name, run.run_id in ticked)
         words = (swatch(chosen.colours[run.run_id]), plain(chosen.names[run.run_id]), STATE_MARKS[run.state])
         act = partial(_tick, run.run_id, chosen.run_ids)
-        st.checkbox(" ".join(words), key=key, on_change=control_state.hear, args=(name, key, act))
+        st.checkbox(" ".join(words), first, key=key, on_change=control_state.hear, args=(name, key, act))
 
 
 def _tick(run_id: str, at_first: list[str], ticked: bool) -> None:

@@ -26,9 +26,17 @@ class Ticks:
     rows: Sequence[int]
     """Places of the ticked rows, from 0."""
     on_change: Callable[[list[int]], None]
-    """Called with the places of the rows that are ticked then."""
-    only_one: bool = False
-    """Whether a new tick takes the place of the one before."""
+    """Called with the places of the rows that are ticked then, ascending."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Which one row of a table is ticked; it stays scrolled as it is when something else changes that."""
+
+    name: str
+    row: int | None
+    on_change: Callable[[int | None], None]
+    """Called with the place of the row that is ticked then, None for none."""
 
 
 def draw(
@@ -38,7 +46,7 @@ def draw(
     config: Mapping[str, Any] | None = None,
     most_rows: int = 20,
     key: str | None = None,
-    ticks: Ticks | None = None,
+    ticks: Ticks | Tick | None = None,
     tints: Sequence[str | None] | None = None,
 ) -> None:
     """Draw a table, or say why it cannot be drawn.
@@ -52,9 +60,15 @@ def draw(
         ticks: for one whose rows can be ticked.
         tints: a colour of the background of each row, None for the page's own.
     """
-    if ticks is not None:
-        selection = {"selection": {"rows": list(ticks.rows), "columns": [], "cells": []}}
-        key = control_state.tell(ticks.name, sorted(ticks.rows), selection)
+    listen: Callable[[], None] | None = None
+    selected: list[int] | None = None
+    if isinstance(ticks, Ticks):
+        key, selected = control_state.begin(ticks.name, sorted(ticks.rows))
+        listen = partial(control_state.hear, ticks.name, key, ticks.on_change, _rows)
+    elif ticks is not None:
+        key = ticks.name
+        st.session_state[key] = _selection([] if ticks.row is None else [ticks.row])
+        listen = partial(_choose, ticks)
     with notices.guarded(alt):
         rows = pd.DataFrame({name: [_shown(value) for value in values] for name, values in columns.items()})
         # Streamlit's types name optional packages that are not installed: no checker knows all of them.
@@ -66,13 +80,22 @@ def draw(
             height=ROW * (min(max(len(rows), 1), most_rows) + 1) + 3,
             column_config=config,
             placeholder="",
-            on_select=partial(_hear, ticks, key) if ticks and key else "ignore",
-            selection_mode="single-row" if ticks and ticks.only_one else "multi-row",
+            on_select=listen or "ignore",
+            selection_mode="single-row" if isinstance(ticks, Tick) else "multi-row",
+            selection_default=None if selected is None else _selection(selected),
         )
 
 
-def _hear(ticks: Ticks, key: str) -> None:
-    control_state.hear(ticks.name, key, ticks.on_change, lambda state: sorted(state["selection"]["rows"]))
+def _selection(rows: list[int]) -> Any:
+    return {"selection": {"rows": rows, "columns": [], "cells": []}}
+
+
+def _rows(state: Any) -> list[int]:
+    return sorted(state["selection"]["rows"])
+
+
+def _choose(tick: Tick) -> None:
+    tick.on_change(next(iter(_rows(st.session_state[tick.name])), None))
 
 
 def _shown(value: object) -> object:

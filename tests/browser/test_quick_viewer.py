@@ -55,14 +55,48 @@ def test_runs_are_ticked_quickly_after_all_were_taken_away(
     slow_link.release()
     expect(page.get_by_text("0 of 3 shown")).to_be_visible()
     expect(page.get_by_role("checkbox", checked=True)).to_have_count(0)
-    # Two quick ones, both of them before the first is drawn.
-    slow_link.hold()
-    for name in ("first", "third"):
+
+
+def test_a_tick_outlives_the_drawing_of_the_one_before(
+    slow_link: SlowLink, page: Page, dashboard: str, store_url: str
+) -> None:
+    finished(store_url, "first", "second", "third")
+    page.goto(f"{dashboard}/charts?runs=")
+    expect(page.get_by_role("checkbox")).to_have_count(3)
+
+    def tick(name: str) -> None:
         page.locator(".stCheckbox", has_text=name).locator("label").click()
+
+    slow_link.hold()
+    tick("first")
+    slow_link.wait_for_drawings(1)
+    tick("second")
+    slow_link.wait_for_drawings(2)
+    slow_link.release_one_drawing()
+    tick("third")
     slow_link.wait_for_drawings(2)
     slow_link.release()
-    expect(page.get_by_text("2 of 3 shown")).to_be_visible()
-    expect(page.get_by_role("checkbox", checked=True)).to_have_count(2)
+    expect(page.get_by_text("3 of 3 shown")).to_be_visible()
+    expect(page.get_by_role("checkbox", checked=True)).to_have_count(3)
+
+
+def test_back_over_two_pages_shows_the_page_as_it_was(page: Page, dashboard: str, store_url: str) -> None:
+    finished(store_url, "first", "second")
+    page.goto(dashboard)
+    names = page.locator(".stepscope-runs .body .name")
+    field = page.get_by_label("Filter", exact=True)
+    for text, shown in (('name == "first"', ["first"]), ('name == "second"', ["second"])):
+        field.fill(text)
+        field.press("Enter")
+        expect(names).to_have_text(shown)
+        wait_until(lambda: "filter=" in page.url, what="the filter in the address")
+        if shown == ["first"]:
+            page.get_by_role("link", name="Charts").click()
+            expect(page.get_by_role("searchbox", name="Metrics")).to_be_visible()
+            page.get_by_role("link", name="Runs", exact=True).click()
+    page.evaluate("history.go(-2)")
+    expect(names).to_have_text(["first"])
+    expect(field).to_have_value('name == "first"')
 
 
 def test_a_layer_is_chosen_quickly_after_a_module_was_closed(
