@@ -27,12 +27,9 @@ def keep_current(draw: Callable[[], None], *, follow: Collection[str] = ()) -> N
         follow: ids of the runs that it shows and that still run; EVERY_RUN for all.
     """
     known = queries.fingerprint()
-    whole = [True]
 
     def body() -> None:
-        if not whole:
-            url_state.correct()
-        whole.clear()
+        url_state.correct()
         if queries.fingerprint() != known:
             st.rerun()
         # Before what is drawn is read: what comes between is news.

@@ -1,14 +1,8 @@
 // What a process printed: new lines come at the end, and the end stays in sight as long as one looks at it.
 
-const NEAR = 24;
+import { make } from "./elements.js";
 
-function make(tag, className, text, parent) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  parent.appendChild(made);
-  return made;
-}
+const NEAR = 24;
 
 /** Write a text with what is searched for marked; it is never read as markup. */
 function write(parent, text, find) {

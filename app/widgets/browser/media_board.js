@@ -1,13 +1,13 @@
 // Pictures and films of one key, a card for each run: they follow the step slider in the browser, without a
 // word to the server, so that hundreds of steps pass as quickly as they are moved over.
 
+import { make } from "./elements.js";
 import {
   addressOf,
   captionOf,
   explain,
   fileName,
   isFilm,
-  make,
   markStep,
   nearest,
   stepWords,

@@ -1,13 +1,6 @@
-// What the board of pictures and its viewer make and say in one way.
+// What the board of pictures and its viewer do and say in one way.
 
-/** Make an element; text is never read as markup. */
-export function make(tag, className, text, parent) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  parent?.appendChild(made);
-  return made;
-}
+import { make } from "./elements.js";
 
 /** Return the index of the nearest place, the earlier one of two; the last when none is wanted. */
 export function nearest(places, wanted) {

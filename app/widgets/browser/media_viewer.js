@@ -1,6 +1,7 @@
 // The picture in its original size over the whole page, and the wipe.
 
-import { addressOf, captionOf, explain, fileName, make, markStep, nearest, stepWords, swap } from "./media_parts.js";
+import { make } from "./elements.js";
+import { addressOf, captionOf, explain, fileName, markStep, nearest, stepWords, swap } from "./media_parts.js";
 
 /** Show a card's picture over the whole page: arrow keys go to the next step and the next run. */
 export function openViewer(board, card) {
